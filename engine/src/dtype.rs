@@ -1,0 +1,92 @@
+//! The types a tensor's elements can have in a GGUF file, as one table.
+//!
+//! Ids and sizes: `ggml.h`, `enum ggml_type`, and `ggml-common.h`, `block_*`,
+//! <https://github.com/ggml-org/llama.cpp/tree/b6527/ggml>.
+
+use std::fmt;
+
+macro_rules! dtypes {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $len:literal, $bytes:literal;)*) => {
+        /// How a tensor's elements are stored. Rows are made of whole blocks.
+        #[allow(non_camel_case_types, reason = "the field's own names")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum DType { $($(#[$doc])* $name,)* }
+
+        impl DType {
+            /// Every type this engine can read.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The type with ggml's number `id`, if this engine can read it.
+            pub fn from_ggml_id(id: u32) -> Option<Self> {
+                match id { $($id => Some(Self::$name),)* _ => None }
+            }
+
+            /// ggml's number for this type.
+            pub fn ggml_id(self) -> u32 {
+                match self { $(Self::$name => $id),* }
+            }
+
+            /// Elements in one block.
+            pub const fn block_len(self) -> usize {
+                match self { $(Self::$name => $len),* }
+            }
+
+            /// Bytes of one block.
+            pub const fn block_bytes(self) -> usize {
+                match self { $(Self::$name => $bytes),* }
+            }
+
+            /// The name that GGUF files and llama.cpp use.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+//  name      id  block length, bytes
+dtypes! {
+    /// IEEE single.
+    F32     =  0,   1,   4;
+    /// IEEE half.
+    F16     =  1,   1,   2;
+    /// The upper half of an IEEE single.
+    BF16    = 30,   1,   2;
+    /// 4 bits, one scale per 32.
+    Q4_0    =  2,  32,  18;
+    /// 4 bits, scale and minimum per 32.
+    Q4_1    =  3,  32,  20;
+    /// 5 bits, one scale per 32.
+    Q5_0    =  6,  32,  22;
+    /// 5 bits, scale and minimum per 32.
+    Q5_1    =  7,  32,  24;
+    /// 8 bits, one scale per 32.
+    Q8_0    =  8,  32,  34;
+    /// 2 bits, 4-bit scales and minimums per 16.
+    Q2_K    = 10, 256,  84;
+    /// 3 bits, 6-bit scales per 16.
+    Q3_K    = 11, 256, 110;
+    /// 4 bits, 6-bit scales and minimums per 32.
+    Q4_K    = 12, 256, 144;
+    /// 5 bits, 6-bit scales and minimums per 32.
+    Q5_K    = 13, 256, 176;
+    /// 6 bits, 8-bit scales per 16.
+    Q6_K    = 14, 256, 210;
+    /// 4 bits through a codebook, one scale per 32.
+    IQ4_NL  = 20,  32,  18;
+    /// 4 bits through a codebook, 6-bit scales per 32.
+    IQ4_XS  = 23, 256, 136;
+}
+
+impl DType {
+    /// Bytes of a row of `cols` elements, if `cols` is a whole number of blocks.
+    pub fn row_bytes(self, cols: usize) -> Option<usize> {
+        cols.is_multiple_of(self.block_len()).then(|| cols / self.block_len() * self.block_bytes())
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

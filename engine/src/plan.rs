@@ -1,0 +1,259 @@
+//! A [`Plan`] says what to compute for a batch of tokens, not where or how.
+//!
+//! A model writes it once, when it is loaded; a backend runs it for every batch. Buffers hold one row per token of the
+//! batch, or one row per wanted logit row after [`Op::TakeOutputs`]. A plan can be printed: `to_string` is one line an op.
+
+use std::fmt;
+
+/// A numbered activation buffer, `[rows, width]` f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Buf(pub usize);
+
+/// A numbered weight: a tensor of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Weight(pub usize);
+
+/// A numbered key/value cache, one a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cache(pub usize);
+
+/// Which rows a buffer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// One for every token of the batch.
+    Tokens,
+    /// One for every token whose logits are wanted.
+    Outputs,
+}
+
+/// What a plan says of a buffer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BufInfo {
+    /// For people.
+    pub name: &'static str,
+    /// f32 in one row.
+    pub width: usize,
+    /// How many rows.
+    pub rows: Rows,
+}
+
+/// What a plan says of a weight: which tensor, and the shape it must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightInfo {
+    /// The tensor's name in the file.
+    pub name: String,
+    /// Rows (GGUF's second dimension); 1 for a vector.
+    pub rows: usize,
+    /// Elements in a row (GGUF's first dimension).
+    pub cols: usize,
+}
+
+/// What a plan says of a cache: `[context, n_head_kv, head_dim]` keys and as many values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheInfo {
+    /// Heads of keys and values.
+    pub n_head_kv: usize,
+    /// Elements of one key, and of one value.
+    pub head_dim: usize,
+}
+
+/// How rotary embedding pairs the elements of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RopePairs {
+    /// Neighbours: (0, 1), (2, 3), …
+    Neighbours,
+    /// Halves: (0, n/2), (1, n/2 + 1), …
+    Halves,
+}
+
+/// Rotary position embedding, with YaRN's correction. <https://arxiv.org/abs/2104.09864>, <https://arxiv.org/abs/2309.00071>
+///
+/// The angle of pair `i` at position `pos` is `pos · base^(−2i/n_rot) / factor[i]`, scaled by `freq_scale` where the
+/// ramp says interpolation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rope {
+    /// Which elements form a pair.
+    pub pairs: RopePairs,
+    /// Elements that rotate, from the start of the head.
+    pub n_rot: usize,
+    /// Base of the frequencies.
+    pub freq_base: f32,
+    /// 1 / context extension factor.
+    pub freq_scale: f32,
+    /// How far to mix extrapolation in: 0 is linear scaling, 1 is YaRN.
+    pub ext_factor: f32,
+    /// Cosine and sine are multiplied by this.
+    pub attn_factor: f32,
+    /// YaRN's ramp, fast end.
+    pub beta_fast: f32,
+    /// YaRN's ramp, slow end.
+    pub beta_slow: f32,
+    /// Context the model was trained with before extension.
+    pub n_ctx_orig: usize,
+}
+
+/// The nonlinearity of a gated feed-forward layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// x · σ(x).
+    Silu,
+    /// The tanh approximation of GELU. <https://arxiv.org/abs/1606.08415>
+    Gelu,
+}
+
+/// One step. Shapes: n = tokens of the batch (or outputs).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// dst[t] = weight[token[t]] · scale.
+    Embed {
+        /// `[n_vocab, n_embd]`.
+        weight: Weight,
+        /// Multiplies every element.
+        scale: f32,
+        /// `[n, n_embd]`.
+        dst: Buf,
+    },
+    /// dst = x / rms(x) · weight, over groups of `weight.cols` elements. <https://arxiv.org/abs/1910.07467>
+    RmsNorm {
+        /// `[n, k · cols]`.
+        x: Buf,
+        /// `[cols]`.
+        weight: Weight,
+        /// Added to the mean square.
+        eps: f32,
+        /// As x; may be x itself.
+        dst: Buf,
+    },
+    /// dst[t] = weight · x[t] + bias.
+    MatMul {
+        /// `[n, cols]`.
+        x: Buf,
+        /// `[rows, cols]`.
+        weight: Weight,
+        /// `[rows]`.
+        bias: Option<Weight>,
+        /// `[n, rows]`.
+        dst: Buf,
+    },
+    /// Rotates every head of x by its token's position, in place.
+    Rope {
+        /// `[n, k · head_dim]`.
+        x: Buf,
+        /// Elements of one head.
+        head_dim: usize,
+        /// `[n_rot / 2]` divisors of the frequencies.
+        factors: Option<Weight>,
+        /// Frequencies and pairing.
+        rope: Rope,
+    },
+    /// cache[pos[t]] = (k[t], v[t]).
+    Store {
+        /// `[n, n_head_kv · head_dim]`.
+        k: Buf,
+        /// As k.
+        v: Buf,
+        /// Where.
+        cache: Cache,
+    },
+    /// dst[t, h] = softmax(scale · q[t, h] · keys) · values over cached positions ≤ pos[t] (and > pos[t] − window).
+    Attention {
+        /// `[n, n_head · head_dim]`.
+        q: Buf,
+        /// Keys and values; query head h uses head h · n_head_kv / n_head.
+        cache: Cache,
+        /// Heads of queries.
+        n_head: usize,
+        /// Multiplies the scores.
+        scale: f32,
+        /// Positions a query sees, itself included; all if none.
+        window: Option<usize>,
+        /// As q.
+        dst: Buf,
+    },
+    /// dst += x.
+    Add {
+        /// As dst.
+        x: Buf,
+        /// Changed in place.
+        dst: Buf,
+    },
+    /// gate = activation(gate) · up, in place.
+    Glu {
+        /// Changed in place.
+        gate: Buf,
+        /// As gate.
+        up: Buf,
+        /// The nonlinearity.
+        activation: Activation,
+    },
+    /// dst = the rows of x whose logits are wanted.
+    TakeOutputs {
+        /// `[n_tokens, width]`.
+        x: Buf,
+        /// `[n_outputs, width]`.
+        dst: Buf,
+    },
+}
+
+/// Everything a backend must know to run a model.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// By [`Buf`].
+    pub bufs: Vec<BufInfo>,
+    /// By [`Weight`].
+    pub weights: Vec<WeightInfo>,
+    /// By [`Cache`].
+    pub caches: Vec<CacheInfo>,
+    /// In the order of execution.
+    pub ops: Vec<Op>,
+    /// `[n_outputs, n_vocab]`: the result.
+    pub logits: Option<Buf>,
+}
+
+impl Plan {
+    /// A new buffer of one row a token.
+    pub fn buf(&mut self, name: &'static str, width: usize) -> Buf {
+        self.new_buf(BufInfo { name, width, rows: Rows::Tokens })
+    }
+
+    /// A new buffer of one row an output.
+    pub fn output_buf(&mut self, name: &'static str, width: usize) -> Buf {
+        self.new_buf(BufInfo { name, width, rows: Rows::Outputs })
+    }
+
+    fn new_buf(&mut self, info: BufInfo) -> Buf {
+        self.bufs.push(info);
+        Buf(self.bufs.len() - 1)
+    }
+
+    /// The weight of this name; asked for twice, it is the same one.
+    pub fn weight(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Weight {
+        let info = WeightInfo { name: name.into(), rows, cols };
+        if let Some(known) = self.weights.iter().position(|w| *w == info) {
+            return Weight(known);
+        }
+        self.weights.push(info);
+        Weight(self.weights.len() - 1)
+    }
+
+    /// A new cache.
+    pub fn cache(&mut self, n_head_kv: usize, head_dim: usize) -> Cache {
+        self.caches.push(CacheInfo { n_head_kv, head_dim });
+        Cache(self.caches.len() - 1)
+    }
+
+    /// Appends a step.
+    pub fn push(&mut self, op: Op) {
+        self.ops.push(op);
+    }
+
+    /// f32 in one row of `buf`.
+    pub fn width(&self, buf: Buf) -> usize {
+        self.bufs[buf.0].width
+    }
+
+    /// Elements of the key/value caches that one token takes.
+    pub fn cache_elements_per_token(&self) -> usize {
+        self.caches.iter().map(|c| 2 * c.n_head_kv * c.head_dim).sum()
+    }
+}

@@ -1,0 +1,325 @@
+//! What the page and the worker say to each other: two closed enums, sent as JSON text.
+//!
+//! The worker speaks first, with [`Event::Ready`]; a request sent before it is lost. A local file cannot travel as
+//! text, so the message that carries [`Request::Load`] of a [`Source::Local`] is a JS array `[json, File]`; every
+//! other message is the JSON string alone.
+
+use crate::error::ErrorKind;
+use serde::{Deserialize, Serialize};
+
+/// What the page asks of the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// Which models does this device hold? Answered by [`Event::Stored`].
+    List,
+    /// Fetch what is missing of a model, and make it the one that answers.
+    Load(LoadOptions),
+    /// Give up the load in progress; what has arrived is kept, so that the next load goes on from there.
+    CancelLoad,
+    /// Remove a stored model, by [`StoredModel::id`]. Answered by [`Event::Stored`].
+    Delete {
+        /// The model's [`StoredModel::id`].
+        id: String,
+    },
+    /// Continue a conversation: answered by [`Event::Prompt`], [`Event::Text`] …, and one [`Event::Done`].
+    Generate(GenerateOptions),
+    /// End the reply in progress within one token.
+    Stop,
+    /// Measure the loaded model, as llama-bench does. Answered by one [`Event::Measured`] for every test.
+    Bench(BenchOptions),
+}
+
+/// What to measure. Tests of 0 tokens are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BenchOptions {
+    /// `pp`: tokens of the prompt to read.
+    pub n_prompt: u32,
+    /// `tg`: tokens to generate, one by one.
+    pub n_gen: u32,
+    /// Tokens already in the context before each test.
+    pub depth: u32,
+    /// How often each test is repeated.
+    pub reps: u32,
+}
+
+/// Where a model comes from, and how to run it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadOptions {
+    /// Where the file is.
+    pub source: Source,
+    /// Address of Hugging Face or a mirror of it, without a slash at the end.
+    pub hub: String,
+    /// The largest context wanted; the model's own limit and the memory budget can make it smaller.
+    pub context_tokens: u32,
+    /// Keep the file on this device for the next time.
+    pub keep: bool,
+}
+
+/// Where a model file is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Source {
+    /// A file of a Hugging Face repository.
+    Hub {
+        /// `owner/name`.
+        repo: String,
+        /// The file's path in the repository.
+        file: String,
+        /// Branch, tag or commit; usually `main`.
+        revision: String,
+    },
+    /// Any address that serves the file (absolute).
+    Url(String),
+    /// A file from the person's own disk; the `File` travels beside the request.
+    Local {
+        /// The file's name.
+        name: String,
+    },
+}
+
+/// Who said a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Sets the scene.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who said it.
+    pub role: Role,
+    /// What they said, without thoughts.
+    pub content: String,
+}
+
+/// One reply to be made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GenerateOptions {
+    /// The conversation so far, oldest first; the last message is the person's.
+    pub messages: Vec<Message>,
+    /// How the next token is drawn.
+    pub sampling: Sampling,
+    /// The longest reply, in tokens; 0 means as long as the context allows.
+    pub max_tokens: u32,
+    /// For models that can think before they answer: whether they should.
+    pub thinking: bool,
+}
+
+/// How the next token is drawn from the logits. Each step is left out at its neutral value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// 0 takes the most likely token; 1 is the model's own distribution.
+    pub temperature: f32,
+    /// Keep this many of the most likely tokens; 0 keeps all.
+    pub top_k: u32,
+    /// Keep the fewest most likely tokens that together reach this probability; 1 keeps all.
+    pub top_p: f32,
+    /// Drop tokens less likely than this share of the most likely one; 0 keeps all.
+    pub min_p: f32,
+    /// Logits of recent tokens are divided (if positive) or multiplied (if negative) by this; 1 changes nothing.
+    pub repeat_penalty: f32,
+    /// Subtracted once for every earlier appearance.
+    pub frequency_penalty: f32,
+    /// Subtracted if the token appeared at all.
+    pub presence_penalty: f32,
+    /// How many of the last tokens the penalties look at.
+    pub penalty_last_n: u32,
+    /// Same seed, same draw; none draws a new one for every reply.
+    pub seed: Option<u64>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.7,
+            top_k: 40,
+            top_p: 0.95,
+            min_p: 0.05,
+            repeat_penalty: 1.0,
+            frequency_penalty: 0.0,
+            presence_penalty: 0.0,
+            penalty_last_n: 64,
+            seed: None,
+        }
+    }
+}
+
+/// What the worker tells the page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The worker listens.
+    Ready,
+    /// The models on this device, and the room for more.
+    Stored {
+        /// Every model, finished or not.
+        models: Vec<StoredModel>,
+        /// Bytes this site uses.
+        used_bytes: u64,
+        /// Bytes this site may use, as the browser estimates it; 0 if it does not say.
+        quota_bytes: u64,
+    },
+    /// A load goes on.
+    Progress {
+        /// What is happening.
+        stage: LoadStage,
+        /// Bytes that are done.
+        loaded_bytes: u64,
+        /// Bytes of the whole file; 0 while unknown.
+        total_bytes: u64,
+    },
+    /// The model answers from now on.
+    Loaded(ModelInfo),
+    /// The load was given up, as asked.
+    LoadCancelled,
+    /// The prompt is being read.
+    Prompt {
+        /// Tokens read in this turn so far.
+        done_tokens: u32,
+        /// Tokens this turn has to read.
+        total_tokens: u32,
+    },
+    /// More of the reply.
+    Text {
+        /// Whole characters.
+        text: String,
+        /// Part of the model's thoughts, not of its answer.
+        thought: bool,
+    },
+    /// The oldest turns no longer fit into the context and were left out of this prompt.
+    Dropped {
+        /// How many messages were left out.
+        messages: u32,
+    },
+    /// The reply is complete.
+    Done(ReplyStats),
+    /// A measurement is complete.
+    Measured {
+        /// llama-bench's name of the test: `pp512`, `tg64`, `tg64 @ d512`.
+        test: String,
+        /// Tokens per second of every repetition.
+        tokens_per_sec: Vec<f64>,
+        /// Bytes of the wasm heap.
+        heap_bytes: u64,
+    },
+    /// A request failed; whatever had been there before is still there.
+    Failed {
+        /// Which request.
+        during: Stage,
+        /// What went wrong.
+        kind: ErrorKind,
+        /// A sentence for the person.
+        message: String,
+    },
+}
+
+/// The steps of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoadStage {
+    /// Bytes come over the network.
+    Download,
+    /// Bytes come from this device.
+    Read,
+}
+
+/// Which request an [`Event::Failed`] belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// [`Request::List`] or [`Request::Delete`].
+    Store,
+    /// [`Request::Load`].
+    Load,
+    /// [`Request::Generate`].
+    Generate,
+    /// [`Request::Bench`].
+    Bench,
+}
+
+/// A model file on this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredModel {
+    /// The store's name for it.
+    pub id: String,
+    /// Where it came from.
+    pub source: Source,
+    /// Bytes that are here.
+    pub stored_bytes: u64,
+    /// Bytes of the whole file.
+    pub total_bytes: u64,
+}
+
+/// What the page shows about the loaded model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// The file's `general.name`, else its file name.
+    pub name: String,
+    /// The file's `general.architecture`.
+    pub architecture: String,
+    /// The type of most weights, in llama.cpp's words: `Q4_K`, `Q8_0`, …
+    pub weight_type: String,
+    /// How many parameters it has.
+    pub n_params: u64,
+    /// Bytes of the file.
+    pub size_bytes: u64,
+    /// Tokens of context it was loaded with.
+    pub context_tokens: u32,
+    /// Tokens of context it was trained with.
+    pub trained_context_tokens: u32,
+    /// Where the arithmetic runs: `cpu` or `gpu`.
+    pub backend: String,
+    /// Whether its template can switch thinking on and off.
+    pub can_think: bool,
+    /// If the file has no chat template: the name of the one used instead.
+    pub fallback_template: Option<String>,
+    /// Seconds from the request to now.
+    pub load_secs: f64,
+    /// Whether the file is kept on this device; if it should have been, why not.
+    pub kept: Kept,
+}
+
+/// What became of the wish to keep a model file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    /// It is on this device.
+    Yes,
+    /// Nobody asked.
+    NotAsked,
+    /// It could not be kept, for this reason.
+    No(String),
+}
+
+/// How a reply went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplyStats {
+    /// Why it ended.
+    pub finish: Finish,
+    /// Tokens of the prompt.
+    pub n_prompt: u32,
+    /// Of these, tokens that were still in the cache.
+    pub n_cached: u32,
+    /// Tokens of the reply.
+    pub n_reply: u32,
+    /// Seconds to read the prompt.
+    pub prompt_secs: f64,
+    /// Seconds to write the reply.
+    pub reply_secs: f64,
+    /// Tokens the context holds now.
+    pub context_used: u32,
+}
+
+/// Why a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Finish {
+    /// The model ended it.
+    End,
+    /// It reached `max_tokens`.
+    Length,
+    /// The context is full.
+    ContextFull,
+    /// The person stopped it.
+    Stopped,
+}
