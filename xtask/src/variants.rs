@@ -37,16 +37,13 @@ pub(crate) fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
 
 impl Variant {
     fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
-        // A folder of its own, so that variants do not push each other's objects out.
-        let target_dir = Path::new("target/variants").join(self.name);
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
-        cargo.args(["--target", TARGET, "--config", &self.config(), "--target-dir"]).arg(&target_dir);
-        run(toolchain.apply(&mut cargo))?;
+        run(toolchain.apply(&mut cargo).args(["--target", TARGET, "--config", &self.config()]))?;
 
         let stem = format!("worker_{}", self.name);
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
-        run(bindgen.arg("--out-dir").arg(dist).arg(target_dir.join(TARGET).join("release/worker.wasm")))?;
-        write(&dist.join(format!("{stem}_loader.js")), &loader(&stem))
+        run(bindgen.arg("--out-dir").arg(dist).arg(format!("target/{TARGET}/release/worker.wasm")))?;
+        write(&dist.join(format!("{stem}_loader.js")), &format!("import init from './{stem}.js';await init();"))
     }
 
     /// The setting that adds this variant's flags to those of `.cargo/config.toml`.
@@ -54,11 +51,6 @@ impl Variant {
         let flags: Vec<String> = self.rustflags.iter().map(|flag| format!("\"{flag}\"")).collect();
         format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
     }
-}
-
-/// A module worker that starts the wasm; the same as Trunk's shim for the plain variant.
-fn loader(stem: &str) -> String {
-    format!("import init from './{stem}.js';\nawait init({{ module_or_path: './{stem}_bg.wasm' }});\n")
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
