@@ -5,4 +5,5 @@
 pub mod error;
 pub mod dtype;
 pub mod plan;
+pub mod rng;
 pub mod protocol;
