@@ -3,6 +3,7 @@
 //! The modules stand in the order of a token's path.
 
 pub mod error;
+pub mod gguf;
 pub mod dtype;
 pub mod plan;
 pub mod rng;
