@@ -5,6 +5,7 @@
 pub mod error;
 pub mod gguf;
 pub mod dtype;
+pub mod quant;
 pub mod plan;
 pub mod rng;
 pub mod protocol;

@@ -64,7 +64,11 @@ impl Metadata {
     /// An array of integers of any type, if they fit; a single one counts as an array.
     pub fn u32s(&self, key: &str) -> Result<Option<Vec<u32>>> {
         self.typed(key, "an array of integers of 32 bits", |value| {
-            if let Value::Array(array) = value { array.to_u32s() } else { Some(vec![value.integer()?.try_into().ok()?]) }
+            if let Value::Array(array) = value {
+                array.to_u32s()
+            } else {
+                Some(vec![value.integer()?.try_into().ok()?])
+            }
         })
     }
 
