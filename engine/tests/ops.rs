@@ -10,6 +10,8 @@ use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
 use engine::quant::random_blocks;
 use engine::reference::Reference;
 use engine::rng::Rng;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// For ops on floats.
 const FLOAT_NMSE: f64 = 1e-7;

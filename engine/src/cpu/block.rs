@@ -351,6 +351,8 @@ mod tests {
     use super::*;
     use crate::cpu::vector::{Best, plain::Plain};
     use crate::rng::Rng;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// What is packed comes out again, and every dot product is Σ q · x exactly, in vectors and in plain loops.
     fn check<W: Words>(bits: u32) {
