@@ -6,4 +6,5 @@ pub mod error;
 pub mod dtype;
 pub mod plan;
 pub mod rng;
+pub mod sampler;
 pub mod protocol;
