@@ -3,7 +3,9 @@
 //! The modules stand in the order of a token's path.
 
 pub mod error;
+pub mod gguf;
 pub mod dtype;
+pub mod quant;
 pub mod plan;
 pub mod rng;
 pub mod sampler;
