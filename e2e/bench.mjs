@@ -1,0 +1,138 @@
+// Minnow against wllama (llama.cpp in wasm) and native llama.cpp: same machine, same browser, same file, in turns.
+//
+//   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--json FILE] [--markdown FILE]
+//                  [--engines minnow,wllama] [--dist DIR] [--models DIR]
+//
+// Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
+// engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
+
+import { chromium } from '@playwright/test';
+import { existsSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { launchOptions } from './browser.mjs';
+import { startSite } from './site.mjs';
+
+const here = import.meta.dirname;
+const MODELS = { smollm2: 'SmolLM2-135M-Instruct.Q4_1.gguf', gemma: 'gemma-3-270m.Q4_K_M.gguf' };
+/** llama-bench's names. `n_prompt` random tokens are read into an empty context; with `n_gen`, the steps after them are timed. */
+const TESTS = [
+  { name: 'pp128', n_prompt: 128, n_gen: 0 },
+  { name: 'pp512', n_prompt: 512, n_gen: 0 },
+  { name: 'tg64', n_prompt: 1, n_gen: 64 },
+  { name: 'tg64 @ d512', n_prompt: 512, n_gen: 64 },
+];
+const CONTEXT_TOKENS = 1024;
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'smollm2' },
+    threads: { type: 'string', default: '1,2' },
+    reps: { type: 'string', default: '5' },
+    engines: { type: 'string', default: 'minnow,wllama' },
+    native: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    markdown: { type: 'string' },
+    dist: { type: 'string', default: resolve(here, '../dist') },
+    models: { type: 'string', default: resolve(here, '../models') },
+  },
+});
+
+const file = MODELS[flags.model];
+if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
+const names = flags.engines.split(',').concat(flags.native ? ['native'] : []);
+const reps = flags.quick ? 1 : Number(flags.reps);
+const tests = flags.quick ? TESTS.filter((test) => test.name !== 'pp512') : TESTS;
+
+const site = await startSite({
+  dirs: { 'models/': flags.models, 'wllama/': resolve(here, 'node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), '': existsSync(flags.dist) ? flags.dist : here },
+});
+const browser = await chromium.launch(launchOptions);
+try {
+  const rows = [];
+  for (const threads of flags.threads.split(',').map(Number)) rows.push(...(await measure(threads)));
+  const report = { date: new Date().toISOString(), model: file, machine: machine(), rows };
+  const text = markdown(report);
+  console.log(text);
+  if (flags.json) writeFileSync(flags.json, JSON.stringify(report, null, 2) + '\n');
+  if (flags.markdown) writeFileSync(flags.markdown, text + '\n');
+} finally {
+  await browser.close();
+  await site.stop();
+}
+process.exit(); // node-llama-cpp keeps the process alive.
+
+/** All tests with this many threads: one row an engine and test. */
+async function measure(threads) {
+  const engines = [];
+  for (const name of names) {
+    log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
+    engines.push({ name, samples: {}, ...(await (name === 'native' ? native(threads) : inPage(name, threads))) });
+  }
+  for (const test of tests) {
+    for (let rep = -1; rep < reps; rep += 1) {
+      for (const engine of engines) {
+        const tokensPerSec = await engine.bench(test);
+        log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
+        if (rep >= 0) (engine.samples[test.name] ??= []).push(tokensPerSec);
+      }
+    }
+  }
+  for (const engine of engines) await engine.close();
+  return engines.flatMap(({ name, info, samples }) =>
+    Object.entries(samples).map(([test, tokens_per_sec]) => ({ engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, info })),
+  );
+}
+
+/** An engine in a page of its own: its module under bench/ has `start`. */
+async function inPage(name, threads) {
+  const page = await browser.newPage();
+  page.on('crash', () => log(`the page of ${name} crashed`));
+  await page.goto(`${site.url}bench/`);
+  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, worker: '/worker_loader.js' };
+  const info = await page.evaluate(
+    async ({ name, options }) => {
+      globalThis.engine = await (await import(`/bench/${name}.mjs`)).start(options);
+      return globalThis.engine.info;
+    },
+    { name, options },
+  );
+  return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
+}
+
+async function native(threads) {
+  const { start } = await import('./bench/native.mjs');
+  return start({ modelPath: resolve(flags.models, file), threads, contextTokens: CONTEXT_TOKENS });
+}
+
+function machine() {
+  const cpus = os.cpus();
+  return { cpu: cpus[0].model, cores: cpus.length, memory_gib: Math.round(os.totalmem() / 2 ** 30), os: `${os.type()} ${os.release()}`, browser: `Chromium ${browser.version()}` };
+}
+
+function markdown({ date, model, machine, rows }) {
+  const at = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test)?.median;
+  const peers = names[0] === 'minnow' ? names.slice(1) : [];
+  const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
+  const lines = [...new Set(rows.map(({ threads }) => threads))].flatMap((threads) =>
+    tests.map(({ name: test }) => {
+      const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
+      const ratios = peers.map((peer) => (at('minnow', threads, test) / at(peer, threads, test)).toFixed(2));
+      return [threads, test, ...speeds, ...ratios];
+    }),
+  );
+  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}; medians of ${reps}`;
+  const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
+  return [title, '', ...table].join('\n');
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function log(message) {
+  process.stderr.write(`${message}\n`);
+}
