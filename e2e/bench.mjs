@@ -1,13 +1,14 @@
 // Minnow against wllama (llama.cpp in wasm) and native llama.cpp: same machine, same browser, same file, in turns.
 //
 //   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--json FILE] [--markdown FILE]
-//                  [--engines minnow,wllama] [--dist DIR] [--models DIR]
+//                  [--engines minnow:plain,minnow:relaxed,wllama]
 //
 // Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
 // engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
+// The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
 import { chromium } from '@playwright/test';
-import { existsSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,29 +25,30 @@ const TESTS = [
   { name: 'tg64 @ d512', n_prompt: 512, n_gen: 64 },
 ];
 const CONTEXT_TOKENS = 1024;
+const DIST = process.env.MINNOW_DIST ?? resolve(here, '../dist');
+const MODELS_DIR = resolve(here, '../models');
+
 const { values: flags } = parseArgs({
   options: {
     model: { type: 'string', default: 'smollm2' },
     threads: { type: 'string', default: '1,2' },
     reps: { type: 'string', default: '5' },
-    engines: { type: 'string', default: 'minnow,wllama' },
+    engines: { type: 'string' },
     native: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     markdown: { type: 'string' },
-    dist: { type: 'string', default: resolve(here, '../dist') },
-    models: { type: 'string', default: resolve(here, '../models') },
   },
 });
 
 const file = MODELS[flags.model];
 if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
-const names = flags.engines.split(',').concat(flags.native ? ['native'] : []);
+const names = (flags.engines?.split(',') ?? [...variants().map((variant) => `minnow:${variant}`), 'wllama']).concat(flags.native ? ['native'] : []);
 const reps = flags.quick ? 1 : Number(flags.reps);
-const tests = flags.quick ? TESTS.filter((test) => test.name !== 'pp512') : TESTS;
+const tests = flags.quick ? TESTS.filter(({ name }) => name !== 'pp512') : TESTS;
 
 const site = await startSite({
-  dirs: { 'models/': flags.models, 'wllama/': resolve(here, 'node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), '': existsSync(flags.dist) ? flags.dist : here },
+  dirs: { 'models/': MODELS_DIR, 'wllama/': resolve(here, 'bench/node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), '': DIST },
 });
 const browser = await chromium.launch(launchOptions);
 try {
@@ -85,18 +87,23 @@ async function measure(threads) {
   );
 }
 
-/** An engine in a page of its own: its module under bench/ has `start`. */
+/** The worker's variants: how the page itself knows them. */
+function variants() {
+  return JSON.parse(readFileSync(resolve(DIST, 'variants.json'), 'utf8'));
+}
+
+/** An engine in a page of its own, as `module` or `module:variant`; bench/MODULE.mjs has `start`. */
 async function inPage(name, threads) {
+  const [module, variant] = name.split(':');
   const page = await browser.newPage();
-  page.on('crash', () => log(`the page of ${name} crashed`));
   await page.goto(`${site.url}bench/`);
-  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, worker: '/worker_loader.js' };
+  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, variant };
   const info = await page.evaluate(
-    async ({ name, options }) => {
-      globalThis.engine = await (await import(`/bench/${name}.mjs`)).start(options);
+    async ({ module, options }) => {
+      globalThis.engine = await (await import(`/bench/${module}.mjs`)).start(options);
       return globalThis.engine.info;
     },
-    { name, options },
+    { module, options },
   );
   return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
 }
@@ -108,18 +115,27 @@ async function native(threads) {
 
 function machine() {
   const cpus = os.cpus();
-  return { cpu: cpus[0].model, cores: cpus.length, memory_gib: Math.round(os.totalmem() / 2 ** 30), os: `${os.type()} ${os.release()}`, browser: `Chromium ${browser.version()}` };
+  return {
+    cpu: cpus[0].model,
+    cores: cpus.length,
+    memory_gib: Math.round(os.totalmem() / 2 ** 30),
+    os: `${os.type()} ${os.release()}`,
+    browser: `Chromium ${browser.version()}`,
+    load_average: os.loadavg()[0], // Much more than the threads in use: something else was running.
+  };
 }
 
+/** Speeds of every engine, and how many times faster than each peer the fastest of ours is. */
 function markdown({ date, model, machine, rows }) {
   const at = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test)?.median;
-  const peers = names[0] === 'minnow' ? names.slice(1) : [];
+  const ours = names.filter((name) => name.startsWith('minnow'));
+  const peers = ours.length > 0 ? names.filter((name) => !ours.includes(name)) : [];
   const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
   const lines = [...new Set(rows.map(({ threads }) => threads))].flatMap((threads) =>
     tests.map(({ name: test }) => {
+      const best = Math.max(...ours.map((name) => at(name, threads, test) ?? 0));
       const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
-      const ratios = peers.map((peer) => (at('minnow', threads, test) / at(peer, threads, test)).toFixed(2));
-      return [threads, test, ...speeds, ...ratios];
+      return [threads, test, ...speeds, ...peers.map((peer) => (best / at(peer, threads, test)).toFixed(2))];
     }),
   );
   const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}; medians of ${reps}`;

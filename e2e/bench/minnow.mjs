@@ -1,8 +1,10 @@
 // Drives Minnow's worker through its own protocol (engine/src/protocol.rs). Runs in the page.
 
 /** Loads the model; `bench` then runs one test and gives tokens per second. */
-export async function start({ model, worker: workerUrl, contextTokens }) {
-  const worker = new Worker(workerUrl, { type: 'module' });
+export async function start({ model, threads, contextTokens, variant }) {
+  if (threads > 1) throw new Error('Minnow runs one thread');
+  const loader = variant === 'plain' ? '/worker_loader.js' : `/worker_${variant}_loader.js`;
+  const worker = new Worker(loader, { type: 'module' });
   await event(worker, 'Ready');
   const source = { Url: new URL(model, location.href).href };
   worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep: false } }));
