@@ -58,11 +58,13 @@ test('a reply can be written again', async ({ chat }) => {
 
 test('code is shown as a block that can be copied', async ({ chat }) => {
   await chat.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
-  const reply = await chat.ask('Write a short Python function that adds two numbers.');
+  const reply = await chat.say('Write a short Python function that adds two numbers.');
   const copy = reply.getByRole('button', { name: 'Copy code' }).first();
-  await expect(reply.locator('pre').first()).toContainText('def ');
+  await expect(reply.locator('pre').first()).toContainText('return');
   await copy.click();
   await expect.poll(() => chat.page.evaluate(() => navigator.clipboard.readText())).toContain('def ');
+  await chat.stop.click();
+  await chat.complete(reply);
 });
 
 test('the longest reply is respected', async ({ chat }) => {
