@@ -13,4 +13,5 @@ pub mod load;
 pub mod reference;
 pub mod cpu;
 pub mod rng;
+pub mod sampler;
 pub mod protocol;
