@@ -6,6 +6,7 @@ pub mod error;
 pub mod gguf;
 pub mod dtype;
 pub mod quant;
+pub mod tokenizer;
 pub mod plan;
 pub mod rng;
 pub mod protocol;
