@@ -1,6 +1,6 @@
 // Writes what llama.cpp says about both models into this folder; README.md describes the files.
 //
-//     npm install && node make.mjs ../../../models
+//     npm install && node make.mjs MODELS_FOLDER [FILE.json…]
 //
 // llama.cpp is the one prebuilt in node-llama-cpp, on the CPU: keys and values in f16, no flash attention, one thread.
 
@@ -12,36 +12,41 @@ import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 import { pairsVocabulary, PRES } from "./pairs.mjs";
 import { textsForTokenizers } from "./texts.mjs";
 
-const MODELS = [
-    { file: "SmolLM2-135M-Instruct.Q4_1.gguf", golden: "smollm2.json" },
-    { file: "gemma-3-270m.Q4_K_M.gguf", golden: "gemma3.json" },
-];
+const SMOLLM2 = "SmolLM2-135M-Instruct.Q4_1.gguf";
+const GEMMA3 = "gemma-3-270m.Q4_K_M.gguf";
+const MAKE = {
+    "smollm2.json": () => answers(SMOLLM2),
+    "gemma3.json": () => answers(GEMMA3),
+    "tokenizers.json": tokenizers,
+};
 const N_TOP = 20;
 const N_GREEDY = 32;
 const CONTEXT_TOKENS = 1024;
 
 const here = dirname(fileURLToPath(import.meta.url));
-const modelsFolder = process.argv[2] ?? join(here, "../../../models");
+const [modelsFolder, ...chosen] = process.argv.slice(2);
 const prompts = JSON.parse(readFileSync(join(here, "prompts.json"), "utf8"));
 // Before it loads a vocabulary alone, the library tries for a whole model, and would log that it is none.
 const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.fatal });
+for (const name of chosen.length > 0 ? chosen : Object.keys(MAKE)) {
+    write(name, await MAKE[name]());
+}
+process.exit();
 
-for (const { file, golden } of MODELS) {
+/** For each prompt what the model makes of it. */
+async function answers(file) {
     const model = await llama.loadModel({ modelPath: join(modelsFolder, file) });
     const entries = [];
     for (const prompt of prompts) {
         entries.push(await answer(model, prompt));
-        console.log(`${golden}: ${entries.length} of ${prompts.length}`);
+        console.log(`${file}: ${entries.length} of ${prompts.length}`);
     }
-    write(golden, { ...maker(), ...fingerprint(file), ends: endTokens(model) }, "prompts", entries);
-    await model.dispose();
+    return { ...maker(), ...fingerprint(file), ends: endTokens(model), prompts: entries };
 }
-await writeTokenizers();
-process.exit();
 
 /** One prompt: its tokens, the likeliest next tokens after each of them, and the greedy reply. */
 async function answer(model, prompt) {
-    const tokens = encode(model, prompt, true);
+    const tokens = encode(model, prompt);
     const context = await model.createContext({
         contextSize: CONTEXT_TOKENS, batchSize: CONTEXT_TOKENS, threads: 1, flashAttention: false,
     });
@@ -66,12 +71,12 @@ async function topNext(sequence, tokens) {
     });
 }
 
-/** As llama.cpp does it with add_special: the library's own `tokenize` never adds them. */
-function encode(model, text, special) {
+/** With special tokens, and with BOS and EOS as llama.cpp adds them: the library's own `tokenize` never does. */
+function encode(model, text) {
     const { bos, eos, shouldPrependBosToken, shouldAppendEosToken } = model.tokens;
     return [
         ...(shouldPrependBosToken ? [bos] : []),
-        ...model.tokenize(text, special),
+        ...model.tokenize(text, true),
         ...(shouldAppendEosToken ? [eos] : []),
     ];
 }
@@ -82,25 +87,26 @@ function endTokens(model) {
 }
 
 /** Token ids only, for more texts and for the pre-tokenizers that neither model uses. */
-async function writeTokenizers() {
+async function tokenizers() {
     const texts = textsForTokenizers(prompts);
-    const [smollm2, gemma3] = MODELS.map(({ file }) => join(modelsFolder, file));
-    const entries = [];
+    const [smollm2, gemma3] = [SMOLLM2, GEMMA3].map((file) => join(modelsFolder, file));
+    const pairs = pairsVocabulary();
+    const encodings = [];
     for (const pre of PRES) {
-        entries.push(await tokenized("smollm2", smollm2, pre, texts, true));
-        entries.push(await tokenized("pairs", pairsVocabulary(), pre, texts, true));
+        encodings.push(await tokenized("smollm2", smollm2, pre, texts, true));
+        encodings.push(await tokenized("pairs", pairs, pre, texts, true));
     }
-    entries.push(await tokenized("smollm2", smollm2, "smollm", texts, false));
-    entries.push(await tokenized("gemma3", gemma3, null, texts, true));
-    entries.push(await tokenized("gemma3", gemma3, null, texts, false));
-    write("tokenizers.json", { ...maker(), texts }, "encodings", entries);
+    encodings.push(await tokenized("smollm2", smollm2, "smollm", texts, false));
+    encodings.push(await tokenized("gemma3", gemma3, null, texts, true));
+    encodings.push(await tokenized("gemma3", gemma3, null, texts, false));
+    return { ...maker(), texts, encodings };
 }
 
 /** `pre` takes the place of the file's own tokenizer.ggml.pre. */
 async function tokenized(vocabulary, modelPath, pre, texts, special) {
     const metadataOverrides = pre === null ? undefined : { tokenizer: { ggml: { pre } } };
     const model = await llama.loadModel({ modelPath, vocabOnly: true, metadataOverrides });
-    const tokens = texts.map((text) => encode(model, text, special));
+    const tokens = texts.map((text) => model.tokenize(text, special));
     await model.dispose();
     return { vocabulary, pre, special, tokens };
 }
@@ -120,11 +126,13 @@ function fingerprint(file) {
     return { file, size_bytes: statSync(path).size, sha256 };
 }
 
-/** JSON with each entry of `list` on a line of its own, so that a difference shows which. */
-function write(name, header, key, list) {
-    const head = Object.entries(header).map(([k, v]) => `${JSON.stringify(k)}: ${JSON.stringify(v)},\n`).join("");
+/** JSON with each entry of the last list on a line of its own, so that a difference shows which. */
+function write(name, content) {
+    const entries = Object.entries(content);
+    const [lastKey, list] = entries.pop();
+    const head = entries.map(([key, value]) => `${JSON.stringify(key)}: ${JSON.stringify(value)},\n`).join("");
     const lines = list.map((entry) => JSON.stringify(entry)).join(",\n");
-    writeFileSync(join(here, name), `{\n${head}"${key}": [\n${lines}\n]\n}\n`);
+    writeFileSync(join(here, name), `{\n${head}"${lastKey}": [\n${lines}\n]\n}\n`);
 }
 
 function round(probability) {
