@@ -21,7 +21,9 @@ use crate::protocol::{Message, Role};
 use crate::tokenizer::Tokenizer;
 use guard::Guarded;
 use minijinja::Value;
-use minijinja::value::ValueMap;
+
+/// How the templates of well-known models end a turn.
+const END_MARKERS: [&str; 5] = ["<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "<|end_of_text|>"];
 
 /// How a model wants a conversation to be written.
 pub struct Template {
@@ -77,9 +79,10 @@ impl Template {
         self.fallback_name
     }
 
-    /// Whether the template says `text` somewhere.
-    pub(crate) fn mentions(&self, text: &str) -> bool {
-        self.guarded.source.contains(text)
+    /// The end markers that the template writes, but that are no tokens of the vocabulary: the model spells them.
+    pub fn stops(&self, tokenizer: &Tokenizer) -> Vec<String> {
+        let spelt = |stop: &&&str| self.guarded.source.contains(**stop) && tokenizer.token(stop).is_none();
+        END_MARKERS.iter().filter(spelt).map(|stop| (*stop).to_string()).collect()
     }
 
     /// Writes the conversation as the model wants it.
@@ -89,39 +92,38 @@ impl Template {
     /// as the beginning of the first message of the person, and neighbours of the same role as one message.
     pub fn render(&self, messages: &[Message], options: &RenderOptions) -> Result<String> {
         let plain = plain(messages);
-        match self.run(messages, options) {
+        match self.render_as_it_is(messages, options) {
             Ok(prompt) if has_system_prompt(messages, &prompt) => Ok(prompt),
             Err(error) if plain == messages => Err(error),
             // If that does not help, what was said at first is what the person should read.
-            first => self.run(&plain, options).or(first),
+            first => self.render_as_it_is(&plain, options).or(first),
         }
     }
 
-    fn run(&self, messages: &[Message], options: &RenderOptions) -> Result<String> {
-        let entry = |key: &'static str, value: Value| (Value::from(key), value);
+    /// What the template makes of exactly these messages.
+    pub fn render_as_it_is(&self, messages: &[Message], options: &RenderOptions) -> Result<String> {
         let message = |message: &Message| {
             let role = match message.role {
                 Role::System => "system",
                 Role::User => "user",
                 Role::Assistant => "assistant",
             };
-            let fields = [entry("role", role.into()), entry("content", Value::from(message.content.as_str()))];
-            Value::from(ValueMap::from_iter(fields))
+            Value::from_iter([("role", role), ("content", &message.content)])
         };
         let values = [
-            entry("messages", messages.iter().map(message).collect()),
+            ("messages", messages.iter().map(message).collect::<Value>()),
             // `transformers` passes these, so templates may compare them with `none`.
-            entry("tools", ().into()),
-            entry("documents", ().into()),
-            entry("add_generation_prompt", options.add_generation_prompt.into()),
-            entry("bos_token", Value::from(self.bos.as_str())),
-            entry("eos_token", Value::from(self.eos.as_str())),
+            ("tools", ().into()),
+            ("documents", ().into()),
+            ("add_generation_prompt", options.add_generation_prompt.into()),
+            ("bos_token", Value::from(self.bos.as_str())),
+            ("eos_token", Value::from(self.eos.as_str())),
             // Qwen's name for it, and Granite's.
-            entry("enable_thinking", options.thinking.into()),
-            entry("thinking", options.thinking.into()),
+            ("enable_thinking", options.thinking.into()),
+            ("thinking", options.thinking.into()),
         ];
         let inputs = jinja::Inputs {
-            values: ValueMap::from_iter(values),
+            values: Value::from_iter(values),
             n_messages: messages.len(),
             n_bytes: messages.iter().map(|message| message.content.len()).sum(),
             now: options.now,

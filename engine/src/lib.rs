@@ -15,5 +15,6 @@ pub mod load;
 pub mod reference;
 pub mod cpu;
 pub mod sampler;
+pub mod session;
 pub mod rng;
 pub mod protocol;

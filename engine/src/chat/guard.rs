@@ -8,6 +8,7 @@
 //! a ~ b                 (a ~ b)|bounded        also + and *
 //! [a, b]  {"k": v}      ([a, b])|bounded
 //! set ns.x = e          set ns.x = (e)|bounded
+//! set x = e             set x = (e)|bounded(true)   the only ones that may be a namespace
 //! ```
 //!
 //! The same pass counts what would otherwise nest without end in the compiler, and reads `{% generation %}` blocks, with
@@ -62,7 +63,7 @@ pub(super) fn guard(source: &str) -> Result<Guarded> {
 }
 
 fn refuse(reason: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Template, format!("the model's chat template {reason}"))
+    Error::new(ErrorKind::Template, format!("The model's chat template {reason}."))
 }
 
 fn tag_start(text: &str) -> Option<usize> {
@@ -116,6 +117,12 @@ impl<'s> Pass<'s> {
         self.out.push_str(BOUNDED);
     }
 
+    /// Wraps what is assigned, and keeps it apart from the tag's end.
+    fn wrap_assigned(&mut self, start: usize, to_attribute: bool) {
+        self.wrap(start);
+        self.out.push_str(if to_attribute { " " } else { "(true) " });
+    }
+
     /// Rewrites one tag, and returns its first word.
     fn tag(&mut self, end: &str) -> Result<&'s str> {
         self.copy(2);
@@ -123,7 +130,7 @@ impl<'s> Pass<'s> {
         let is_statement = end == "%}";
         let mut statement = "";
         let mut groups = vec![Group::default()];
-        // Where the value starts that is assigned to an attribute, in `{% set ns.x = … %}`.
+        // In `{% set ns.x = … %}`: whether there is a dot so far, and where the value starts, with that.
         let (mut has_dot, mut assigned) = (false, None);
 
         for n_tokens in 0.. {
@@ -161,8 +168,8 @@ impl<'s> Pass<'s> {
                 "," | ":" | "=" | "==" | "!=" | "<" | "<=" | ">" | ">=" => {
                     self.end_chain(group)?;
                     self.copy(token.len());
-                    if token == "=" && outermost && statement == "set" && has_dot {
-                        assigned.get_or_insert(self.out.len());
+                    if token == "=" && outermost && statement == "set" {
+                        assigned.get_or_insert((self.out.len(), has_dot));
                     }
                 }
                 "~" | "+" | "*" | "-" | "/" | "//" | "%" | "**" | "|" | "." => {
@@ -201,8 +208,8 @@ impl<'s> Pass<'s> {
         for group in groups.iter_mut().rev() {
             self.end_chain(group)?;
         }
-        if let Some(start) = assigned {
-            self.wrap(start);
+        if let Some((start, to_attribute)) = assigned {
+            self.wrap_assigned(start, to_attribute);
         }
         self.copy_through(end);
         Ok(statement)
@@ -228,7 +235,9 @@ impl<'s> Pass<'s> {
 
     fn end_chain(&mut self, group: &mut Group) -> Result<()> {
         if group.n_growing > CHAIN_MAX || group.n_times > 1 {
-            return Err(refuse(format!("joins more than {CHAIN_MAX} values, or multiplies more than two, in one expression")));
+            return Err(refuse(format!(
+                "joins more than {CHAIN_MAX} values, or multiplies more than two, in one expression"
+            )));
         }
         if let (Some(start), 1..) = (group.chain, group.n_growing) {
             self.wrap(start);
@@ -279,9 +288,12 @@ mod tests {
         check("{{ a ~ b }}", expect!["{{ (a ~ b )|bounded}}"]);
         check("{{- a + '}}' + b.c[1:] -}}", expect!["{{- (a + '}}' + b.c[1:] )|bounded-}}"]);
         check("{{ a if b + c == d else e * 2 }}", expect!["{{ a if (b + c )|bounded== d else (e * 2 )|bounded}}"]);
-        check("{{ f(a ~ b, k=c + 1)|g(d ~ e) }}", expect!["{{ f((a ~ b)|bounded, k=(c + 1)|bounded)|g((d ~ e)|bounded) }}"]);
+        check(
+            "{{ f(a ~ b, k=c + 1)|g(d ~ e) }}",
+            expect!["{{ f((a ~ b)|bounded, k=(c + 1)|bounded)|g((d ~ e)|bounded) }}"],
+        );
         check("{{ (a ~ b) ~ c }}", expect!["{{ (((a ~ b)|bounded) ~ c )|bounded}}"]);
-        check("{{ a ~ b is string and c }}", expect!["{{ (a ~ b is string )|bounded and c }}"]);
+        check("{{ a ~ b is string and c }}", expect!["{{ (a ~ b is string )|boundedand c }}"]);
         check("{{ a - b / c % d }}", expect!["{{ a - b / c % d }}"]);
     }
 
@@ -295,10 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_bounded() {
-        check("{% set ns.a = b %}", expect!["{% set ns.a =( b )|bounded%}"]);
-        check("{%- set a = b -%}", expect!["{%- set a = b -%}"]);
-        check("{% set a = b.c %}", expect!["{% set a = b.c %}"]);
+    fn assignments_are_bounded() {
+        check("{% set ns.a = b %}", expect!["{% set ns.a =( b )|bounded %}"]);
+        check("{%- set a = b -%}", expect!["{%- set a =( b )|bounded(true) -%}"]);
+        check("{% set a = b.c %}", expect!["{% set a =( b.c )|bounded(true) %}"]);
+        check("{% set a, b = c, d %}", expect!["{% set a, b =( c, d )|bounded(true) %}"]);
+        check("{% set a %}b{% endset %}", expect!["{% set a %}b{% endset %}"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::guard::BOUNDED;
 use super::python;
 use super::strftime::Now;
 use crate::error::{Error, ErrorKind};
-use minijinja::value::{Kwargs, ValueKind, ValueMap};
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, State, Value};
 use std::fmt;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const INDENT_MAX: usize = 16;
 /// What a template is run with.
 pub(super) struct Inputs {
     /// By name.
-    pub(super) values: ValueMap,
+    pub(super) values: Value,
     pub(super) n_messages: usize,
     /// Bytes of the messages.
     pub(super) n_bytes: usize,
@@ -63,7 +63,7 @@ pub(super) fn environment() -> Environment<'static> {
 }
 
 /// Runs a template; `source` has been through the guard.
-pub(super) fn render(source: &str, longest_text_bytes: usize, inputs: Inputs) -> crate::Result<String> {
+pub(super) fn render(source: &str, longest_text_bytes: usize, inputs: Inputs) -> crate::error::Result<String> {
     let meter = Arc::new(Meter::new(inputs.n_bytes));
     let mut env = environment();
     let fuel = (FUEL + FUEL_PER_MESSAGE * inputs.n_messages).min(TEXT_BYTES_MAX / longest_text_bytes.max(1));
@@ -72,7 +72,7 @@ pub(super) fn render(source: &str, longest_text_bytes: usize, inputs: Inputs) ->
     env.add_function("strftime_now", move |format: &str| inputs.now.format(format));
 
     let template = env.template_from_str(source).map_err(|e| error(&e))?;
-    let text = template.render(Value::from(inputs.values)).map_err(|e| error(&e))?;
+    let text = template.render(inputs.values).map_err(|e| error(&e))?;
     if text.len() > meter.value_bytes_max {
         return Err(error(&too_large("its output", meter.value_bytes_max)));
     }
@@ -96,7 +96,7 @@ pub(super) fn error(error: &minijinja::Error) -> Error {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(e) = cause {
         if let Some(Refused(message)) = e.downcast_ref() {
-            let message = format!("the model's chat template refuses this conversation: {message}");
+            let message = format!("The model's chat template refuses this conversation: {message}");
             return Error::new(ErrorKind::Template, message);
         }
         cause = e.source();
@@ -107,12 +107,16 @@ pub(super) fn error(error: &minijinja::Error) -> Error {
         kind => format!("failed: {kind}"),
     };
     let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-    Error::new(ErrorKind::Template, format!("the model's chat template {what}{detail}{line}"))
+    Error::new(ErrorKind::Template, format!("The model's chat template {what}{detail}{line}."))
 }
 
 fn too_large(what: &str, bytes_max: usize) -> minijinja::Error {
     let detail = format!("{what} is larger than {bytes_max} bytes");
     minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, detail)
+}
+
+fn is_namespace(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
 }
 
 /// Weighs what a template makes.
@@ -130,7 +134,12 @@ impl Meter {
 
     fn install(self: &Arc<Self>, env: &mut Environment<'_>) {
         let meter = self.clone();
-        env.add_filter(BOUNDED, move |value: Value| meter.weigh(&value).map(|()| value));
+        env.add_filter(BOUNDED, move |value: &Value, may_be_namespace: Option<bool>| {
+            if may_be_namespace == Some(true) && is_namespace(value) {
+                return Ok(value.clone());
+            }
+            meter.weigh(value)
+        });
 
         let meter = self.clone();
         env.set_formatter(move |out, _, value| {
@@ -143,16 +152,22 @@ impl Meter {
         });
 
         let meter = self.clone();
-        env.add_filter("replace", move |state: &State<'_, '_>, text: Value, old: Value, new: Value, count: Option<i32>| {
-            meter.method(state, &Value::from(python::str(&text)), "replace", &[
-                Value::from(python::str(&old)),
-                Value::from(python::str(&new)),
-                Value::from(count.unwrap_or(-1)),
-            ])
-        });
+        env.add_filter(
+            "replace",
+            move |state: &State<'_, '_>, text: Value, old: Value, new: Value, count: Option<i32>| {
+                meter.method(
+                    state,
+                    &Value::from(python::str(&text)),
+                    "replace",
+                    &[Value::from(python::str(&old)), Value::from(python::str(&new)), Value::from(count.unwrap_or(-1))],
+                )
+            },
+        );
 
         let meter = self.clone();
-        env.add_filter("join", move |values: Value, separator: Option<&str>| meter.join(separator.unwrap_or(""), &values));
+        env.add_filter("join", move |values: Value, separator: Option<&str>| {
+            meter.join(separator.unwrap_or(""), &values)
+        });
 
         let meter = self.clone();
         env.set_unknown_method_callback(move |state, value, method, args| meter.method(state, value, method, args));
@@ -191,36 +206,37 @@ impl Meter {
         Ok(Value::from(joined))
     }
 
-    /// Refuses a value that is too large or too deep, or that a later assignment could make a part of itself.
-    fn weigh(&self, value: &Value) -> Result<()> {
+    /// Refuses a value that is too large or too deep, or that a later assignment could make a part of itself. The result
+    /// is equal, but no list in it is a view of a view of a view.
+    fn weigh(&self, value: &Value) -> Result<Value> {
         let mut room = self.value_bytes_max;
-        self.weigh_parts(value, 0, &mut room)?;
-        self.charge(self.value_bytes_max - room)
+        let weighed = self.weigh_parts(value, 0, &mut room)?;
+        self.charge(self.value_bytes_max - room)?;
+        Ok(weighed)
     }
 
-    fn weigh_parts(&self, value: &Value, depth: usize, room: &mut usize) -> Result<()> {
+    fn weigh_parts(&self, value: &Value, depth: usize, room: &mut usize) -> Result<Value> {
         let bytes = 1 + value.as_str().map_or(0, str::len);
         *room = room.checked_sub(bytes).ok_or_else(|| too_large("a value", self.value_bytes_max))?;
-        let Some(object) = value.as_object() else { return Ok(()) };
-        if depth == DEPTH_MAX || object.type_name().ends_with("::Namespace") {
+        if value.as_object().is_some() && (depth == DEPTH_MAX || is_namespace(value)) {
             let detail = "a value is nested too deeply";
             return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, detail));
         }
         match value.kind() {
             ValueKind::Seq | ValueKind::Iterable => {
-                for item in value.try_iter()? {
-                    self.weigh_parts(&item, depth + 1, room)?;
-                }
+                let items = value.try_iter()?.map(|item| self.weigh_parts(&item, depth + 1, room));
+                items.collect::<Result<Vec<_>>>().map(Value::from)
             }
             ValueKind::Map => {
+                let mut entries = Vec::new();
                 for key in value.try_iter()? {
-                    self.weigh_parts(&key, depth + 1, room)?;
-                    self.weigh_parts(&value.get_item(&key)?, depth + 1, room)?;
+                    let item = self.weigh_parts(&value.get_item(&key)?, depth + 1, room)?;
+                    entries.push((self.weigh_parts(&key, depth + 1, room)?, item));
                 }
+                Ok(Value::from_iter(entries))
             }
-            _ => {}
+            _ => Ok(value.clone()),
         }
-        Ok(())
     }
 
     fn charge(&self, bytes: usize) -> Result<()> {

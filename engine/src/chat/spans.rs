@@ -3,10 +3,10 @@
 /// Words around a thought. A thought opens a reply, or the prompt has opened it already; the same words later in an answer
 /// are part of the answer.
 const THOUGHTS: [(&str, &str); 4] = [
-    ("<think>", "</think>"),                             // Qwen3, DeepSeek R1, SmolLM3, LFM2.5
-    ("[THINK]", "[/THINK]"),                             // Magistral
-    ("<seed:think>", "</seed:think>"),                   // Seed-OSS
-    ("<|START_THINKING|>", "<|END_THINKING|>"),          // Command A
+    ("<think>", "</think>"),                    // Qwen3, DeepSeek R1, SmolLM3, LFM2.5
+    ("[THINK]", "[/THINK]"),                    // Magistral
+    ("<seed:think>", "</seed:think>"),          // Seed-OSS
+    ("<|START_THINKING|>", "<|END_THINKING|>"), // Command A
 ];
 
 /// A piece of a reply.
@@ -164,7 +164,8 @@ mod tests {
             let mut pieces: Vec<Piece> =
                 chars.chunks(piece_chars).flat_map(|piece| spans.push(&piece.iter().collect::<String>())).collect();
             pieces.extend(spans.finish());
-            let join = |thought| pieces.iter().filter(|p| p.thought == thought).map(|p| p.text.as_str()).collect::<String>();
+            let join =
+                |thought| pieces.iter().filter(|p| p.thought == thought).map(|p| p.text.as_str()).collect::<String>();
             assert_eq!((join(true).as_str(), join(false).as_str()), (thought, answer), "{reply:?} by {piece_chars}");
             assert!(pieces.iter().all(|piece| !piece.text.is_empty()));
         }

@@ -154,9 +154,21 @@ mod tests {
             assert_eq!(Now { unix_secs, utc_offset_secs: 0 }.format(format), expected, "{unix_secs} {format}");
         };
         let all = "%Y %y %C %m %B %b %d %e %j %A %a %w %u %H %I %M %S %f %p %% %F %T %D %R [%Z%z] %-d %-m %-H";
-        check(0, all, "1970 70 19 01 January Jan 01  1 001 Thursday Thu 4 4 00 12 00 00 000000 AM % 1970-01-01 00:00:00 01/01/70 00:00 [] 1 1 0");
-        check(1_709_214_305, all, "2024 24 20 02 February Feb 29 29 060 Thursday Thu 4 4 13 01 45 05 000000 PM % 2024-02-29 13:45:05 02/29/24 13:45 [] 29 2 13");
-        check(1_735_689_599, all, "2024 24 20 12 December Dec 31 31 366 Tuesday Tue 2 2 23 11 59 59 000000 PM % 2024-12-31 23:59:59 12/31/24 23:59 [] 31 12 23");
+        check(
+            0,
+            all,
+            "1970 70 19 01 January Jan 01  1 001 Thursday Thu 4 4 00 12 00 00 000000 AM % 1970-01-01 00:00:00 01/01/70 00:00 [] 1 1 0",
+        );
+        check(
+            1_709_214_305,
+            all,
+            "2024 24 20 02 February Feb 29 29 060 Thursday Thu 4 4 13 01 45 05 000000 PM % 2024-02-29 13:45:05 02/29/24 13:45 [] 29 2 13",
+        );
+        check(
+            1_735_689_599,
+            all,
+            "2024 24 20 12 December Dec 31 31 366 Tuesday Tue 2 2 23 11 59 59 000000 PM % 2024-12-31 23:59:59 12/31/24 23:59 [] 31 12 23",
+        );
         check(4_107_542_400, "%d %b %Y, %A, day %j", "01 Mar 2100, Monday, day 060");
         check(-1, "%c", "Wed Dec 31 23:59:59 1969");
         check(0, "100%", "100%");
