@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from './fixtures.mjs';
 
-const PICTURE = resolve(import.meta.dirname, '../screenshot.png');
+const PICTURE = resolve(import.meta.dirname, '../../docs/screenshot.png');
 const PICTURE_BYTES_MAX = 200_000;
 
 test('the picture of the README', async ({ chat }, info) => {

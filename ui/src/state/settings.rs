@@ -34,7 +34,8 @@ pub enum Theme {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            system_prompt: String::new(),
+            // The default model answers in broken French to the prompt that its own template adds where there is none.
+            system_prompt: "You are a helpful AI assistant.".to_owned(),
             sampling: Sampling::default(),
             max_tokens: 0,
             context_tokens: 4096,
