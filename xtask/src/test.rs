@@ -63,7 +63,8 @@ fn wasm_tests() -> Result<()> {
     for variant in &VARIANTS {
         println!("  variant {}", variant.name);
         let mut test = command("cargo", ["test", "--quiet", "--package", "minnow-engine", "--lib", "--test", "ops"]);
-        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?).env("NODE_ARGS", node_args());
+        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
+            .env("NODE_ARGS", node_args());
         run_command(toolchain.apply(variant.apply(&mut test)))?;
     }
     Ok(())

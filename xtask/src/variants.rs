@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{command, run, step};
+use crate::target_dir;
 use crate::tools::WASM_BINDGEN;
 use crate::wasm::{TARGET, Toolchain};
 
@@ -42,7 +43,7 @@ impl Variant {
 
         let stem = format!("worker_{}", self.name);
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
-        run(bindgen.arg("--out-dir").arg(dist).arg(format!("target/{TARGET}/release/worker.wasm")))?;
+        run(bindgen.arg("--out-dir").arg(dist).arg(target_dir().join(TARGET).join("release/worker.wasm")))?;
         write(&dist.join(format!("{stem}_loader.js")), &format!("import init from './{stem}.js';await init();"))
     }
 

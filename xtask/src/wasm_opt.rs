@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::command::run;
 use crate::models::sha256_hex;
+use crate::target_dir;
 use crate::tools::WASM_OPT;
 
 /// Speed first: the worker's time is spent in wasm, and the page is small either way.
@@ -27,11 +28,11 @@ const ARGS: [&str; 11] = [
 /// Makes `file` smaller and faster.
 pub(crate) fn shrink(file: &Path) -> Result<()> {
     let wasm = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let cache = Path::new("target/wasm-opt");
+    let cache = target_dir().join("wasm-opt");
     let key = sha256_hex(&[&wasm, WASM_OPT.version.as_bytes(), ARGS.join(" ").as_bytes()].concat());
     let optimized = cache.join(key).with_extension("wasm");
     if !optimized.exists() {
-        fs::create_dir_all(cache)?;
+        fs::create_dir_all(&cache)?;
         let partial = optimized.with_extension("part");
         let mut wasm_opt = std::process::Command::new(WASM_OPT.ensure()?);
         run(wasm_opt.args(ARGS).arg(file).arg("-o").arg(&partial))?;
