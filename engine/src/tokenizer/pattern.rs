@@ -151,12 +151,12 @@ impl Set {
     fn add(&mut self, source: &mut Peekable<Chars<'_>>) -> Option<()> {
         let first = match source.next()? {
             '\\' => match source.next()? {
-                'p' => return self.add_class(source),
-                's' => return Some(self.classes.push(Class::Space)),
-                'S' => return Some(self.classes.push(Class::NotSpace)),
+                name @ ('p' | 's' | 'S') => {
+                    self.classes.push(Class::parse(name, source)?);
+                    return Some(());
+                }
                 'r' => '\r',
                 'n' => '\n',
-                't' => '\t',
                 escaped if escaped.is_ascii_punctuation() => escaped,
                 _ => return None,
             },
@@ -166,20 +166,8 @@ impl Set {
             Some(_) => source.next()?,
             None => first,
         };
-        Some(self.ranges.push((first, last)))
-    }
-
-    /// The `{L}` of a `\p{L}`.
-    fn add_class(&mut self, source: &mut Peekable<Chars<'_>>) -> Option<()> {
-        let name: String = source.by_ref().take_while(|&next| next != '}').collect();
-        Some(self.classes.push(match name.as_str() {
-            "{L" => Class::Letter,
-            "{N" => Class::Number,
-            "{M" => Class::Mark,
-            "{P" => Class::Punctuation,
-            "{S" => Class::Symbol,
-            _ => return None,
-        }))
+        self.ranges.push((first, last));
+        Some(())
     }
 
     fn contains(&self, character: char) -> bool {
@@ -189,6 +177,24 @@ impl Set {
 }
 
 impl Class {
+    /// The class that follows a backslash; `name` is its first letter.
+    fn parse(name: char, source: &mut Peekable<Chars<'_>>) -> Option<Self> {
+        let property: String = match name {
+            'p' => source.take_while(|&next| next != '}').collect(),
+            _ => String::new(),
+        };
+        match (name, property.as_str()) {
+            ('s', _) => Some(Self::Space),
+            ('S', _) => Some(Self::NotSpace),
+            (_, "{L") => Some(Self::Letter),
+            (_, "{N") => Some(Self::Number),
+            (_, "{M") => Some(Self::Mark),
+            (_, "{P") => Some(Self::Punctuation),
+            (_, "{S") => Some(Self::Symbol),
+            _ => None,
+        }
+    }
+
     fn contains(self, character: char) -> bool {
         use GeneralCategory as G;
         let category = || get_general_category(character);

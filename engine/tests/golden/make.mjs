@@ -1,11 +1,14 @@
-// Writes what llama.cpp says about both models into this folder; README.md describes the files.
+// Writes what llama.cpp says about both models into this folder; README.md describes the files, and why f32.
 //
-//     npm install && node make.mjs MODELS_FOLDER [FILE.json…]
+//     pip install gguf==0.19.0 && npm install && node make.mjs MODELS_FOLDER [FILE.json…]
 //
-// llama.cpp is the one prebuilt in node-llama-cpp, on the CPU: keys and values in f16, no flash attention, one thread.
+// llama.cpp is the one prebuilt in node-llama-cpp, on the CPU, one thread. It runs a copy of the model with the same weights
+// in f32, keys and values in f32, and no flash attention.
 
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
@@ -35,13 +38,14 @@ process.exit();
 
 /** For each prompt what the model makes of it. */
 async function answers(file) {
-    const model = await llama.loadModel({ modelPath: join(modelsFolder, file) });
+    const model = await llama.loadModel({ modelPath: dequantized(join(modelsFolder, file)) });
     const entries = [];
     for (const prompt of prompts) {
         entries.push(await answer(model, prompt));
         console.log(`${file}: ${entries.length} of ${prompts.length}`);
     }
-    return { ...maker(), ...fingerprint(file), ends: endTokens(model), prompts: entries };
+    const arithmetic = "weights dequantized to f32; activations, keys and values in f32";
+    return { ...maker(), ...fingerprint(file), arithmetic, ends: endTokens(model), prompts: entries };
 }
 
 /** One prompt: its tokens, the likeliest next tokens after each of them, and the greedy reply. */
@@ -49,6 +53,7 @@ async function answer(model, prompt) {
     const tokens = encode(model, prompt);
     const context = await model.createContext({
         contextSize: CONTEXT_TOKENS, batchSize: CONTEXT_TOKENS, threads: 1, flashAttention: false,
+        experimentalKvCacheKeyType: "F32", experimentalKvCacheValueType: "F32",
     });
     const sequence = context.getSequence();
     const top = await topNext(sequence, tokens);
@@ -79,6 +84,12 @@ function encode(model, text) {
         ...model.tokenize(text, true),
         ...(shouldAppendEosToken ? [eos] : []),
     ];
+}
+
+function dequantized(path) {
+    const copy = join(mkdtempSync(join(tmpdir(), "minnow-golden-")), "f32.gguf");
+    execFileSync("python3", [join(here, "dequantize.py"), path, copy]);
+    return copy;
 }
 
 function endTokens(model) {
