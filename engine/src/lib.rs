@@ -6,3 +6,4 @@ pub mod error;
 pub mod dtype;
 pub mod plan;
 pub mod protocol;
+pub mod store;
