@@ -78,7 +78,36 @@ dtypes! {
     IQ4_XS  = 23, 256, 136;
 }
 
+/// Types of ggml that this engine cannot read.
+const UNREAD: [(u32, &str); 19] = [
+    (9, "Q8_1"),
+    (15, "Q8_K"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+    (41, "Q1_0"),
+];
+
 impl DType {
+    /// ggml's name for its type `id`, also if this engine cannot read it.
+    pub fn ggml_name(id: u32) -> Option<&'static str> {
+        let unread = UNREAD.iter().find(|(unread, _)| *unread == id).map(|(_, name)| *name);
+        Self::from_ggml_id(id).map(Self::name).or(unread)
+    }
+
     /// Bytes of a row of `cols` elements, if `cols` is a whole number of blocks.
     pub fn row_bytes(self, cols: usize) -> Option<usize> {
         cols.is_multiple_of(self.block_len()).then(|| cols / self.block_len() * self.block_bytes())

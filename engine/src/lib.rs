@@ -3,7 +3,15 @@
 //! The modules stand in the order of a token's path.
 
 pub mod error;
+pub mod gguf;
 pub mod dtype;
+pub mod quant;
+pub mod model;
 pub mod plan;
+pub mod backend;
+pub mod load;
+pub mod reference;
+pub mod cpu;
+pub mod rng;
 pub mod protocol;
 pub mod store;

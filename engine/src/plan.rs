@@ -211,29 +211,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A new buffer of one row a token.
+    /// The buffer of this name and width, of one row a token; asked for twice, it is the same one.
     pub fn buf(&mut self, name: &'static str, width: usize) -> Buf {
-        self.new_buf(BufInfo { name, width, rows: Rows::Tokens })
+        self.known_buf(BufInfo { name, width, rows: Rows::Tokens })
     }
 
-    /// A new buffer of one row an output.
+    /// The same, of one row an output.
     pub fn output_buf(&mut self, name: &'static str, width: usize) -> Buf {
-        self.new_buf(BufInfo { name, width, rows: Rows::Outputs })
+        self.known_buf(BufInfo { name, width, rows: Rows::Outputs })
     }
 
-    fn new_buf(&mut self, info: BufInfo) -> Buf {
-        self.bufs.push(info);
-        Buf(self.bufs.len() - 1)
+    fn known_buf(&mut self, info: BufInfo) -> Buf {
+        Buf(index_of(&mut self.bufs, info))
     }
 
     /// The weight of this name; asked for twice, it is the same one.
     pub fn weight(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Weight {
-        let info = WeightInfo { name: name.into(), rows, cols };
-        if let Some(known) = self.weights.iter().position(|w| *w == info) {
-            return Weight(known);
-        }
-        self.weights.push(info);
-        Weight(self.weights.len() - 1)
+        Weight(index_of(&mut self.weights, WeightInfo { name: name.into(), rows, cols }))
     }
 
     /// A new cache.
@@ -252,8 +246,74 @@ impl Plan {
         self.bufs[buf.0].width
     }
 
+    /// By [`Weight`]: whether it is read as a matrix (the others are vectors, of one row).
+    pub fn matrices(&self) -> Vec<bool> {
+        let mut matrices = vec![false; self.weights.len()];
+        for op in &self.ops {
+            if let Op::Embed { weight, .. } | Op::MatMul { weight, .. } = op {
+                matrices[weight.0] = true;
+            }
+        }
+        matrices
+    }
+
     /// Elements of the key/value caches that one token takes.
     pub fn cache_elements_per_token(&self) -> usize {
         self.caches.iter().map(|c| 2 * c.n_head_kv * c.head_dim).sum()
+    }
+}
+
+/// Where `item` is in `items`; it is appended if it was not there.
+fn index_of<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
+    items.iter().position(|known| *known == item).unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    })
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ops.iter().try_for_each(|op| {
+            self.write_op(f, op)?;
+            f.write_str("\n")
+        })
+    }
+}
+
+impl Plan {
+    /// One line: what is written, the op, what is read, the constants.
+    fn write_op(&self, f: &mut fmt::Formatter<'_>, op: &Op) -> fmt::Result {
+        let buf = |b: Buf| format!("{}[{}]", self.bufs[b.0].name, self.bufs[b.0].width);
+        let weight = |w: Weight| self.weights[w.0].name.as_str();
+        match op {
+            Op::Embed { weight: w, scale, dst } => write!(f, "{} = embed {} scale {scale}", buf(*dst), weight(*w)),
+            Op::RmsNorm { x, weight: w, eps, dst } => {
+                write!(f, "{} = rms_norm {} {} eps {eps}", buf(*dst), buf(*x), weight(*w))
+            }
+            Op::MatMul { x, weight: w, bias, dst } => {
+                write!(f, "{} = matmul {} {}", buf(*dst), weight(*w), buf(*x))?;
+                bias.map_or(Ok(()), |b| write!(f, " bias {}", weight(b)))
+            }
+            Op::Rope { x, head_dim, factors, rope } => {
+                write!(
+                    f,
+                    "{} = rope head {head_dim} {:?} {} base {}",
+                    buf(*x),
+                    rope.pairs,
+                    rope.n_rot,
+                    rope.freq_base
+                )?;
+                write!(f, " scale {} ext {}", rope.freq_scale, rope.ext_factor)?;
+                factors.map_or(Ok(()), |w| write!(f, " factors {}", weight(w)))
+            }
+            Op::Store { k, v, cache } => write!(f, "cache{} = store {} {}", cache.0, buf(*k), buf(*v)),
+            Op::Attention { q, cache, n_head, scale, window, dst } => {
+                write!(f, "{} = attention {} cache{} heads {n_head} scale {scale}", buf(*dst), buf(*q), cache.0)?;
+                window.map_or(Ok(()), |w| write!(f, " window {w}"))
+            }
+            Op::Add { x, dst } => write!(f, "{} += {}", buf(*dst), buf(*x)),
+            Op::Glu { gate, up, activation } => write!(f, "{} = {activation:?} · {}", buf(*gate), buf(*up)),
+            Op::TakeOutputs { x, dst } => write!(f, "{} = take_outputs {}", buf(*dst), buf(*x)),
+        }
     }
 }

@@ -1,0 +1,79 @@
+//! Where a plan runs: one closed choice, made when the model is loaded.
+
+use crate::cpu::Cpu;
+use crate::error::Result;
+use crate::reference::Reference;
+
+/// Which tokens of a batch need their logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outputs {
+    /// None: the batch only fills the cache.
+    None,
+    /// The last one's.
+    Last,
+    /// Everyone's.
+    All,
+}
+
+/// Neighbouring tokens of one conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Token ids, all below `n_vocab`.
+    pub tokens: &'a [u32],
+    /// Position of the first one. The cache keeps the positions before it, and forgets any from it on.
+    pub start: usize,
+    /// Which logits are wanted.
+    pub outputs: Outputs,
+}
+
+impl Batch<'_> {
+    /// The rows, of the batch's own, whose logits are wanted.
+    pub fn output_rows(&self) -> std::ops::Range<usize> {
+        let n = self.tokens.len();
+        match self.outputs {
+            Outputs::None => n..n,
+            Outputs::Last => n.saturating_sub(1)..n,
+            Outputs::All => 0..n,
+        }
+    }
+}
+
+/// Which backend a model is loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendKind {
+    /// Plain loops: the definition, and slow.
+    Reference,
+    /// SIMD on packed weights.
+    Cpu,
+}
+
+/// A loaded model's weights and cache, and how to run its plan.
+#[derive(Debug)]
+pub enum Backend {
+    /// See [`BackendKind::Reference`].
+    Reference(Reference),
+    /// See [`BackendKind::Cpu`].
+    Cpu(Cpu),
+}
+
+impl Backend {
+    /// Runs the plan for `batch`: logits `[n_outputs, n_vocab]`.
+    ///
+    /// # Panics
+    /// If a token is not in the vocabulary, or the batch leaves a gap in the cache or runs over its end.
+    #[allow(clippy::unused_async, reason = "a GPU answers later")]
+    pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
+        match self {
+            Self::Reference(reference) => Ok(reference.forward(batch)),
+            Self::Cpu(cpu) => Ok(cpu.forward(batch)),
+        }
+    }
+
+    /// What the page shows.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Reference(_) => "reference",
+            Self::Cpu(_) => "cpu",
+        }
+    }
+}

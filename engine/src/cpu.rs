@@ -1,0 +1,224 @@
+//! Runs a plan fast on the CPU: packed weights, int8 activations, four numbers an instruction.
+//!
+//! Weights are packed once, while the file arrives ([`matrix`]); activations are quantised once for all the matrices
+//! that read them ([`activations`]); what the machine can do is in one place ([`vector`]).
+
+mod activations;
+mod attention;
+mod block;
+mod cache;
+mod elementwise;
+mod matrix;
+mod vector;
+
+use crate::backend::Batch;
+use crate::dtype::DType;
+use crate::plan::{Buf, Op, Plan, Rope, Rows, Weight};
+use crate::quant;
+use crate::reference::{Attention, cos_sin};
+use activations::Activations;
+use attention::Scores;
+use cache::Cache;
+use matrix::{Input, Matrix};
+use vector::Best;
+
+/// A weight, ready for its ops.
+#[derive(Debug)]
+enum Packed {
+    /// A matrix.
+    Matrix(Box<dyn Matrix>),
+    /// A vector, as numbers.
+    Vector(Vec<f32>),
+}
+
+/// Angles of one kind of rotation for every token of a batch.
+#[derive(Debug)]
+struct Angles {
+    rope: Rope,
+    factors: Option<Weight>,
+    cos_sin: Vec<(f32, f32)>,
+}
+
+/// Runs a plan on packed weights.
+#[derive(Debug)]
+pub struct Cpu {
+    plan: Plan,
+    dtypes: Vec<DType>,
+    weights: Vec<Packed>,
+    caches: Vec<Cache>,
+    bufs: Vec<Vec<f32>>,
+    n_ctx: usize,
+    angles: Vec<Angles>,
+    quantized: Option<Buf>,
+    activations: Activations,
+    scores: Scores,
+}
+
+impl Cpu {
+    /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
+    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Self {
+        let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
+        let weights = weights.map(|((w, dtype), is_matrix)| match is_matrix {
+            true => Packed::Matrix(matrix::new(*dtype, w.rows, w.cols)),
+            false => Packed::Vector(vec![0.0; w.cols]),
+        });
+        Self {
+            weights: weights.collect(),
+            caches: plan.caches.iter().map(|info| Cache::new(*info)).collect(),
+            bufs: vec![Vec::new(); plan.bufs.len()],
+            angles: Vec::new(),
+            quantized: None,
+            activations: Activations::default(),
+            scores: Scores::default(),
+            plan,
+            dtypes,
+            n_ctx,
+        }
+    }
+
+    /// Takes whole rows of a weight, in order.
+    pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
+        match &mut self.weights[weight.0] {
+            Packed::Matrix(matrix) => matrix.put(first_row, bytes),
+            Packed::Vector(vector) => quant::dequantize(self.dtypes[weight.0], bytes, vector),
+        }
+    }
+
+    /// Tokens that fit into the cache.
+    pub fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    /// See [`crate::backend::Backend::forward`].
+    pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
+        let (start, n_tokens) = (batch.start, batch.tokens.len());
+        assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
+        for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
+            let rows = match info.rows {
+                Rows::Tokens => n_tokens,
+                Rows::Outputs => batch.output_rows().len(),
+            };
+            buf.resize(rows * info.width, 0.0);
+        }
+        self.angles.clear();
+        self.quantized = None;
+        for op in 0..self.plan.ops.len() {
+            let op = self.plan.ops[op].clone();
+            self.run(&op, batch);
+        }
+        self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
+    }
+
+    /// The buffer, taken out so that others can be read while it is written.
+    fn take(&mut self, buf: Buf) -> Vec<f32> {
+        if self.quantized == Some(buf) {
+            self.quantized = None;
+        }
+        std::mem::take(&mut self.bufs[buf.0])
+    }
+
+    fn vector(&self, weight: Weight) -> &[f32] {
+        match &self.weights[weight.0] {
+            Packed::Vector(vector) => vector,
+            Packed::Matrix(_) => unreachable!("no op multiplies by this weight"),
+        }
+    }
+
+    fn run(&mut self, op: &Op, batch: &Batch<'_>) {
+        match op {
+            Op::Embed { weight, scale, dst } => {
+                let mut out = self.take(*dst);
+                self.embed(batch.tokens, *weight, *scale, &mut out);
+                self.bufs[dst.0] = out;
+            }
+            Op::RmsNorm { x, weight, eps, dst } => {
+                let mut out = self.take(*dst);
+                let weight = self.vector(*weight);
+                if x == dst {
+                    out.chunks_exact_mut(weight.len())
+                        .for_each(|x| elementwise::rms_norm_in_place::<Best>(x, weight, *eps));
+                } else {
+                    elementwise::rms_norm::<Best>(&self.bufs[x.0], weight, *eps, &mut out);
+                }
+                self.bufs[dst.0] = out;
+            }
+            Op::MatMul { x, weight, bias, dst } => {
+                let mut out = self.take(*dst);
+                self.matmul(*x, *weight, &mut out);
+                if let Some(bias) = bias {
+                    let bias = self.vector(*bias);
+                    out.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
+                }
+                self.bufs[dst.0] = out;
+            }
+            Op::Rope { x, head_dim, factors, rope } => {
+                let mut out = self.take(*x);
+                let angles = self.angles(*rope, *factors, batch);
+                elementwise::rope(&mut out, self.plan.width(*x), *head_dim, rope, &self.angles[angles].cos_sin);
+                self.bufs[x.0] = out;
+            }
+            Op::Store { k, v, cache } => self.caches[cache.0].store(batch.start, &self.bufs[k.0], &self.bufs[v.0]),
+            Op::Attention { q, cache, n_head, scale, window, dst } => {
+                let mut out = self.take(*dst);
+                let info = self.plan.caches[cache.0];
+                let shape = Attention {
+                    n_head: *n_head,
+                    n_head_kv: info.n_head_kv,
+                    head_dim: info.head_dim,
+                    scale: *scale,
+                    window: *window,
+                };
+                let cache = &self.caches[cache.0];
+                attention::attention::<Best>(&self.bufs[q.0], cache, &shape, batch.start, &mut self.scores, &mut out);
+                self.bufs[dst.0] = out;
+            }
+            Op::Add { x, dst } => {
+                let mut out = self.take(*dst);
+                elementwise::add::<Best>(&self.bufs[x.0], &mut out);
+                self.bufs[dst.0] = out;
+            }
+            Op::Glu { gate, up, activation } => {
+                let mut out = self.take(*gate);
+                elementwise::glu::<Best>(&mut out, &self.bufs[up.0], *activation);
+                self.bufs[gate.0] = out;
+            }
+            Op::TakeOutputs { x, dst } => {
+                let mut out = self.take(*dst);
+                let (width, rows) = (self.plan.width(*x), batch.output_rows());
+                out.copy_from_slice(&self.bufs[x.0][rows.start * width..rows.end * width]);
+                self.bufs[dst.0] = out;
+            }
+        }
+    }
+
+    fn embed(&self, tokens: &[u32], weight: Weight, scale: f32, dst: &mut [f32]) {
+        let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("an embedding is a matrix") };
+        let width = self.plan.weights[weight.0].cols;
+        for (token, dst) in tokens.iter().zip(dst.chunks_exact_mut(width)) {
+            matrix.row(*token as usize, dst);
+            dst.iter_mut().for_each(|x| *x *= scale);
+        }
+    }
+
+    fn matmul(&mut self, x: Buf, weight: Weight, dst: &mut [f32]) {
+        let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("a matmul reads a matrix") };
+        let floats = &self.bufs[x.0];
+        if !matrix.reads_floats() && self.quantized != Some(x) {
+            self.activations.quantize(floats, self.plan.width(x));
+            self.quantized = Some(x);
+        }
+        matrix.matmul(&Input { floats, integers: &self.activations }, dst);
+    }
+
+    /// The index of the batch's angles for this kind of rotation, made when first asked for.
+    fn angles(&mut self, rope: Rope, factors: Option<Weight>, batch: &Batch<'_>) -> usize {
+        if let Some(known) = self.angles.iter().position(|a| a.rope == rope && a.factors == factors) {
+            return known;
+        }
+        let positions = batch.start..batch.start + batch.tokens.len();
+        let factor_values = factors.map(|w| self.vector(w));
+        let cos_sin = positions.flat_map(|pos| cos_sin(&rope, factor_values, pos)).collect();
+        self.angles.push(Angles { rope, factors, cos_sin });
+        self.angles.len() - 1
+    }
+}

@@ -1,0 +1,194 @@
+//! Four floats, four integers, sixteen bytes at a time: the one place that knows a machine's vector instructions.
+//!
+//! Kernels are written once over [`Vector`]; an implementation is a thin shell over one instruction set. [`Best`] is
+//! the one this build was made for.
+
+#![expect(unsafe_code, reason = "vector loads and stores go through pointers")]
+
+#[cfg(any(test, not(any(target_arch = "wasm32", target_arch = "x86_64"))))]
+pub(crate) mod plain;
+#[cfg(target_arch = "wasm32")]
+mod simd128;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
+
+/// The instruction set of this build.
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+pub(crate) type Best = simd128::Relaxed;
+/// The instruction set of this build.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+pub(crate) type Best = simd128::Simd128;
+/// The instruction set of this build.
+#[cfg(target_arch = "x86_64")]
+pub(crate) type Best = sse2::Sse2;
+/// The instruction set of this build.
+#[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
+pub(crate) type Best = plain::Plain;
+
+/// What a kernel may ask of 128-bit vectors.
+pub(crate) trait Vector: Copy + 'static {
+    /// Four f32.
+    type F: Copy;
+    /// Four i32.
+    type I: Copy;
+    /// Sixteen bytes.
+    type B: Copy;
+    /// Four activations, each repeated as [`Vector::dot`] wants them.
+    type Quad: Copy;
+    /// Four running sums of products.
+    type Sums: Copy;
+
+    /// Reads four floats.
+    fn load(x: &[f32; 4]) -> Self::F;
+    /// Writes four floats.
+    fn store(x: Self::F, dst: &mut [f32; 4]);
+    /// The same float four times.
+    fn splat(x: f32) -> Self::F;
+    /// a + b.
+    fn add(a: Self::F, b: Self::F) -> Self::F;
+    /// a − b.
+    fn sub(a: Self::F, b: Self::F) -> Self::F;
+    /// a · b.
+    fn mul(a: Self::F, b: Self::F) -> Self::F;
+    /// a / b.
+    fn div(a: Self::F, b: Self::F) -> Self::F;
+    /// a · b + c, rounded once or twice.
+    fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The smaller of each pair; either where one is not a number.
+    fn min(a: Self::F, b: Self::F) -> Self::F;
+    /// The larger of each pair; either where one is not a number.
+    fn max(a: Self::F, b: Self::F) -> Self::F;
+    /// The four bit patterns as integers.
+    fn to_bits(x: Self::F) -> Self::I;
+    /// Four bit patterns as floats.
+    fn from_bits(x: Self::I) -> Self::F;
+    /// Reads eight halves and returns them times 2⁻¹¹², exactly: [`HALF_SCALE`] undoes it.
+    fn load_halves(x: &[u16; 8]) -> (Self::F, Self::F);
+    /// Reads four halves, as [`Vector::load_halves`] does.
+    fn load_4_halves(x: &[u16; 4]) -> Self::F;
+
+    /// The same integer four times.
+    fn splat_int(x: i32) -> Self::I;
+    /// a + b.
+    fn add_int(a: Self::I, b: Self::I) -> Self::I;
+    /// x · 2ᴺ.
+    fn shift_left_int<const N: u32>(x: Self::I) -> Self::I;
+    /// The nearest floats.
+    fn to_float(x: Self::I) -> Self::F;
+    /// Sixteen integers of −128 … 127 as bytes.
+    fn narrow(x: [Self::I; 4]) -> [i8; 16];
+
+    /// Reads sixteen bytes.
+    fn load_bytes(x: &[u8; 16]) -> Self::B;
+    /// The same byte sixteen times.
+    fn splat_byte(x: u8) -> Self::B;
+    /// a & b.
+    fn and(a: Self::B, b: Self::B) -> Self::B;
+    /// a | b.
+    fn or(a: Self::B, b: Self::B) -> Self::B;
+    /// All bits moved N down; bits cross from one byte to the next below and must be masked.
+    fn shift_right<const N: u32>(x: Self::B) -> Self::B;
+    /// All bits moved N up, likewise.
+    fn shift_left<const N: u32>(x: Self::B) -> Self::B;
+
+    /// Repeats four activations.
+    fn quad(x: &[i8; 4]) -> Self::Quad;
+    /// Sums that start at these values.
+    fn sums(x: Self::I) -> Self::Sums;
+    /// sums[r] += Σ weights[4r + i] · activations[i]; weights are 0 … 127.
+    fn dot(sums: Self::Sums, weights: Self::B, activations: Self::Quad) -> Self::Sums;
+    /// The sums.
+    fn total(sums: Self::Sums) -> Self::I;
+}
+
+/// 2¹¹²: a half's exponent bias is 112 less than a float's.
+pub(crate) const HALF_SCALE: f32 = f32::from_bits((112 + 127) << 23);
+
+/// x0 + x1 + x2 + x3.
+pub(crate) fn sum<V: Vector>(x: V::F) -> f32 {
+    let mut lanes = [0.0; 4];
+    V::store(x, &mut lanes);
+    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
+}
+
+/// The largest of four.
+pub(crate) fn largest<V: Vector>(x: V::F) -> f32 {
+    let mut lanes = [0.0; 4];
+    V::store(x, &mut lanes);
+    lanes[0].max(lanes[2]).max(lanes[1].max(lanes[3]))
+}
+
+/// Added and subtracted, it rounds a float below 2²² to an integer, whose bits are then the low ones.
+const ROUND: f32 = 12_582_912.0;
+
+/// The nearest integers of floats below 2²².
+pub(crate) fn round<V: Vector>(x: V::F) -> V::I {
+    let shifted = V::to_bits(V::add(x, V::splat(ROUND)));
+    V::add_int(shifted, V::splat_int((ROUND.to_bits() as i32).wrapping_neg()))
+}
+
+/// Below this, exp is as good as 0; above its negative, it is cut off so that it stays finite.
+const EXP_MIN: f32 = -87.0;
+/// ln 2 in two parts: a multiple of the first by a small integer is exact.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+/// 1/k! for k = 2 … 6.
+const EXP: [f32; 5] = [1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
+
+/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2.
+pub(crate) fn exp<V: Vector>(x: V::F) -> V::F {
+    let x = V::min(V::max(x, V::splat(EXP_MIN)), V::splat(-EXP_MIN));
+    let n = round::<V>(V::mul(x, V::splat(std::f32::consts::LOG2_E)));
+    let r = LN_2.iter().fold(x, |r, ln_2| V::mul_add(V::to_float(n), V::splat(-ln_2), r));
+    let mut power = V::splat(EXP[4]);
+    for coefficient in EXP[..4].iter().rev() {
+        power = V::mul_add(power, r, V::splat(*coefficient));
+    }
+    let power = V::mul_add(V::mul_add(power, r, V::splat(1.0)), r, V::splat(1.0));
+    V::mul(power, V::from_bits(V::shift_left_int::<23>(V::add_int(n, V::splat_int(127)))))
+}
+
+/// `x` four by four, and what is left over.
+pub(crate) fn fours(x: &[f32]) -> (&[[f32; 4]], &[f32]) {
+    x.as_chunks::<4>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lanes(x: <Best as Vector>::F) -> [f32; 4] {
+        let mut lanes = [0.0; 4];
+        Best::store(x, &mut lanes);
+        lanes
+    }
+
+    #[test]
+    fn exp_is_close() {
+        for i in -8600..8600 {
+            let x = i as f32 * 0.01;
+            let expected = f64::from(x).exp();
+            let error = (f64::from(lanes(exp::<Best>(Best::splat(x)))[0]) - expected) / expected;
+            assert!(error.abs() < 1e-6, "exp({x}) is off by {error:e}");
+        }
+    }
+
+    #[test]
+    fn exp_of_very_small_and_very_large() {
+        assert!(lanes(exp::<Best>(Best::splat(f32::NEG_INFINITY)))[0] < 1e-37);
+        assert!(lanes(exp::<Best>(Best::splat(1e9)))[0].is_finite());
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest() {
+        for i in -1000..1000 {
+            let x = i as f32 * 0.13;
+            assert_eq!(lanes(Best::to_float(round::<Best>(Best::splat(x)))), [x.round_ties_even(); 4]);
+        }
+    }
+
+    #[test]
+    fn sums_and_largest() {
+        let x = Best::load(&[1.0, -8.0, 4.0, 2.0]);
+        assert_eq!((sum::<Best>(x), largest::<Best>(x)), (-1.0, 4.0));
+    }
+}

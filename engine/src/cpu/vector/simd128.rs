@@ -1,0 +1,204 @@
+//! WebAssembly's vectors; [`Relaxed`] is the same with fused multiply-add and the one-instruction integer dot product.
+
+use super::Vector;
+use core::arch::wasm32::*;
+
+/// Plain SIMD128.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Simd128;
+
+/// SIMD128 with relaxed instructions.
+#[cfg(target_feature = "relaxed-simd")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relaxed;
+
+/// The parts that are the same for both.
+macro_rules! common {
+    () => {
+        type F = v128;
+        type I = v128;
+        type B = v128;
+
+        #[inline(always)]
+        fn load(x: &[f32; 4]) -> v128 {
+            // SAFETY: 16 bytes are behind the reference, and v128_load needs no alignment.
+            unsafe { v128_load(x.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn store(x: v128, dst: &mut [f32; 4]) {
+            // SAFETY: 16 bytes are behind the reference, and v128_store needs no alignment.
+            unsafe { v128_store(dst.as_mut_ptr().cast(), x) };
+        }
+        #[inline(always)]
+        fn splat(x: f32) -> v128 {
+            f32x4_splat(x)
+        }
+        #[inline(always)]
+        fn add(a: v128, b: v128) -> v128 {
+            f32x4_add(a, b)
+        }
+        #[inline(always)]
+        fn sub(a: v128, b: v128) -> v128 {
+            f32x4_sub(a, b)
+        }
+        #[inline(always)]
+        fn mul(a: v128, b: v128) -> v128 {
+            f32x4_mul(a, b)
+        }
+        #[inline(always)]
+        fn div(a: v128, b: v128) -> v128 {
+            f32x4_div(a, b)
+        }
+        #[inline(always)]
+        fn min(a: v128, b: v128) -> v128 {
+            f32x4_pmin(a, b)
+        }
+        #[inline(always)]
+        fn max(a: v128, b: v128) -> v128 {
+            f32x4_pmax(a, b)
+        }
+        #[inline(always)]
+        fn to_bits(x: v128) -> v128 {
+            x
+        }
+        #[inline(always)]
+        fn from_bits(x: v128) -> v128 {
+            x
+        }
+        #[inline(always)]
+        fn load_halves(x: &[u16; 8]) -> (v128, v128) {
+            // SAFETY: 16 bytes are behind the reference, and v128_load needs no alignment.
+            let x = unsafe { v128_load(x.as_ptr().cast()) };
+            (halves(i32x4_extend_low_i16x8(x)), halves(i32x4_extend_high_i16x8(x)))
+        }
+        #[inline(always)]
+        fn load_4_halves(x: &[u16; 4]) -> v128 {
+            // SAFETY: 8 bytes are behind the reference, and the load needs no alignment.
+            halves(unsafe { i32x4_load_extend_i16x4(x.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        fn splat_int(x: i32) -> v128 {
+            i32x4_splat(x)
+        }
+        #[inline(always)]
+        fn add_int(a: v128, b: v128) -> v128 {
+            i32x4_add(a, b)
+        }
+        #[inline(always)]
+        fn shift_left_int<const N: u32>(x: v128) -> v128 {
+            i32x4_shl(x, N)
+        }
+        #[inline(always)]
+        fn to_float(x: v128) -> v128 {
+            f32x4_convert_i32x4(x)
+        }
+        #[inline(always)]
+        fn narrow(x: [v128; 4]) -> [i8; 16] {
+            let bytes = i8x16_narrow_i16x8(i16x8_narrow_i32x4(x[0], x[1]), i16x8_narrow_i32x4(x[2], x[3]));
+            let mut dst = [0; 16];
+            // SAFETY: 16 bytes are behind the pointer, and v128_store needs no alignment.
+            unsafe { v128_store(dst.as_mut_ptr().cast(), bytes) };
+            dst
+        }
+
+        #[inline(always)]
+        fn load_bytes(x: &[u8; 16]) -> v128 {
+            // SAFETY: 16 bytes are behind the reference, and v128_load needs no alignment.
+            unsafe { v128_load(x.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn splat_byte(x: u8) -> v128 {
+            u8x16_splat(x)
+        }
+        #[inline(always)]
+        fn and(a: v128, b: v128) -> v128 {
+            v128_and(a, b)
+        }
+        #[inline(always)]
+        fn or(a: v128, b: v128) -> v128 {
+            v128_or(a, b)
+        }
+        #[inline(always)]
+        fn shift_right<const N: u32>(x: v128) -> v128 {
+            u64x2_shr(x, N)
+        }
+        #[inline(always)]
+        fn shift_left<const N: u32>(x: v128) -> v128 {
+            i64x2_shl(x, N)
+        }
+    };
+}
+
+impl Vector for Simd128 {
+    common!();
+    type Quad = v128;
+    type Sums = [v128; 2];
+
+    #[inline(always)]
+    fn mul_add(a: v128, b: v128, c: v128) -> v128 {
+        f32x4_add(f32x4_mul(a, b), c)
+    }
+    #[inline(always)]
+    fn quad(x: &[i8; 4]) -> v128 {
+        i16x8_extend_low_i8x16(repeat(x))
+    }
+    #[inline(always)]
+    fn sums(x: v128) -> [v128; 2] {
+        // Each row has two of the eight sums; the start goes into the first.
+        let zero = i32x4_splat(0);
+        [i32x4_shuffle::<0, 4, 1, 5>(x, zero), i32x4_shuffle::<2, 4, 3, 5>(x, zero)]
+    }
+    #[inline(always)]
+    fn dot(sums: [v128; 2], weights: v128, activations: v128) -> [v128; 2] {
+        let low = i32x4_dot_i16x8(i16x8_extend_low_u8x16(weights), activations);
+        let high = i32x4_dot_i16x8(i16x8_extend_high_u8x16(weights), activations);
+        [i32x4_add(sums[0], low), i32x4_add(sums[1], high)]
+    }
+    #[inline(always)]
+    fn total(sums: [v128; 2]) -> v128 {
+        let even = i32x4_shuffle::<0, 2, 4, 6>(sums[0], sums[1]);
+        let odd = i32x4_shuffle::<1, 3, 5, 7>(sums[0], sums[1]);
+        i32x4_add(even, odd)
+    }
+}
+
+#[cfg(target_feature = "relaxed-simd")]
+impl Vector for Relaxed {
+    common!();
+    type Quad = v128;
+    type Sums = v128;
+
+    #[inline(always)]
+    fn mul_add(a: v128, b: v128, c: v128) -> v128 {
+        f32x4_relaxed_madd(a, b, c)
+    }
+    #[inline(always)]
+    fn quad(x: &[i8; 4]) -> v128 {
+        repeat(x)
+    }
+    #[inline(always)]
+    fn sums(x: v128) -> v128 {
+        x
+    }
+    #[inline(always)]
+    fn dot(sums: v128, weights: v128, activations: v128) -> v128 {
+        i32x4_relaxed_dot_i8x16_i7x16_add(activations, weights, sums)
+    }
+    #[inline(always)]
+    fn total(sums: v128) -> v128 {
+        sums
+    }
+}
+
+/// Four bytes, four times.
+#[inline(always)]
+fn repeat(x: &[i8; 4]) -> v128 {
+    i32x4_splat(i32::from_le_bytes(x.map(i8::cast_unsigned)))
+}
+
+/// Halves, extended with their sign to 32 bits, as floats times 2⁻¹¹².
+#[inline(always)]
+fn halves(x: v128) -> v128 {
+    v128_and(i32x4_shl(x, 13), i32x4_splat(0x8fff_e000_u32.cast_signed()))
+}

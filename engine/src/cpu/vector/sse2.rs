@@ -1,0 +1,183 @@
+//! What every x86-64 has.
+
+use super::Vector;
+use core::arch::x86_64::*;
+
+/// SSE2.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sse2;
+
+/// Instructions of SSE and SSE2.
+macro_rules! sse2 {
+    ($body:expr) => {
+        // SAFETY: every x86-64 has SSE2; loads and stores stay within the reference they are given, and are unaligned ones.
+        unsafe { $body }
+    };
+}
+
+impl Vector for Sse2 {
+    type F = __m128;
+    type I = __m128i;
+    type B = __m128i;
+    type Quad = __m128i;
+    type Sums = [__m128i; 2];
+
+    #[inline(always)]
+    fn load(x: &[f32; 4]) -> Self::F {
+        sse2!(_mm_loadu_ps(x.as_ptr()))
+    }
+    #[inline(always)]
+    fn store(x: Self::F, dst: &mut [f32; 4]) {
+        sse2!(_mm_storeu_ps(dst.as_mut_ptr(), x));
+    }
+    #[inline(always)]
+    fn splat(x: f32) -> Self::F {
+        sse2!(_mm_set1_ps(x))
+    }
+    #[inline(always)]
+    fn add(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn div(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_div_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul_add(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        sse2!(_mm_add_ps(_mm_mul_ps(a, b), c))
+    }
+    #[inline(always)]
+    fn min(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_min_ps(a, b))
+    }
+    #[inline(always)]
+    fn max(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_max_ps(a, b))
+    }
+    #[inline(always)]
+    fn to_bits(x: Self::F) -> Self::I {
+        sse2!(_mm_castps_si128(x))
+    }
+    #[inline(always)]
+    fn from_bits(x: Self::I) -> Self::F {
+        sse2!(_mm_castsi128_ps(x))
+    }
+    #[inline(always)]
+    fn load_halves(x: &[u16; 8]) -> (Self::F, Self::F) {
+        sse2!({
+            let x = _mm_loadu_si128(x.as_ptr().cast());
+            // Each half in the upper 16 bits, moved down with its sign, so that exponent and mantissa are in place.
+            let zero = _mm_setzero_si128();
+            (halves(_mm_unpacklo_epi16(zero, x)), halves(_mm_unpackhi_epi16(zero, x)))
+        })
+    }
+    #[inline(always)]
+    fn load_4_halves(x: &[u16; 4]) -> Self::F {
+        sse2!({
+            let x = _mm_loadl_epi64(x.as_ptr().cast());
+            halves(_mm_unpacklo_epi16(_mm_setzero_si128(), x))
+        })
+    }
+
+    #[inline(always)]
+    fn splat_int(x: i32) -> Self::I {
+        sse2!(_mm_set1_epi32(x))
+    }
+    #[inline(always)]
+    fn add_int(a: Self::I, b: Self::I) -> Self::I {
+        sse2!(_mm_add_epi32(a, b))
+    }
+    #[inline(always)]
+    fn shift_left_int<const N: u32>(x: Self::I) -> Self::I {
+        sse2!(_mm_sll_epi32(x, _mm_cvtsi32_si128(N.cast_signed())))
+    }
+    #[inline(always)]
+    fn to_float(x: Self::I) -> Self::F {
+        sse2!(_mm_cvtepi32_ps(x))
+    }
+    #[inline(always)]
+    fn narrow(x: [Self::I; 4]) -> [i8; 16] {
+        sse2!({
+            let bytes = _mm_packs_epi16(_mm_packs_epi32(x[0], x[1]), _mm_packs_epi32(x[2], x[3]));
+            let mut dst = [0; 16];
+            _mm_storeu_si128(dst.as_mut_ptr().cast(), bytes);
+            dst
+        })
+    }
+
+    #[inline(always)]
+    fn load_bytes(x: &[u8; 16]) -> Self::B {
+        sse2!(_mm_loadu_si128(x.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn splat_byte(x: u8) -> Self::B {
+        sse2!(_mm_set1_epi8(x.cast_signed()))
+    }
+    #[inline(always)]
+    fn and(a: Self::B, b: Self::B) -> Self::B {
+        sse2!(_mm_and_si128(a, b))
+    }
+    #[inline(always)]
+    fn or(a: Self::B, b: Self::B) -> Self::B {
+        sse2!(_mm_or_si128(a, b))
+    }
+    #[inline(always)]
+    fn shift_right<const N: u32>(x: Self::B) -> Self::B {
+        sse2!(_mm_srl_epi64(x, _mm_cvtsi32_si128(N.cast_signed())))
+    }
+    #[inline(always)]
+    fn shift_left<const N: u32>(x: Self::B) -> Self::B {
+        sse2!(_mm_sll_epi64(x, _mm_cvtsi32_si128(N.cast_signed())))
+    }
+
+    #[inline(always)]
+    fn quad(x: &[i8; 4]) -> Self::Quad {
+        sse2!({
+            let bytes = _mm_set1_epi32(i32::from_le_bytes(x.map(i8::cast_unsigned)));
+            _mm_srai_epi16::<8>(_mm_unpacklo_epi8(bytes, bytes))
+        })
+    }
+    #[inline(always)]
+    fn sums(x: Self::I) -> Self::Sums {
+        sse2!({
+            // Each row has two of the eight sums; the start goes into the first.
+            let zero = _mm_setzero_si128();
+            [_mm_unpacklo_epi32(x, zero), _mm_unpackhi_epi32(x, zero)]
+        })
+    }
+    #[inline(always)]
+    fn dot(sums: Self::Sums, weights: Self::B, activations: Self::Quad) -> Self::Sums {
+        sse2!({
+            let zero = _mm_setzero_si128();
+            let low = _mm_madd_epi16(_mm_unpacklo_epi8(weights, zero), activations);
+            let high = _mm_madd_epi16(_mm_unpackhi_epi8(weights, zero), activations);
+            [_mm_add_epi32(sums[0], low), _mm_add_epi32(sums[1], high)]
+        })
+    }
+    #[inline(always)]
+    fn total(sums: Self::Sums) -> Self::I {
+        sse2!({
+            let (low, high) = (_mm_castsi128_ps(sums[0]), _mm_castsi128_ps(sums[1]));
+            let even = _mm_shuffle_ps::<0b10_00_10_00>(low, high);
+            let odd = _mm_shuffle_ps::<0b11_01_11_01>(low, high);
+            _mm_add_epi32(_mm_castps_si128(even), _mm_castps_si128(odd))
+        })
+    }
+}
+
+/// Halves in the upper 16 bits of each lane, as floats times 2⁻¹¹².
+#[inline(always)]
+fn halves(x: __m128i) -> __m128 {
+    sse2!({
+        let sign_and_rest = _mm_set1_epi32(0x8fff_e000_u32.cast_signed());
+        _mm_castsi128_ps(_mm_and_si128(_mm_srai_epi32::<3>(x), sign_and_rest))
+    })
+}

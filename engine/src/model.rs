@@ -1,0 +1,84 @@
+//! A model is a function from its configuration to a plan.
+//!
+//! To add an architecture: a file under `model/`, and its row in [`ARCHITECTURES`].
+
+mod config;
+mod gemma3;
+mod llama;
+mod parts;
+
+pub use config::Config;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Gguf;
+use crate::plan::Plan;
+
+/// An architecture: what `general.architecture` says, and what it computes.
+struct Architecture {
+    name: &'static str,
+    plan: fn(&Config) -> Plan,
+}
+
+/// Every architecture that can be run.
+const ARCHITECTURES: &[Architecture] =
+    &[Architecture { name: "llama", plan: llama::plan }, Architecture { name: "gemma3", plan: gemma3::plan }];
+
+/// A model, ready for a backend.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Its sizes and constants.
+    pub config: Config,
+    /// What it computes.
+    pub plan: Plan,
+}
+
+impl Model {
+    /// The model that a file's header describes.
+    ///
+    /// # Errors
+    /// `Unsupported` for an architecture or a feature that is not here, `Invalid` for a header that contradicts itself.
+    pub fn new(gguf: &Gguf) -> Result<Self> {
+        let name = gguf.metadata.str("general.architecture")?.unwrap_or_default();
+        let architecture = ARCHITECTURES.iter().find(|a| a.name == name).ok_or_else(|| unknown(name))?;
+        let config = Config::new(gguf, architecture.name)?;
+        let plan = (architecture.plan)(&config);
+        check_tensors(gguf, &plan)?;
+        Ok(Self { config, plan })
+    }
+}
+
+/// The names of the architectures that can be run.
+pub fn architectures() -> impl Iterator<Item = &'static str> {
+    ARCHITECTURES.iter().map(|a| a.name)
+}
+
+fn unknown(name: &str) -> Error {
+    let known = architectures().collect::<Vec<_>>().join(", ");
+    let what = if name.is_empty() {
+        "the file does not say its architecture".to_owned()
+    } else {
+        format!("the architecture is {name:?}")
+    };
+    Error::new(ErrorKind::Unsupported, format!("This model cannot be run yet: {what}; supported are {known}."))
+}
+
+/// Every weight of the plan must be in the file, in the shape that the plan expects.
+fn check_tensors(gguf: &Gguf, plan: &Plan) -> Result<()> {
+    for weight in &plan.weights {
+        let Some(tensor) = gguf.tensor(&weight.name) else {
+            return Err(Error::new(ErrorKind::Invalid, format!("The file has no tensor {:?}.", weight.name)));
+        };
+        if (tensor.rows(), tensor.cols()) != (weight.rows, weight.cols) {
+            let message = format!(
+                "Tensor {:?} is {} × {}, but the header's sizes ask for {} × {}.",
+                weight.name,
+                tensor.rows(),
+                tensor.cols(),
+                weight.rows,
+                weight.cols
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+use super::bits::{half, spread};
+use super::iq4_nl::look_up;
+use super::{Block, Format};
+use crate::dtype::DType;
+use bytemuck::AnyBitPattern;
+
+/// The IQ4_XS block: 256 weights in groups of 32, each with a scale; the weights' 4 bits are places in IQ4_NL's table.
+/// w[i] = d · (s[g] − 32) · CODEBOOK[c[i]]
+///
+/// ```text
+/// byte  0     2              4                     8                                                     136
+///       | d   | s0 s1 … s7   | s1 s0 | … | s7 s6   | c16 c0 | c17 c1 | … | c31 c15 | c48 c32 | … | c255 c239 |
+///         f16   u16, the high  the low 4 bits        4 bits each, 16 bytes for each 32 weights
+///               2 bits each
+///
+/// q[i] = CODEBOOK[c[i]] + 128
+/// ```
+#[allow(non_camel_case_types, reason = "the field's own names")]
+#[repr(C)]
+#[derive(Clone, Copy, AnyBitPattern)]
+pub(super) struct BlockIQ4_XS {
+    d: [u8; 2],
+    s_high: [u8; 2],
+    s_low: [u8; 4],
+    c: [u8; 128],
+}
+const _: () = assert!(size_of::<BlockIQ4_XS>() == 136 && align_of::<BlockIQ4_XS>() == 1);
+
+impl Block for BlockIQ4_XS {
+    const DTYPE: DType = DType::IQ4_XS;
+    const FORMAT: Format = Format { group_len: 32, bits: 8, zero: 128, has_offset: false };
+
+    #[inline(always)]
+    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+        for (packed, q) in self.c.chunks_exact(16).zip(q.chunks_exact_mut(32)) {
+            spread::<4, 0>(packed, q);
+        }
+        look_up(q);
+        let d = half(self.d);
+        let s_high = u16::from_le_bytes(self.s_high);
+        for (group, scale) in scale.iter_mut().enumerate() {
+            let low = self.s_low[group / 2] >> (group % 2 * 4) & 15;
+            let high = (s_high >> (group * 2) & 3) << 4;
+            *scale = d * (f32::from(high | u16::from(low)) - 32.0);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The definition of every op: plain loops over f32, one small function a file, arguments in the shader's order.
+//!
+//! It is what the fast backends are tested against, and it is tested against llama.cpp. It is slow.
+
+mod activation;
+mod attention;
+mod embed;
+mod matmul;
+mod rms_norm;
+mod rope;
+
+pub use activation::glu;
+pub use attention::{Attention, attention};
+pub use embed::embed;
+pub use matmul::matmul;
+pub use rms_norm::rms_norm;
+pub use rope::{cos_sin, rope};
+
+use crate::backend::Batch;
+use crate::dtype::DType;
+use crate::plan::{Buf, Op, Plan, Rows, Weight};
+use crate::quant;
+
+/// A tensor as it is in the file: `[rows, cols]`.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    /// Type of the elements.
+    pub dtype: DType,
+    /// Rows.
+    pub rows: usize,
+    /// Elements in a row.
+    pub cols: usize,
+    /// Blocks.
+    pub bytes: Vec<u8>,
+}
+
+impl Tensor {
+    /// One row's numbers.
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        let row_bytes = self.bytes.len() / self.rows;
+        let mut dst = vec![0.0; self.cols];
+        quant::dequantize(self.dtype, &self.bytes[row * row_bytes..][..row_bytes], &mut dst);
+        dst
+    }
+}
+
+/// Keys and values of one layer, `[n_cached, n_head_kv · head_dim]` each.
+#[derive(Debug, Clone, Default)]
+struct KeysValues {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
+/// Runs a plan with plain loops.
+#[derive(Debug)]
+pub struct Reference {
+    plan: Plan,
+    weights: Vec<Tensor>,
+    caches: Vec<KeysValues>,
+    bufs: Vec<Vec<f32>>,
+    n_ctx: usize,
+}
+
+impl Reference {
+    /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
+    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Self {
+        let weights = plan.weights.iter().zip(dtypes);
+        let weights =
+            weights.map(|(w, dtype)| Tensor { dtype, rows: w.rows, cols: w.cols, bytes: Vec::new() }).collect();
+        let caches = vec![KeysValues::default(); plan.caches.len()];
+        let bufs = vec![Vec::new(); plan.bufs.len()];
+        Self { plan, weights, caches, bufs, n_ctx }
+    }
+
+    /// Takes whole rows of a weight, in order.
+    pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
+        let tensor = &mut self.weights[weight.0];
+        let row_bytes = tensor.dtype.row_bytes(tensor.cols).expect("the file's rows are whole blocks");
+        assert_eq!(tensor.bytes.len(), first_row * row_bytes, "rows come in order");
+        tensor.bytes.extend_from_slice(bytes);
+    }
+
+    /// Tokens that fit into the cache.
+    pub fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    /// See [`crate::backend::Backend::forward`].
+    pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
+        assert!(
+            batch.start + batch.tokens.len() <= self.n_ctx,
+            "{} + {} tokens in a context of {}",
+            batch.start,
+            batch.tokens.len(),
+            self.n_ctx
+        );
+        let n_outputs = batch.output_rows().len();
+        for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
+            let rows = match info.rows {
+                Rows::Tokens => batch.tokens.len(),
+                Rows::Outputs => n_outputs,
+            };
+            buf.clear();
+            buf.resize(rows * info.width, 0.0);
+        }
+        for op in 0..self.plan.ops.len() {
+            self.run(&self.plan.ops[op].clone(), batch);
+        }
+        self.plan.logits.map(|logits| self.buf(logits)).unwrap_or_default()
+    }
+
+    /// A copy of a buffer's contents.
+    pub fn buf(&self, buf: Buf) -> Vec<f32> {
+        self.bufs[buf.0].clone()
+    }
+
+    fn run(&mut self, op: &Op, batch: &Batch<'_>) {
+        let vector = |weights: &[Tensor], weight: Weight| weights[weight.0].row(0);
+        match op {
+            Op::Embed { weight, scale, dst } => {
+                embed(batch.tokens, &self.weights[weight.0], *scale, &mut self.bufs[dst.0])
+            }
+            Op::RmsNorm { x, weight, eps, dst } => {
+                rms_norm(&self.buf(*x), &vector(&self.weights, *weight), *eps, &mut self.bufs[dst.0]);
+            }
+            Op::MatMul { x, weight, bias, dst } => {
+                let bias = bias.map(|bias| vector(&self.weights, bias));
+                matmul(&self.buf(*x), &self.weights[weight.0], bias.as_deref(), &mut self.bufs[dst.0]);
+            }
+            Op::Rope { x, head_dim, factors, rope: constants } => {
+                let factors = factors.map(|factors| vector(&self.weights, factors));
+                let width = self.plan.width(*x);
+                rope(&mut self.bufs[x.0], width, *head_dim, factors.as_deref(), constants, batch.start);
+            }
+            Op::Store { k, v, cache } => {
+                let kept = batch.start * self.plan.width(*k);
+                let cache = &mut self.caches[cache.0];
+                assert!(cache.keys.len() >= kept, "no gap in the cache");
+                cache.keys.truncate(kept);
+                cache.values.truncate(kept);
+                cache.keys.extend_from_slice(&self.bufs[k.0]);
+                cache.values.extend_from_slice(&self.bufs[v.0]);
+            }
+            Op::Attention { q, cache, n_head, scale, window, dst } => {
+                let info = self.plan.caches[cache.0];
+                let shape = Attention {
+                    n_head: *n_head,
+                    n_head_kv: info.n_head_kv,
+                    head_dim: info.head_dim,
+                    scale: *scale,
+                    window: *window,
+                };
+                let cache = &self.caches[cache.0];
+                attention(&self.buf(*q), &cache.keys, &cache.values, &shape, batch.start, &mut self.bufs[dst.0]);
+            }
+            Op::Add { x, dst } => {
+                let x = self.buf(*x);
+                self.bufs[dst.0].iter_mut().zip(x).for_each(|(dst, x)| *dst += x);
+            }
+            Op::Glu { gate, up, activation } => {
+                let up = self.buf(*up);
+                glu(&mut self.bufs[gate.0], &up, *activation);
+            }
+            Op::TakeOutputs { x, dst } => {
+                let width = self.plan.width(*x);
+                let rows = batch.output_rows();
+                let x = self.buf(*x);
+                self.bufs[dst.0].copy_from_slice(&x[rows.start * width..rows.end * width]);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The gated nonlinearity of feed-forward layers. <https://arxiv.org/abs/2002.05202>
+
+use crate::plan::Activation;
+
+/// √(2/π), of GELU's tanh approximation. <https://arxiv.org/abs/1606.08415>
+const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+/// The cubic coefficient of the same.
+const GELU_CUBIC: f32 = 0.044_715;
+
+/// gate = activation(gate) · up.
+pub fn glu(gate: &mut [f32], up: &[f32], activation: Activation) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        let x = *gate;
+        let activated = match activation {
+            Activation::Silu => x / (1.0 + (-x).exp()),
+            Activation::Gelu => 0.5 * x * (1.0 + (SQRT_2_OVER_PI * x * (1.0 + GELU_CUBIC * x * x)).tanh()),
+        };
+        *gate = activated * up;
+    }
+}

@@ -1,0 +1,31 @@
+//! Matrix times vectors, on dequantized weights.
+
+use super::Tensor;
+
+/// Partial sums of a dot product: enough for the compiler to use vector registers.
+const LANES: usize = 16;
+
+/// dst[t] = weight · x[t] + bias.
+pub fn matmul(x: &[f32], weight: &Tensor, bias: Option<&[f32]>, dst: &mut [f32]) {
+    for row in 0..weight.rows {
+        let w = weight.row(row);
+        let bias = bias.map_or(0.0, |bias| bias[row]);
+        for (x, dst) in x.chunks_exact(weight.cols).zip(dst.chunks_exact_mut(weight.rows)) {
+            dst[row] = dot(&w, x) + bias;
+        }
+    }
+}
+
+/// Σ a[i] · b[i].
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; LANES];
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
