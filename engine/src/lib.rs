@@ -13,5 +13,7 @@ pub mod load;
 pub mod reference;
 pub mod cpu;
 pub mod rng;
+pub mod session;
 pub mod protocol;
 pub mod store;
+pub mod worker;
