@@ -1,10 +1,10 @@
 //! The few things of the browser that several modules need.
 
+use crate::chat::Now;
 use crate::error::{Error, ErrorKind};
-use js_sys::{Function, Promise, Reflect};
-use std::cell::OnceCell;
+use js_sys::{ArrayBuffer, Date, Function, Promise, Reflect, WebAssembly};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{DedicatedWorkerGlobalScope, MessageChannel};
+use web_sys::{AddEventListenerOptions, DedicatedWorkerGlobalScope, MessageChannel};
 
 /// The worker's global scope.
 pub fn scope() -> DedicatedWorkerGlobalScope {
@@ -30,6 +30,29 @@ pub fn now_ms() -> f64 {
     scope().performance().map_or(0.0, |performance| performance.now())
 }
 
+/// What the clock on the wall says.
+pub fn wall_clock() -> Now {
+    let date = Date::new_0();
+    #[expect(clippy::cast_possible_truncation, reason = "whole seconds and minutes, far from the limits")]
+    let (unix_secs, minutes_behind_utc) = ((date.get_time() / 1000.0) as i64, date.get_timezone_offset() as i32);
+    Now { unix_secs, utc_offset_secs: -60 * minutes_behind_utc }
+}
+
+/// A seed that nobody can guess.
+pub fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    let crypto = scope().crypto().expect("every worker has crypto");
+    crypto.get_random_values_with_u8_array(&mut bytes).expect("eight bytes are not too many");
+    u64::from_le_bytes(bytes)
+}
+
+/// Bytes of the wasm heap.
+pub fn heap_bytes() -> u64 {
+    let memory: WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
+    let buffer: ArrayBuffer = memory.buffer().unchecked_into();
+    buffer.byte_length().into()
+}
+
 /// Waits.
 pub async fn sleep(ms: u32) {
     let promise = Promise::new(&mut |resolve: Function, _reject| {
@@ -42,16 +65,25 @@ pub async fn sleep(ms: u32) {
 /// there before it, and unlike a timer it is not held back for 4 ms.
 pub async fn yield_to_browser() {
     thread_local! {
-        static CHANNEL: OnceCell<MessageChannel> = const { OnceCell::new() };
+        static CHANNEL: MessageChannel = new_channel();
     }
     let promise = Promise::new(&mut |resolve: Function, _reject| {
         CHANNEL.with(|channel| {
-            let channel = channel.get_or_init(|| MessageChannel::new().expect("every worker has message channels"));
-            channel.port1().set_onmessage(Some(&resolve));
-            channel.port2().post_message(&JsValue::NULL).expect("null can be sent");
+            let once = AddEventListenerOptions::new();
+            once.set_once(true);
+            let (back, out) = (channel.port1(), channel.port2());
+            back.add_event_listener_with_callback_and_add_event_listener_options("message", &resolve, &once)
+                .expect("a port takes listeners");
+            out.post_message(&JsValue::NULL).expect("null can be sent");
         });
     });
     wait(promise).await;
+}
+
+fn new_channel() -> MessageChannel {
+    let channel = MessageChannel::new().expect("every worker has message channels");
+    channel.port1().start();
+    channel
 }
 
 async fn wait(promise: Promise) {
@@ -68,7 +100,11 @@ pub fn number(n: u64) -> f64 {
 }
 
 /// The byte count in a JS number.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates as it becomes an integer")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float saturates as it becomes an integer"
+)]
 pub fn bytes(n: f64) -> u64 {
     n as u64
 }

@@ -83,7 +83,8 @@ pub async fn find(id: &str) -> Option<(Sidecar, Blob)> {
 pub async fn delete(id: &str) -> Result<()> {
     let options = FileSystemRemoveOptions::new();
     options.set_recursive(true);
-    let folder = models_folder().await.map_err(|error| js::error(ErrorKind::Storage, "There is no storage here", &error))?;
+    let folder =
+        models_folder().await.map_err(|error| js::error(ErrorKind::Storage, "There is no storage here", &error))?;
     match folder.remove_entry_with_options(id, &options).await {
         Ok(_) => Ok(()),
         Err(error) => Err(match js::error_name(&error).as_str() {

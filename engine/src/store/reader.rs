@@ -142,6 +142,11 @@ impl Reader {
         self.sidecar.total_bytes
     }
 
+    /// Something is still to come over the network.
+    pub fn is_remote(&self) -> bool {
+        self.download.is_some()
+    }
+
     /// The first bytes of the file: at least `bytes`, or all. To be called before [`Self::read`].
     pub async fn head(&mut self, bytes: u64) -> Result<&[u8]> {
         while self.position() < bytes.min(self.total_bytes()) {
@@ -254,6 +259,8 @@ impl Reader {
 
     /// Takes in the next chunk.
     async fn pull(&mut self) -> Result<()> {
+        // Chunks that are there already would leave the browser no moment to deliver the wish to cancel.
+        js::yield_to_browser().await;
         self.cancel.check()?;
         let position = self.position();
         let stage = if position < self.local_bytes { LoadStage::Read } else { LoadStage::Download };

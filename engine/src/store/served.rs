@@ -62,7 +62,10 @@ pub fn read(source: &Source, host: &str, from: u64, status: u16, headers: &Heade
         return Answer::Refused(Error::new(ErrorKind::Invalid, format!("{host} does not say how large the file is.")));
     };
     if start > from {
-        return Answer::Refused(Error::new(ErrorKind::Invalid, format!("{host} sent another part of the file than asked.")));
+        return Answer::Refused(Error::new(
+            ErrorKind::Invalid,
+            format!("{host} sent another part of the file than asked."),
+        ));
     }
     Answer::Body { start, served: Served { total_bytes, validator: validator(headers), sha256: None } }
 }
@@ -118,7 +121,9 @@ pub fn unreachable(host: &str, online: bool) -> Error {
             "{host} could not be reached. It may be down, or it may not let other sites read its files (CORS). \
              Try again, or download the file and open it from your disk."
         ),
-        false => format!("This device is offline, and the model is not kept on it yet. Connect, then load again ({host})."),
+        false => {
+            format!("This device is offline, and the model is not kept on it yet. Connect, then load again ({host}).")
+        }
     };
     Error::new(ErrorKind::Network, message)
 }
@@ -156,8 +161,9 @@ pub fn listed_sha256(page: &str, file: &str) -> Result<Option<String>> {
     struct Lfs {
         oid: String,
     }
-    let entries: Vec<Entry> = serde_json::from_str(page)
-        .map_err(|error| Error::new(ErrorKind::Invalid, "The list of the repository's files cannot be read.").with_source(error))?;
+    let entries: Vec<Entry> = serde_json::from_str(page).map_err(|error| {
+        Error::new(ErrorKind::Invalid, "The list of the repository's files cannot be read.").with_source(error)
+    })?;
     let lfs = entries.into_iter().find(|entry| entry.path == file).and_then(|entry| entry.lfs);
     Ok(lfs.map(|lfs| lfs.oid.to_ascii_lowercase()).filter(|oid| oid.len() == 64))
 }
@@ -177,7 +183,9 @@ mod tests {
         };
         let source = Source::Hub { repo: "o/n".into(), file: "m.gguf".into(), revision: "main".into() };
         let actual = match read(&source, "hub", from, status, &headers) {
-            Answer::Body { start, served } => format!("from {start} of {} ({:?})", served.total_bytes, served.validator),
+            Answer::Body { start, served } => {
+                format!("from {start} of {} ({:?})", served.total_bytes, served.validator)
+            }
             Answer::Changed => "changed".to_owned(),
             Answer::Busy(error) => format!("busy, {:?}: {error}", error.kind()),
             Answer::Refused(error) => format!("{:?}: {error}", error.kind()),
@@ -199,10 +207,36 @@ mod tests {
     #[test]
     fn refusals() {
         check(40, 416, "", "bytes */20", expect!["changed"]);
-        check(0, 401, "", "", expect!["NotFound: o/n is not open to everyone: it does not exist, is private, or needs a licence accepted on Hugging Face. Accept it there, download the file and open it from your disk, or choose another copy of the model."]);
-        check(0, 404, "", "", expect!["NotFound: There is no such file in o/n. Check the file's name, and the revision."]);
-        check(0, 429, "", "", expect!["busy, Network: hub has had too many requests from here. Wait a few minutes, then load again."]);
-        check(0, 503, "", "", expect!["busy, Network: hub is in trouble (HTTP 503). Load again later; what has arrived is kept."]);
+        check(
+            0,
+            401,
+            "",
+            "",
+            expect![
+                "NotFound: o/n is not open to everyone: it does not exist, is private, or needs a licence accepted on Hugging Face. Accept it there, download the file and open it from your disk, or choose another copy of the model."
+            ],
+        );
+        check(
+            0,
+            404,
+            "",
+            "",
+            expect!["NotFound: There is no such file in o/n. Check the file's name, and the revision."],
+        );
+        check(
+            0,
+            429,
+            "",
+            "",
+            expect!["busy, Network: hub has had too many requests from here. Wait a few minutes, then load again."],
+        );
+        check(
+            0,
+            503,
+            "",
+            "",
+            expect!["busy, Network: hub is in trouble (HTTP 503). Load again later; what has arrived is kept."],
+        );
         check(0, 418, "", "", expect!["Network: hub refused (HTTP 418)."]);
     }
 

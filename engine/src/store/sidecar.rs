@@ -52,9 +52,7 @@ impl Sidecar {
     pub fn matches(&self, served: &Served) -> bool {
         let same = |ours: &Option<String>, theirs: &Option<String>| Some(ours.as_ref()? == theirs.as_ref()?);
         self.total_bytes == served.total_bytes
-            && same(&self.sha256, &served.sha256)
-                .or_else(|| same(&self.validator, &served.validator))
-                .unwrap_or(false)
+            && same(&self.sha256, &served.sha256).or_else(|| same(&self.validator, &served.validator)).unwrap_or(false)
     }
 
     /// What the page shows.

@@ -107,7 +107,10 @@ mod tests {
     fn addresses() {
         for (source, expected) in [
             (hub("o/n", "m.gguf", "main"), Some("https://hub/o/n/resolve/main/m.gguf")),
-            (hub("o/n", "sub folder/m?#.gguf", "refs/pr/1"), Some("https://hub/o/n/resolve/refs%2Fpr%2F1/sub%20folder/m%3F%23.gguf")),
+            (
+                hub("o/n", "sub folder/m?#.gguf", "refs/pr/1"),
+                Some("https://hub/o/n/resolve/refs%2Fpr%2F1/sub%20folder/m%3F%23.gguf"),
+            ),
             (hub("o/ñ", "m.gguf", "main"), Some("https://hub/o/%C3%B1/resolve/main/m.gguf")),
             (hub("o/..", "m.gguf", "main"), None),
             (hub("o/n", "a//m.gguf", "main"), None),

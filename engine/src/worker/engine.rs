@@ -5,7 +5,7 @@ use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
 use super::reply;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Event, Kept, LoadOptions};
+use crate::protocol::{Event, Kept, LoadOptions, Stage};
 use crate::session::Session;
 use crate::store::Cancel;
 use std::rc::Rc;
@@ -34,9 +34,12 @@ impl Engine {
                 Err(error) => Err(error),
             },
         };
-        if let Err(error) = outcome {
-            failed(stage, &error);
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Cancelled && stage == Stage::Load => post(&Event::LoadCancelled),
+            Err(error) => failed(stage, &error),
         }
+        self.restore().await;
     }
 
     fn session(&mut self) -> Result<&mut Session> {
@@ -44,23 +47,13 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
-        match load::load(&options, file.clone(), cancel, progress(), &mut self.session).await {
-            Ok(Loaded { session, info }) => {
-                self.session = Some(session);
-                let is_at_hand = info.kept == Kept::Yes || file.is_some();
-                self.again = is_at_hand.then_some((options, file));
-                post(&Event::Loaded(info));
-                Ok(())
-            }
-            Err(error) => {
-                let is_cancelled = error.kind() == ErrorKind::Cancelled;
-                if is_cancelled {
-                    post(&Event::LoadCancelled);
-                }
-                self.restore().await;
-                if is_cancelled { Ok(()) } else { Err(error) }
-            }
-        }
+        let Loaded { session, info } =
+            load::load(&options, file.clone(), cancel, progress(), &mut self.session).await?;
+        self.session = Some(session);
+        let is_at_hand = info.kept == Kept::Yes || file.is_some();
+        self.again = is_at_hand.then_some((options, file));
+        post(&Event::Loaded(info));
+        Ok(())
     }
 
     /// If the model that answered had to make room for one that did not come after all, it answers again.

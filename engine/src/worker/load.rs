@@ -2,6 +2,7 @@
 
 use super::{budget, info};
 use crate::backend::BackendKind;
+use crate::chat::Template;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
@@ -9,6 +10,7 @@ use crate::model::Model;
 use crate::protocol::{Kept, LoadOptions, LoadStage, ModelInfo, Source};
 use crate::session::Session;
 use crate::store::{Cancel, OpenOptions, Reader, js, source};
+use crate::tokenizer::Tokenizer;
 use js_sys::Reflect;
 use std::rc::Rc;
 use web_sys::File;
@@ -70,6 +72,10 @@ fn can_come_again(options: &LoadOptions) -> bool {
 async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Session>) -> Result<Loaded> {
     let gguf = header(reader).await?;
     let n_ctx = context(&gguf, reader.total_bytes(), options)?;
+    if reader.is_remote() {
+        // The session makes both again, which takes a moment; a download in vain takes longer.
+        Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
+    }
     *old = None;
     let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx)?;
     if options.keep {
@@ -96,8 +102,9 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         kept,
     };
     let session = Session::new(&gguf, model, backend)?;
-    let fallback_template = session.fallback_template().map(str::to_owned);
-    Ok(Loaded { info: ModelInfo { can_think: session.can_think(), fallback_template, ..info }, session })
+    let template = session.template();
+    let fallback_template = template.fallback_name().map(str::to_owned);
+    Ok(Loaded { info: ModelInfo { can_think: template.can_think(), fallback_template, ..info }, session })
 }
 
 async fn header(reader: &mut Reader) -> Result<Gguf> {
