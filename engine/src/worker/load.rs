@@ -3,11 +3,11 @@
 use super::{budget, info};
 use crate::backend::BackendKind;
 use crate::chat::Template;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
 use crate::model::Model;
-use crate::protocol::{Kept, LoadOptions, LoadStage, ModelInfo, Source};
+use crate::protocol::{LoadOptions, LoadStage, ModelInfo, Source};
 use crate::session::Session;
 use crate::store::{Cancel, OpenOptions, Reader, js, source};
 use crate::tokenizer::Tokenizer;
