@@ -69,6 +69,14 @@ impl Backend {
         }
     }
 
+    /// Tokens that fit into the cache.
+    pub fn n_ctx(&self) -> usize {
+        match self {
+            Self::Reference(reference) => reference.n_ctx(),
+            Self::Cpu(cpu) => cpu.n_ctx(),
+        }
+    }
+
     /// What the page shows.
     pub fn name(&self) -> &'static str {
         match self {

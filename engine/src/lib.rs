@@ -13,6 +13,7 @@ pub mod load;
 pub mod reference;
 pub mod cpu;
 pub mod rng;
+pub mod sampler;
 pub mod session;
 pub mod protocol;
 pub mod store;

@@ -48,7 +48,7 @@ pub async fn persist() {
     }
 }
 
-/// Every model that has at least one byte here. Without storage there is none.
+/// Every model that is here, whole or in part. Without storage there is none.
 pub async fn list() -> Vec<StoredModel> {
     let mut models = Vec::new();
     let Ok(folder) = models_folder().await else { return models };
@@ -67,16 +67,18 @@ async fn next(ids: &AsyncIterator) -> Option<String> {
     Reflect::get(&step, &"value".into()).ok()?.as_string()
 }
 
-/// What is known of a model and its bytes, if any are here.
+/// What is known of a model, and the bytes of it that are here.
 pub async fn find(id: &str) -> Option<(Sidecar, Blob)> {
     let folder = model_folder(id, Create::No).await.ok()?;
     let journal = file(&folder, JOURNAL, Create::No).await.ok()?;
     let journal: File = got(journal.get_file()).await.ok()?;
-    let sidecar = Sidecar::parse(&journal.text().await.ok()?.as_string()?)?;
+    let mut sidecar = Sidecar::parse(&journal.text().await.ok()?.as_string()?)?;
     let data: File = got(file(&folder, DATA, Create::No).await.ok()?.get_file()).await.ok()?;
-    let is_whole = js::bytes(data.size()) >= sidecar.stored_bytes;
+    if js::bytes(data.size()) < sidecar.stored_bytes {
+        sidecar.stored_bytes = 0; // Someone else cut it short.
+    }
     let stored = data.slice_with_f64_and_f64(0.0, js::number(sidecar.stored_bytes)).ok()?;
-    (is_whole && sidecar.stored_bytes > 0).then_some((sidecar, stored))
+    Some((sidecar, stored))
 }
 
 /// Removes a model.

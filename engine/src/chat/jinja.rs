@@ -1,0 +1,258 @@
+//! The environment a template runs in: Hugging Face's, through minijinja, with limits on time and memory.
+//!
+//! What `transformers` gives a template, and how its Jinja is set up:
+//! <https://github.com/huggingface/transformers/blob/v4.57.0/src/transformers/utils/chat_template_utils.py>
+
+use super::guard::BOUNDED;
+use super::python;
+use super::strftime::Now;
+use crate::error::{Error, ErrorKind};
+use minijinja::value::{Kwargs, ValueKind};
+use minijinja::{Environment, State, Value};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+type Result<T> = std::result::Result<T, minijinja::Error>;
+
+/// Steps for what a template does once, and for each message; known ones take a tenth of it.
+const FUEL: usize = 50_000;
+const FUEL_PER_MESSAGE: usize = 5_000;
+/// All steps together print at most this much text that stands outside of tags.
+const TEXT_BYTES_MAX: usize = 128 << 20;
+/// A value can be this large, and in addition this many times the size of the messages.
+const VALUE_BYTES: usize = 256 << 10;
+const VALUE_PER_INPUT: usize = 4;
+/// All values that a template makes and prints are together at most this many times as large as one can be.
+const VALUES_MAX: usize = 256;
+/// Lists in lists in lists.
+const DEPTH_MAX: usize = 16;
+/// Macros in macros count ten. The stack of a WebAssembly thread has 1 MiB.
+const RECURSION_MAX: usize = 100;
+/// JSON is indented by no more than this.
+const INDENT_MAX: usize = 16;
+
+/// What a template is run with.
+pub(super) struct Inputs {
+    /// By name.
+    pub(super) values: Value,
+    pub(super) n_messages: usize,
+    /// Bytes of the messages.
+    pub(super) n_bytes: usize,
+    pub(super) now: Now,
+}
+
+/// An environment that only compiles.
+pub(super) fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_trim_blocks(true);
+    env.set_lstrip_blocks(true);
+    env.set_recursion_limit(RECURSION_MAX);
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    // These make large values from small ones, and no known template uses them in a chat without tools.
+    for filter in ["batch", "slice", "chain", "zip", "indent", "format", "pprint", "groupby"] {
+        env.remove_filter(filter);
+    }
+    env.remove_global("debug");
+    env.add_function("raise_exception", |message: String| -> Result<()> {
+        Err(minijinja::Error::from(minijinja::ErrorKind::InvalidOperation).with_source(Refused(message)))
+    });
+    env.add_filter("tojson", tojson);
+    env.add_filter("string", |value: &Value| python::str(value));
+    env
+}
+
+/// Runs a template; `source` has been through the guard.
+pub(super) fn render(source: &str, longest_text_bytes: usize, inputs: Inputs) -> crate::error::Result<String> {
+    let meter = Arc::new(Meter::new(inputs.n_bytes));
+    let mut env = environment();
+    let fuel = (FUEL + FUEL_PER_MESSAGE * inputs.n_messages).min(TEXT_BYTES_MAX / longest_text_bytes.max(1));
+    env.set_fuel(Some(fuel as u64));
+    meter.install(&mut env);
+    env.add_function("strftime_now", move |format: &str| inputs.now.format(format));
+
+    let template = env.template_from_str(source).map_err(|e| error(&e))?;
+    let text = template.render(inputs.values).map_err(|e| error(&e))?;
+    if text.len() > meter.value_bytes_max {
+        return Err(error(&too_large("its output", meter.value_bytes_max)));
+    }
+    Ok(text)
+}
+
+/// What `raise_exception` was called with.
+#[derive(Debug)]
+struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The engine's error for minijinja's.
+pub(super) fn error(error: &minijinja::Error) -> Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(e) = cause {
+        if let Some(Refused(message)) = e.downcast_ref() {
+            let message = format!("The model's chat template refuses this conversation: {message}");
+            return Error::new(ErrorKind::Template, message);
+        }
+        cause = e.source();
+    }
+    let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
+    let what = match error.kind() {
+        minijinja::ErrorKind::OutOfFuel => "takes too long".into(),
+        kind => format!("failed: {kind}"),
+    };
+    let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+    Error::new(ErrorKind::Template, format!("The model's chat template {what}{detail}{line}."))
+}
+
+fn too_large(what: &str, bytes_max: usize) -> minijinja::Error {
+    let detail = format!("{what} is larger than {bytes_max} bytes");
+    minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, detail)
+}
+
+fn is_namespace(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
+}
+
+/// Weighs what a template makes.
+struct Meter {
+    value_bytes_max: usize,
+    /// Bytes that may still be made.
+    left: AtomicUsize,
+}
+
+impl Meter {
+    fn new(input_bytes: usize) -> Self {
+        let value_bytes_max = VALUE_BYTES + VALUE_PER_INPUT * input_bytes;
+        Self { value_bytes_max, left: AtomicUsize::new(VALUES_MAX * value_bytes_max) }
+    }
+
+    fn install(self: &Arc<Self>, env: &mut Environment<'_>) {
+        let meter = self.clone();
+        env.add_filter(BOUNDED, move |value: &Value, may_be_namespace: Option<bool>| {
+            if may_be_namespace == Some(true) && is_namespace(value) {
+                return Ok(value.clone());
+            }
+            meter.weigh(value)
+        });
+
+        let meter = self.clone();
+        env.set_formatter(move |out, _, value| {
+            meter.weigh(value)?;
+            let written = match value.as_str() {
+                Some(text) => out.write_str(text),
+                None => out.write_str(&python::str(value)),
+            };
+            written.map_err(|_| too_large("its output", meter.value_bytes_max))
+        });
+
+        let meter = self.clone();
+        env.add_filter(
+            "replace",
+            move |state: &State<'_, '_>, text: Value, old: Value, new: Value, count: Option<i32>| {
+                meter.method(
+                    state,
+                    &Value::from(python::str(&text)),
+                    "replace",
+                    &[Value::from(python::str(&old)), Value::from(python::str(&new)), Value::from(count.unwrap_or(-1))],
+                )
+            },
+        );
+
+        let meter = self.clone();
+        env.add_filter("join", move |values: Value, separator: Option<&str>| {
+            meter.join(separator.unwrap_or(""), &values)
+        });
+
+        let meter = self.clone();
+        env.set_unknown_method_callback(move |state, value, method, args| meter.method(state, value, method, args));
+    }
+
+    /// Python's methods of strings, lists and dictionaries.
+    fn method(&self, state: &State<'_, '_>, value: &Value, method: &str, args: &[Value]) -> Result<Value> {
+        self.charge(value.as_str().map_or(1, str::len))?;
+        match (method, value.as_str(), args) {
+            ("join", Some(separator), [values]) => return self.join(separator, values),
+            ("replace", Some(text), [old, new, ..]) => {
+                let new_bytes = new.as_str().map_or(0, str::len);
+                let n_matches = old.as_str().map_or(0, |old| text.matches(old).count());
+                self.charge(new_bytes.saturating_mul(n_matches))?;
+            }
+            // A width can make it as long as it likes.
+            ("format", ..) => return Err(minijinja::ErrorKind::UnknownMethod.into()),
+            _ => {}
+        }
+        minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
+    }
+
+    fn join(&self, separator: &str, values: &Value) -> Result<Value> {
+        let mut joined = String::new();
+        for (i, value) in values.try_iter()?.enumerate() {
+            self.weigh(&value)?;
+            if i > 0 {
+                joined.push_str(separator);
+            }
+            joined.push_str(&python::str(&value));
+            if joined.len() > self.value_bytes_max {
+                return Err(too_large("a value", self.value_bytes_max));
+            }
+        }
+        self.charge(joined.len())?;
+        Ok(Value::from(joined))
+    }
+
+    /// Refuses a value that is too large or too deep, or that a later assignment could make a part of itself. The result
+    /// is equal, but no list in it is a view of a view of a view.
+    fn weigh(&self, value: &Value) -> Result<Value> {
+        let mut room = self.value_bytes_max;
+        let weighed = self.weigh_parts(value, 0, &mut room)?;
+        self.charge(self.value_bytes_max - room)?;
+        Ok(weighed)
+    }
+
+    fn weigh_parts(&self, value: &Value, depth: usize, room: &mut usize) -> Result<Value> {
+        let bytes = 1 + value.as_str().map_or(0, str::len);
+        *room = room.checked_sub(bytes).ok_or_else(|| too_large("a value", self.value_bytes_max))?;
+        if value.as_object().is_some() && (depth == DEPTH_MAX || is_namespace(value)) {
+            let detail = "a value is nested too deeply";
+            return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, detail));
+        }
+        match value.kind() {
+            ValueKind::Seq | ValueKind::Iterable => {
+                let items = value.try_iter()?.map(|item| self.weigh_parts(&item, depth + 1, room));
+                items.collect::<Result<Vec<_>>>().map(Value::from)
+            }
+            ValueKind::Map => {
+                let mut entries = Vec::new();
+                for key in value.try_iter()? {
+                    let item = self.weigh_parts(&value.get_item(&key)?, depth + 1, room)?;
+                    entries.push((self.weigh_parts(&key, depth + 1, room)?, item));
+                }
+                Ok(Value::from_iter(entries))
+            }
+            _ => Ok(value.clone()),
+        }
+    }
+
+    fn charge(&self, bytes: usize) -> Result<()> {
+        let left = self.left.load(Ordering::Relaxed).checked_sub(bytes);
+        let left = left.ok_or_else(|| too_large("what it makes", VALUES_MAX * self.value_bytes_max))?;
+        self.left.store(left, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// `tojson` as Hugging Face overrides it: no HTML escapes, and the keys in their own order.
+fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value> {
+    let indent: Option<usize> = kwargs.get("indent")?;
+    for ignored in ["ensure_ascii", "separators", "sort_keys"] {
+        kwargs.get::<Option<Value>>(ignored)?;
+    }
+    kwargs.assert_all_used()?;
+    python::json(value, indent.map(|indent| indent.min(INDENT_MAX))).map(Value::from)
+}

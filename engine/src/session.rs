@@ -1,0 +1,292 @@
+//! One conversation in progress: the messages go in again every turn, and only what is new is computed.
+//!
+//! ```text
+//! start   messages → prompt → tokens, and how many of them the cache still holds
+//! step    prompt tokens, a chunk at a time … then one token of the reply at a time … then how it ended
+//! ```
+//!
+//! Invariant: `cached` is what the backend's cache holds, after every step, error and stop.
+
+mod bench;
+mod window;
+#[cfg(test)]
+mod tests;
+
+pub use bench::BenchStep;
+
+use crate::backend::{Backend, Batch, Outputs};
+use crate::chat::{Now, Piece, RenderOptions, Spans, Template};
+use crate::error::Result;
+use crate::gguf::Gguf;
+use crate::model::Model;
+use crate::protocol::{Finish, GenerateOptions, Message, Role};
+use crate::sampler::Sampler;
+use crate::tokenizer::{Decoder, Encode, Tokenizer};
+use bench::Bench;
+use std::collections::VecDeque;
+
+/// Prompt tokens of one step: few enough that a stop is soon seen, enough for a matrix product to be worth it.
+const CHUNK_TOKENS: usize = 128;
+
+/// A model, its cache, and the reply it is writing.
+pub struct Session {
+    tokenizer: Tokenizer,
+    template: Template,
+    model: Model,
+    backend: Backend,
+    chunk_tokens: usize,
+    /// The tokens whose keys and values the backend holds, by position.
+    cached: Vec<u32>,
+    /// The oldest messages of the conversation, which no longer fit.
+    left_out: Vec<Message>,
+    reply: Option<Reply>,
+    bench: Option<Bench>,
+}
+
+/// A reply in progress.
+struct Reply {
+    /// Prompt and reply. `cached` is a prefix of it.
+    tokens: Vec<u32>,
+    n_prompt: usize,
+    n_cached: usize,
+    n_max: usize,
+    /// Of the last token, once it is computed.
+    logits: Vec<f32>,
+    sampler: Sampler,
+    decoder: Decoder,
+    spans: Spans,
+    /// Text that is ready, oldest first.
+    pieces: VecDeque<Piece>,
+    finish: Option<Finish>,
+}
+
+/// What [`Session::start`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// Tokens of the prompt.
+    pub n_prompt: usize,
+    /// Of these, tokens that are still in the cache.
+    pub n_cached: usize,
+    /// Messages at the beginning of the conversation that did not fit into the context and were left out.
+    pub n_dropped: usize,
+}
+
+/// What [`Session::step`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Read a part of the prompt.
+    Prompt {
+        /// Tokens read in this turn.
+        done: usize,
+        /// Tokens this turn has to read.
+        total: usize,
+    },
+    /// Drew a token, or found more text in the one before.
+    Text {
+        /// Whole characters; empty while a token is only the start of one, or may be the start of a marker.
+        text: String,
+        /// Part of the model's thoughts, not of its answer.
+        thought: bool,
+    },
+    /// The reply is complete, and the next step needs a new start.
+    Done(Finish),
+}
+
+impl Session {
+    /// A session with an empty cache.
+    ///
+    /// # Errors
+    /// What is wrong with the tokenizer or the chat template of the file.
+    pub fn new(gguf: &Gguf, model: Model, backend: Backend) -> Result<Self> {
+        let tokenizer = Tokenizer::new(&gguf.metadata)?;
+        let template = Template::new(&gguf.metadata, &tokenizer)?;
+        Ok(Self {
+            tokenizer,
+            template,
+            model,
+            backend,
+            chunk_tokens: CHUNK_TOKENS,
+            cached: Vec::new(),
+            left_out: Vec::new(),
+            reply: None,
+            bench: None,
+        })
+    }
+
+    /// The same session, reading at most `chunk_tokens` tokens of a prompt in one step.
+    pub fn with_chunk_tokens(self, chunk_tokens: usize) -> Self {
+        assert!(chunk_tokens > 0, "a step must read something");
+        Self { chunk_tokens, ..self }
+    }
+
+    /// The chat template.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Where the model runs.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Tokens that the context holds now.
+    pub fn n_used(&self) -> usize {
+        self.cached.len()
+    }
+
+    /// Tokens that the reply in progress has so far.
+    pub fn n_reply(&self) -> usize {
+        self.reply.as_ref().map_or(0, |reply| reply.tokens.len() - reply.n_prompt)
+    }
+
+    /// Begins the reply to a conversation; one that is in progress is given up. Nothing is computed yet.
+    ///
+    /// # Errors
+    /// `Template` if the conversation cannot be written as the model wants it, `ContextFull` if the last message alone is
+    /// too long. The cache stays as it is.
+    pub fn start(&mut self, options: &GenerateOptions, seed: u64, now: Now) -> Result<Start> {
+        self.reply = None;
+        self.bench = None;
+        let render = RenderOptions { add_generation_prompt: true, thinking: options.thinking, now };
+        let n_max = if options.max_tokens == 0 { usize::MAX } else { options.max_tokens as usize };
+        // A system prompt that says nothing would take the place of the model's own.
+        let is_said = |m: &&Message| m.role != Role::System || !m.content.trim().is_empty();
+        let messages: Vec<Message> = options.messages.iter().filter(is_said).cloned().collect();
+        let prompt = self.fit(&messages, &render, n_max)?;
+
+        let n_dropped = prompt.left_out.len();
+        self.left_out = prompt.left_out;
+        // The last token is computed again even if it is cached: its logits are not.
+        let n_cached = common_prefix(&self.cached, &prompt.tokens).min(prompt.tokens.len() - 1);
+        self.cached.truncate(n_cached);
+        let mut sampler = Sampler::new(&options.sampling, seed);
+        prompt.tokens.iter().for_each(|&token| sampler.accept(token));
+        let n_prompt = prompt.tokens.len();
+        self.reply = Some(Reply {
+            n_prompt,
+            n_cached,
+            n_max,
+            logits: Vec::new(),
+            sampler,
+            decoder: self.tokenizer.decoder(),
+            spans: Spans::new(&prompt.text, self.template.stops(&self.tokenizer)),
+            tokens: prompt.tokens,
+            pieces: VecDeque::new(),
+            finish: None,
+        });
+        Ok(Start { n_prompt, n_cached, n_dropped })
+    }
+
+    /// Goes on with the reply by one chunk of the prompt, or by one token.
+    ///
+    /// # Errors
+    /// As the backend. The reply is given up.
+    ///
+    /// # Panics
+    /// Without a [start](Self::start), or after the reply is complete.
+    pub async fn step(&mut self) -> Result<Step> {
+        // Taken out meanwhile: an error gives the reply up, and so does a caller who stops waiting.
+        let mut reply = self.reply.take().expect("a step follows a start");
+        if let Some(Piece { text, thought }) = reply.pieces.pop_front() {
+            self.reply = Some(reply);
+            return Ok(Step::Text { text, thought });
+        }
+        if let Some(finish) = reply.finish {
+            return Ok(Step::Done(finish));
+        }
+
+        let todo = &reply.tokens[self.cached.len()..];
+        let is_prompt = self.cached.len() < reply.n_prompt;
+        if !todo.is_empty() {
+            let (chunk, outputs) = match todo.split_at_checked(self.chunk_tokens) {
+                Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
+                _ => (todo, Outputs::Last),
+            };
+            reply.logits = self.evaluate(chunk, outputs).await?;
+        }
+        let step = if is_prompt {
+            Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.n_prompt - reply.n_cached }
+        } else {
+            reply.draw(&self.tokenizer, self.backend.n_ctx());
+            let Piece { text, thought } =
+                reply.pieces.pop_front().unwrap_or(Piece { text: String::new(), thought: false });
+            Step::Text { text, thought }
+        };
+        self.reply = Some(reply);
+        Ok(step)
+    }
+
+    /// Ends the reply in progress: the next steps give the text that is ready, then [`Finish::Stopped`].
+    pub fn stop(&mut self) {
+        if let Some(reply) = &mut self.reply {
+            reply.end(Finish::Stopped);
+        }
+    }
+
+    /// Computes the tokens that follow the cached ones.
+    async fn evaluate(&mut self, tokens: &[u32], outputs: Outputs) -> Result<Vec<f32>> {
+        let batch = Batch { tokens, start: self.cached.len(), outputs };
+        // Whatever a failed batch leaves behind comes after `cached`, and the next batch overwrites it.
+        let logits = self.backend.forward(&batch).await?;
+        self.cached.extend_from_slice(tokens);
+        Ok(logits)
+    }
+
+    fn encode(&self, prompt: &str) -> Vec<u32> {
+        let mut tokens = self.tokenizer.encode(prompt, Encode { special: true, bos: true });
+        // Most templates write it themselves.
+        if let (Some(bos), [first, second, ..]) = (self.tokenizer.bos(), &tokens[..])
+            && bos == *first
+            && bos == *second
+        {
+            tokens.remove(0);
+        }
+        tokens
+    }
+}
+
+impl Reply {
+    /// Draws a token, and finds out what it says and whether it is the last one.
+    fn draw(&mut self, tokenizer: &Tokenizer, n_ctx: usize) {
+        let token = self.sampler.sample(&mut self.logits);
+        if tokenizer.is_end(token) {
+            return self.end(Finish::End);
+        }
+        self.sampler.accept(token);
+        self.tokens.push(token);
+        let mut text = self.decoder.push(tokenizer, token);
+        if text.is_empty() && Spans::is_marker(tokenizer.text(token)) {
+            text.push_str(tokenizer.text(token));
+        }
+        self.pieces.extend(self.spans.push(&text));
+        if self.spans.stopped() {
+            self.end(Finish::End);
+        } else if self.tokens.len() - self.n_prompt == self.n_max {
+            self.end(Finish::Length);
+        } else if self.tokens.len() > n_ctx {
+            self.end(Finish::ContextFull);
+        }
+    }
+
+    /// Half a character at the end is not shown.
+    fn end(&mut self, finish: Finish) {
+        if self.finish.is_none() {
+            self.pieces.extend(self.spans.finish());
+            self.finish = Some(finish);
+        }
+    }
+}
+
+fn common_prefix(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}

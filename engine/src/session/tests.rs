@@ -1,0 +1,318 @@
+use super::*;
+use crate::backend::BackendKind;
+use crate::dtype::DType;
+use crate::error::ErrorKind;
+use crate::gguf::{self, Array, Parsed, Strings, Value, Writer};
+use crate::load::Loader;
+use crate::protocol::{BenchOptions, Sampling};
+use crate::rng::Rng;
+use std::cell::Cell;
+
+const N_CTX: usize = 256;
+const IM_START: u32 = 256;
+const IM_END: u32 = 257;
+const N_VOCAB: usize = 259;
+
+/// A Llama with random weights, whose tokens are bytes, two marks of ChatML, and "he".
+fn tiny_gguf() -> Vec<u8> {
+    const N_EMBD: usize = 32;
+    const N_FF: usize = 48;
+    let mut rng = Rng::new(11);
+    let mut tensor = |writer: Writer, name: &str, cols: usize, rows: usize| {
+        let scale = 2.0 / (cols as f64).sqrt();
+        let values = (0..cols * rows).map(|_| ((rng.unit() * 2.0 - 1.0) * scale) as f32);
+        let bytes = values.flat_map(f32::to_le_bytes).collect();
+        writer.tensor(name, DType::F32, &[cols as u64, rows as u64], bytes)
+    };
+
+    let mut tokens = Strings::with_capacity(N_VOCAB);
+    (0..=255).for_each(|byte| tokens.push(&letter(byte).to_string()));
+    ["<|im_start|>", "<|im_end|>", "he"].into_iter().for_each(|token| tokens.push(token));
+    let mut types = vec![1i32; N_VOCAB];
+    types[IM_START as usize] = 3;
+    types[IM_END as usize] = 3;
+    let mut merges = Strings::with_capacity(1);
+    merges.push("h e");
+
+    let mut writer = Writer::default()
+        .entry("general.architecture", Value::String("llama".into()))
+        .entry("llama.block_count", Value::U32(2))
+        .entry("llama.embedding_length", Value::U32(N_EMBD as u32))
+        .entry("llama.feed_forward_length", Value::U32(N_FF as u32))
+        .entry("llama.attention.head_count", Value::U32(2))
+        .entry("llama.attention.head_count_kv", Value::U32(1))
+        .entry("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5))
+        .entry("llama.context_length", Value::U32(4096))
+        .entry("tokenizer.ggml.model", Value::String("gpt2".into()))
+        .entry("tokenizer.ggml.pre", Value::String("gpt-2".into()))
+        .entry("tokenizer.ggml.tokens", Value::Array(Array::String(tokens)))
+        .entry("tokenizer.ggml.token_type", Value::Array(Array::I32(types)))
+        .entry("tokenizer.ggml.merges", Value::Array(Array::String(merges)))
+        .entry("tokenizer.ggml.eos_token_id", Value::U32(IM_END))
+        .entry("tokenizer.ggml.bos_token_id", Value::U32(IM_START));
+    writer = tensor(writer, "token_embd.weight", N_EMBD, N_VOCAB);
+    writer = tensor(writer, "output.weight", N_EMBD, N_VOCAB);
+    writer = ones(writer, "output_norm.weight", N_EMBD);
+    for layer in 0..2 {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        writer = ones(writer, &name("attn_norm"), N_EMBD);
+        writer = ones(writer, &name("ffn_norm"), N_EMBD);
+        writer = tensor(writer, &name("attn_q"), N_EMBD, N_EMBD);
+        writer = tensor(writer, &name("attn_k"), N_EMBD, N_EMBD / 2);
+        writer = tensor(writer, &name("attn_v"), N_EMBD, N_EMBD / 2);
+        writer = tensor(writer, &name("attn_output"), N_EMBD, N_EMBD);
+        writer = tensor(writer, &name("ffn_gate"), N_EMBD, N_FF);
+        writer = tensor(writer, &name("ffn_up"), N_EMBD, N_FF);
+        writer = tensor(writer, &name("ffn_down"), N_FF, N_EMBD);
+    }
+    writer.finish()
+}
+
+fn ones(writer: Writer, name: &str, len: usize) -> Writer {
+    writer.tensor(name, DType::F32, &[len as u64], 1.0f32.to_le_bytes().repeat(len))
+}
+
+/// GPT-2's letter for a byte: itself if it can be seen, else one of those from U+0100 on.
+fn letter(byte: u8) -> char {
+    let is_seen = |b: u8| matches!(b, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..);
+    if is_seen(byte) {
+        return char::from(byte);
+    }
+    let n_before = (0..byte).filter(|&b| !is_seen(b)).count() as u32;
+    char::from_u32(256 + n_before).expect("it is a letter")
+}
+
+fn session() -> Session {
+    let file = tiny_gguf();
+    let Parsed::Complete(gguf) = gguf::parse(&file, file.len() as u64).expect("it is sound") else {
+        panic!("the whole file is there");
+    };
+    let mut loader = Loader::new(&gguf, BackendKind::Reference, N_CTX).expect("it is a llama");
+    for piece in loader.pieces() {
+        let start = piece.offset as usize;
+        loader.put(&piece, &file[start..start + piece.len]).expect("it is in the file");
+    }
+    let (model, backend) = loader.finish().expect("all pieces are there");
+    Session::new(&gguf, model, backend).expect("it has a tokenizer")
+}
+
+fn message(role: Role, content: impl Into<String>) -> Message {
+    Message { role, content: content.into() }
+}
+
+/// Greedy, for the shortest of replies that show a difference.
+fn options(messages: &[Message], max_tokens: u32) -> GenerateOptions {
+    let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+    GenerateOptions { messages: messages.to_vec(), sampling, max_tokens, thinking: false }
+}
+
+/// Steps until the reply is complete.
+fn finish(session: &mut Session) -> (String, Finish) {
+    let mut reply = String::new();
+    loop {
+        match pollster::block_on(session.step()).expect("the reference does not fail") {
+            Step::Prompt { done, total } => assert!(0 < done && done <= total),
+            Step::Text { text, .. } => reply.push_str(&text),
+            Step::Done(finish) => return (reply, finish),
+        }
+    }
+}
+
+fn start(session: &mut Session, options: &GenerateOptions) -> Start {
+    session.start(options, 1, Now::default()).expect("it fits")
+}
+
+fn reply(session: &mut Session, messages: &[Message], max_tokens: u32) -> String {
+    start(session, &options(messages, max_tokens));
+    finish(session).0
+}
+
+/// The conversation goes on as if it had been computed from scratch.
+#[track_caller]
+fn check_equals_a_fresh_one(session: &mut Session, messages: &[Message]) {
+    assert_eq!(reply(session, messages, 20), reply(&mut self::session(), messages, 20));
+}
+
+#[test]
+fn a_turn_computes_only_what_is_new() {
+    let mut session = session();
+    let mut messages = vec![message(Role::System, "Be brief.")];
+    let mut n_before = 0;
+    for question in ["hello", "and then?", "é 😀"] {
+        messages.push(message(Role::User, question));
+        let found = start(&mut session, &options(&messages, 12));
+        // The reply spells itself differently than the model did; what came before it is the same.
+        assert!(found.n_cached >= n_before, "{found:?} after {n_before}");
+        assert!(found.n_cached < found.n_prompt);
+        n_before = found.n_prompt;
+        let (text, end) = finish(&mut session);
+        assert_eq!(end, Finish::Length);
+        assert_eq!(text, reply(&mut self::session(), &messages, 12), "after {question}");
+        messages.push(message(Role::Assistant, text));
+    }
+}
+
+#[test]
+fn the_same_prompt_computes_one_token() {
+    let mut session = session();
+    let messages = [message(Role::User, "hello")];
+    let first = reply(&mut session, &messages, 10);
+    let found = start(&mut session, &options(&messages, 10));
+    assert_eq!(found.n_cached, found.n_prompt - 1);
+    assert_eq!(finish(&mut session).0, first);
+}
+
+#[test]
+fn the_length_of_a_chunk_changes_nothing() {
+    let messages = [message(Role::User, "A question of some length, to be read in several steps.")];
+    let whole = reply(&mut session(), &messages, 15);
+    for chunk_tokens in [1, 7, 64] {
+        let mut session = session().with_chunk_tokens(chunk_tokens);
+        let found = start(&mut session, &options(&messages, 15));
+        let mut n_done = 0;
+        while n_done < found.n_prompt {
+            let Step::Prompt { done, total } = pollster::block_on(session.step()).expect("it does not fail") else {
+                panic!("the prompt comes first");
+            };
+            n_done += chunk_tokens.min(total - n_done);
+            assert_eq!((done, total), (n_done, found.n_prompt));
+        }
+        assert_eq!(finish(&mut session).0, whole);
+    }
+}
+
+#[test]
+fn a_stop_ends_within_a_step_and_leaves_the_cache_sound() {
+    let messages = [message(Role::User, "A question of some length.")];
+    // In the prompt, after it, and in the reply.
+    for n_steps in [0, 1, 5, 8, 12] {
+        let mut session = session().with_chunk_tokens(10);
+        start(&mut session, &options(&messages, 0));
+        for _ in 0..n_steps {
+            pollster::block_on(session.step()).expect("it does not fail");
+        }
+        let n_used = session.n_used();
+        session.stop();
+        let mut step = pollster::block_on(session.step()).expect("it does not fail");
+        if let Step::Text { .. } = step {
+            step = pollster::block_on(session.step()).expect("it does not fail");
+        }
+        assert_eq!(step, Step::Done(Finish::Stopped));
+        assert_eq!(session.n_used(), n_used);
+        check_equals_a_fresh_one(&mut session, &[message(Role::User, "A question of other length.")]);
+    }
+}
+
+#[test]
+fn an_end_token_ends_the_reply() {
+    let mut session = session();
+    let mut ends = 0;
+    for seed in 0..40 {
+        let mut options = options(&[message(Role::User, "hello")], 100);
+        options.sampling.temperature = 1.5;
+        options.sampling.top_k = 0;
+        session.start(&options, seed, Now::default()).expect("it fits");
+        let (text, finish) = finish(&mut session);
+        assert!(!text.contains("<|im_end|>"));
+        ends += usize::from(finish == Finish::End);
+    }
+    assert!(ends > 0);
+}
+
+#[test]
+fn a_reply_goes_to_the_end_of_the_context() {
+    let mut session = session();
+    start(&mut session, &options(&[message(Role::User, "hello")], 0));
+    assert_eq!(finish(&mut session).1, Finish::ContextFull);
+    assert_eq!(session.n_used(), N_CTX);
+    check_equals_a_fresh_one(&mut session, &[message(Role::User, "hello again")]);
+}
+
+#[test]
+fn the_oldest_turns_are_left_out() {
+    let mut session = session();
+    let mut messages = vec![message(Role::System, "Be brief.")];
+    let mut n_dropped = Vec::new();
+    for turn in 0..12 {
+        messages.push(message(Role::User, format!("question {turn}")));
+        let found = start(&mut session, &options(&messages, 8));
+        n_dropped.push(found.n_dropped);
+        let prompt = &session.reply.as_ref().expect("it has begun").tokens;
+        let text = session.tokenizer.decode(prompt, true);
+        assert!(text.starts_with("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n"), "{text}");
+        assert!(text.ends_with(&format!("question {turn}<|im_end|>\n<|im_start|>assistant\n")), "{text}");
+        assert!(found.n_prompt + 8 <= N_CTX);
+        // What was left out once stays out, so that the cache is of use.
+        if turn > 0 && n_dropped[turn] == n_dropped[turn - 1] {
+            assert!(found.n_cached > 100 || n_dropped[turn] == 0, "turn {turn}: {found:?}");
+        }
+        finish(&mut session);
+        messages.push(message(Role::Assistant, "An answer."));
+    }
+    assert!(n_dropped.is_sorted() && n_dropped[11] > 0, "{n_dropped:?}");
+    let n_changes = n_dropped.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert!(n_changes <= 4, "{n_dropped:?}");
+    messages.push(message(Role::User, "the last"));
+    check_equals_a_fresh_one_window(&mut session, &messages);
+
+    // A new conversation begins with everything.
+    assert_eq!(start(&mut session, &options(&[message(Role::User, "hello")], 8)).n_dropped, 0);
+}
+
+/// As [`check_equals_a_fresh_one`], given that a fresh session may leave other turns out.
+fn check_equals_a_fresh_one_window(session: &mut Session, messages: &[Message]) {
+    let mut fresh = self::session();
+    fresh.left_out = session.left_out.clone();
+    assert_eq!(reply(session, messages, 20), reply(&mut fresh, messages, 20));
+}
+
+#[test]
+fn a_message_that_cannot_fit_is_an_error_with_numbers() {
+    let mut session = session();
+    let messages = [message(Role::User, "hello"), message(Role::Assistant, "x"), message(Role::User, "a".repeat(300))];
+    let error = session.start(&options(&messages, 8), 1, Now::default()).expect_err("300 tokens in 256");
+    assert_eq!(error.kind(), ErrorKind::ContextFull);
+    expect_test::expect!["The message is too long: with what must go with it, it has 319 tokens, and the context holds 256, some of them for the reply. Shorten it, or load the model with a larger context."].assert_eq(&error.to_string());
+    check_equals_a_fresh_one(&mut session, &messages[..1]);
+
+    // Too long for the usual share of the reply, but not for the context.
+    let messages = [message(Role::User, "a".repeat(200))];
+    start(&mut session, &options(&messages, 0));
+    assert_eq!(finish(&mut session).1, Finish::ContextFull);
+}
+
+#[test]
+fn an_empty_system_prompt_is_none() {
+    let mut session = session();
+    let with = start(&mut session, &options(&[message(Role::System, " "), message(Role::User, "hello")], 8));
+    let without = start(&mut session, &options(&[message(Role::User, "hello")], 8));
+    assert_eq!(with.n_prompt, without.n_prompt);
+}
+
+#[test]
+fn a_bench_measures_every_test() {
+    let mut session = session();
+    let mut measured = Vec::new();
+    for depth in [0, 100] {
+        session.start_bench(&BenchOptions { n_prompt: 150, n_gen: 5, depth, reps: 2 }, 1).expect("it fits");
+        let now_secs = Cell::new(0.0);
+        // Every look at the clock is a second later, so that every step takes one.
+        let clock = || {
+            now_secs.set(now_secs.get() + 1.0);
+            now_secs.get()
+        };
+        loop {
+            match pollster::block_on(session.bench_step(clock)).expect("the reference does not fail") {
+                BenchStep::Working => {}
+                BenchStep::Measured { test, tokens_per_sec } => measured.push((test, tokens_per_sec)),
+                BenchStep::Done => break,
+            }
+        }
+    }
+    let expected = [("pp150", 75.0), ("tg5", 1.0), ("pp150 @ d100", 75.0), ("tg5 @ d100", 1.0)];
+    assert_eq!(measured, expected.map(|(test, speed)| (test.to_string(), vec![speed; 2])));
+
+    let error = session.start_bench(&BenchOptions { n_prompt: 250, n_gen: 5, depth: 10, reps: 1 }, 1);
+    assert_eq!(error.expect_err("260 tokens in 256").kind(), ErrorKind::ContextFull);
+    check_equals_a_fresh_one(&mut session, &[message(Role::User, "hello")]);
+}

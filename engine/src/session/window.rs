@@ -1,0 +1,88 @@
+//! What of a conversation fits into the context.
+//!
+//! When it gets too long, the oldest turns go; the system prompt stays, and so does the last message. Everything after
+//! what went has to be computed again, so more goes at once than must: then the next turns find the cache as they left
+//! it, because a beginning that was left out once stays out.
+
+use super::Session;
+use crate::chat::RenderOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Message, Role};
+
+/// The part of the context that is kept for the reply: one in so many, if the reply may be that long.
+const REPLY_SHARE: usize = 4;
+/// A last message that is too long for that may leave the reply only this many tokens.
+const REPLY_TOKENS_MIN: usize = 16;
+
+/// A conversation, as much of it as fits.
+pub(super) struct Prompt {
+    pub(super) text: String,
+    pub(super) tokens: Vec<u32>,
+    /// The oldest messages, the system prompt aside.
+    pub(super) left_out: Vec<Message>,
+}
+
+impl Session {
+    /// Writes the conversation for a reply of at most `n_max` tokens, leaving out what does not fit.
+    pub(super) fn fit(&self, messages: &[Message], options: &RenderOptions, n_max: usize) -> Result<Prompt> {
+        let n_ctx = self.backend.n_ctx();
+        let n_reply = n_max.min(n_ctx / REPLY_SHARE);
+        let room = n_ctx - n_reply;
+        let n_system = messages.iter().take_while(|message| message.role == Role::System).count();
+        let (system, turns) = messages.split_at(n_system);
+        let from = |first: usize| self.write(system, turns, first, options);
+
+        let stays_out = if turns.starts_with(&self.left_out) { self.left_out.len() } else { 0 };
+        let all = from(stays_out)?;
+        if all.tokens.len() <= room {
+            return Ok(all);
+        }
+
+        // The fewest turns that leave a quarter of the room free; a shorter conversation has fewer tokens.
+        let firsts: Vec<usize> = (stays_out + 1..turns.len()).filter(|&i| starts_turn(turns, i)).collect();
+        let mut shortest = all;
+        let (mut low, mut high) = (0, firsts.len());
+        if let Some(&last) = firsts.last() {
+            shortest = from(last)?;
+        }
+        let mut fitting = None;
+        while low < high {
+            let middle = (low + high) / 2;
+            let prompt = from(firsts[middle])?;
+            if prompt.tokens.len() <= room / 4 * 3 {
+                (high, fitting) = (middle, Some(prompt));
+            } else {
+                low = middle + 1;
+            }
+        }
+        if let Some(prompt) = fitting {
+            return Ok(prompt);
+        }
+        if shortest.tokens.len() + n_reply.min(REPLY_TOKENS_MIN) <= n_ctx {
+            return Ok(shortest);
+        }
+        Err(too_long(shortest.tokens.len(), n_ctx))
+    }
+
+    fn write(&self, system: &[Message], turns: &[Message], first: usize, options: &RenderOptions) -> Result<Prompt> {
+        let text = self.template.render(&[system, &turns[first..]].concat(), options)?;
+        let tokens = self.encode(&text);
+        if tokens.is_empty() {
+            return Err(Error::new(ErrorKind::Template, "The model's chat template makes an empty prompt."));
+        }
+        Ok(Prompt { text, tokens, left_out: turns[..first].to_vec() })
+    }
+}
+
+/// Whether a conversation can begin with message `i`: one of the person's that answers no other of theirs.
+fn starts_turn(turns: &[Message], i: usize) -> bool {
+    turns[i].role == Role::User && turns[i - 1].role != Role::User
+}
+
+fn too_long(n_tokens: usize, n_ctx: usize) -> Error {
+    let message = format!(
+        "The message is too long: with what must go with it, it has {n_tokens} tokens, and the context holds {n_ctx}, \
+         some of them for the reply. Shorten it, or load the model with a larger context."
+    );
+    Error::new(ErrorKind::ContextFull, message)
+}
