@@ -37,7 +37,11 @@ pub(crate) fn run() -> Result<()> {
             missing(model.file, &format!("cargo xtask models {}", model.file));
         }
     }
-    let who = if may_apt_install() { "installs what is missing by itself" } else { "names system packages, and installs the rest" };
+    let who = if may_apt_install() {
+        "installs what is missing by itself"
+    } else {
+        "names system packages, and installs the rest"
+    };
     println!("\nEvery other command {who}.");
     Ok(())
 }

@@ -12,12 +12,14 @@ use crate::models;
 use crate::tools::{CHROMIUM, NODE, NPM, ensure};
 
 const E2E: &str = "e2e";
+/// What the benchmark compares with: too large to be fetched for the tests.
+const PEERS: &str = "e2e/bench";
 const GOLDEN: &str = "engine/tests/golden";
 
 /// `cargo xtask bench`: builds the site, then measures it in a browser.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
     dist::build()?;
-    step("npm packages of the benchmark", || install(E2E))?;
+    step("npm packages of the benchmark", || install(E2E).and_then(|()| install(PEERS)))?;
     ensure(&[&CHROMIUM])?;
     run(in_e2e(&mut command("node", ["bench.mjs"]))?.args(args))
 }

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::command::{command, run as run_command, seconds, step};
-use crate::tools::WASM_TEST_RUNNER;
+use crate::command::{command, output, run as run_command, seconds, step};
+use crate::tools::{NODE, WASM_TEST_RUNNER, ensure};
+use crate::variants::VARIANTS;
 use crate::wasm::{TARGET, Toolchain};
 use crate::{dist, models, scripts};
 
@@ -55,8 +56,22 @@ fn native_tests() -> Result<()> {
     run_command(&mut command("cargo", ["test", "--quiet", "--workspace"]))
 }
 
+/// What is built differently for wasm, on wasm: the kernels, in every variant of the worker. Node runs them.
 fn wasm_tests() -> Result<()> {
-    let mut test = command("cargo", ["test", "--quiet", "--target", TARGET, "--package", "minnow-engine", "--lib"]);
-    test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?);
-    run_command(Toolchain::ensure()?.apply(&mut test))
+    ensure(&[&NODE])?;
+    let toolchain = Toolchain::ensure()?;
+    for variant in &VARIANTS {
+        println!("  variant {}", variant.name);
+        let mut test = command("cargo", ["test", "--quiet", "--package", "minnow-engine", "--lib", "--test", "ops"]);
+        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?).env("NODE_ARGS", node_args());
+        run_command(toolchain.apply(variant.apply(&mut test)))?;
+    }
+    Ok(())
+}
+
+/// Node 20 knows relaxed SIMD, but has it turned off.
+fn node_args() -> &'static str {
+    const RELAXED_SIMD: &str = "--experimental-wasm-relaxed-simd";
+    let options = output(&mut command("node", ["--v8-options"])).unwrap_or_default();
+    if options.contains(RELAXED_SIMD) { RELAXED_SIMD } else { "" }
 }

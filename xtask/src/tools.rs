@@ -11,16 +11,22 @@ use anyhow::{Context, Result, bail};
 use crate::command::{command, output, run};
 
 /// Must be the version of the `wasm-bindgen` crate in `Cargo.toml`; a test compares them.
-pub(crate) const WASM_BINDGEN: Tool =
-    Tool { name: "wasm-bindgen-cli", version: "0.2.130", program: "wasm-bindgen", source: Source::Crates { locked: false } };
+pub(crate) const WASM_BINDGEN: Tool = Tool {
+    name: "wasm-bindgen-cli",
+    version: "0.2.130",
+    program: "wasm-bindgen",
+    source: Source::Crates { locked: false },
+};
 /// Runs tests compiled to wasm; comes with [`WASM_BINDGEN`].
 pub(crate) const WASM_TEST_RUNNER: Tool = Tool { program: "wasm-bindgen-test-runner", ..WASM_BINDGEN };
 pub(crate) const TRUNK: Tool =
     Tool { name: "trunk", version: "0.21.14", program: "trunk", source: Source::Crates { locked: true } };
-pub(crate) const WASM_OPT: Tool = Tool { name: "binaryen", version: "132.0.0", program: "wasm-opt", source: Source::Npm };
+pub(crate) const WASM_OPT: Tool =
+    Tool { name: "binaryen", version: "132.0.0", program: "wasm-opt", source: Source::Npm };
 pub(crate) const TOOLS: [Tool; 3] = [WASM_BINDGEN, TRUNK, WASM_OPT];
 
-pub(crate) const NODE: Package = Package { program: "node", debian: &["nodejs"], purpose: "wasm-opt and the browser tests" };
+pub(crate) const NODE: Package =
+    Package { program: "node", debian: &["nodejs"], purpose: "wasm-opt and the browser tests" };
 pub(crate) const NPM: Package = Package { program: "npm", debian: &["npm"], purpose: "wasm-opt and the browser tests" };
 pub(crate) const PYTHON: Package =
     Package { program: "python3", debian: &["python3", "python3-pip"], purpose: "models that come as Python packages" };
@@ -81,7 +87,8 @@ impl Tool {
                 install
             }
             Source::Npm => {
-                let mut install = command("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
+                let mut install =
+                    command("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
                 install.arg(self.folder()).arg(format!("{}@{}", self.name, self.version));
                 install
             }
@@ -91,7 +98,8 @@ impl Tool {
     fn is_at(&self, path: &Path) -> bool {
         // Binaryen calls release 132.0.0 "version 132".
         let version = self.version.trim_end_matches(".0.0");
-        output(Command::new(path).arg("--version")).is_some_and(|printed| printed.split(' ').any(|word| word == version))
+        output(Command::new(path).arg("--version"))
+            .is_some_and(|printed| printed.split(' ').any(|word| word == version))
     }
 
     fn cached(&self) -> PathBuf {

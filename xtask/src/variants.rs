@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -20,25 +21,24 @@ pub(crate) struct Variant {
 }
 
 /// The variant that every browser with SIMD can run.
-const PLAIN: &str = "plain";
+const PLAIN: Variant = Variant { name: "plain", rustflags: &[] };
 
-/// The others, which need more.
-const VARIANTS: [Variant; 1] = [Variant { name: "relaxed", rustflags: &["-Ctarget-feature=+relaxed-simd"] }];
+/// Every variant; each wants more of the browser than the one before.
+pub(crate) const VARIANTS: [Variant; 2] =
+    [PLAIN, Variant { name: "relaxed", rustflags: &["-Ctarget-feature=+relaxed-simd"] }];
 
 /// Builds every variant but the plain one, and lists all of them for the page.
 pub(crate) fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
-    for variant in &VARIANTS {
+    for variant in VARIANTS.iter().filter(|variant| variant.name != PLAIN.name) {
         step(&format!("worker, variant {}", variant.name), || variant.build(toolchain, dist))?;
     }
-    let names = std::iter::once(PLAIN).chain(VARIANTS.iter().map(|variant| variant.name));
-    let json = format!("[{}]\n", names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(","));
-    write(&dist.join("variants.json"), &json)
+    write(&dist.join("variants.json"), &format!("{:?}\n", VARIANTS.map(|variant| variant.name)))
 }
 
 impl Variant {
     fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
-        run(toolchain.apply(&mut cargo).args(["--target", TARGET, "--config", &self.config()]))?;
+        run(toolchain.apply(self.apply(&mut cargo)))?;
 
         let stem = format!("worker_{}", self.name);
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
@@ -46,10 +46,10 @@ impl Variant {
         write(&dist.join(format!("{stem}_loader.js")), &format!("import init from './{stem}.js';await init();"))
     }
 
-    /// The setting that adds this variant's flags to those of `.cargo/config.toml`.
-    fn config(&self) -> String {
-        let flags: Vec<String> = self.rustflags.iter().map(|flag| format!("\"{flag}\"")).collect();
-        format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
+    /// Makes `cargo` compile to wasm as this variant wants it.
+    pub(crate) fn apply<'a>(&self, cargo: &'a mut Command) -> &'a mut Command {
+        let config = format!("target.{TARGET}.rustflags={:?}", self.rustflags);
+        cargo.args(["--target", TARGET, "--config", &config])
     }
 }
 
