@@ -5,10 +5,10 @@
 //! refuses large and deeply nested values.
 //!
 //! ```text
-//! a ~ b                 (a ~ b)|bounded        also + and *
-//! [a, b]  {"k": v}      ([a, b])|bounded
-//! set ns.x = e          set ns.x = (e)|bounded
-//! set x = e             set x = (e)|bounded(true)   the only ones that may be a namespace
+//! a ~ b                 ((a ~ b)|bounded)              also + and *
+//! [a, b]  {"k": v}      (([a, b])|bounded)
+//! set ns.x = e          set ns.x = ((e)|bounded)
+//! set x = e             set x = ((e)|bounded(true))    may be a namespace
 //! ```
 //!
 //! The same pass counts what would otherwise nest without end in the compiler, and reads `{% generation %}` blocks, with
@@ -111,16 +111,10 @@ impl<'s> Pass<'s> {
         self.copy(self.rest.find(end).map_or(self.rest.len(), |at| at + end.len()));
     }
 
-    fn wrap(&mut self, start: usize) {
-        self.out.insert(start, '(');
-        self.out.push_str(")|");
-        self.out.push_str(BOUNDED);
-    }
-
-    /// Wraps what is assigned, and keeps it apart from the tag's end.
-    fn wrap_assigned(&mut self, start: usize, to_attribute: bool) {
-        self.wrap(start);
-        self.out.push_str(if to_attribute { " " } else { "(true) " });
+    /// In brackets of its own, so that `.x` and `[0]` after it mean what they did.
+    fn wrap(&mut self, start: usize, filter_arguments: &str) {
+        self.out.insert_str(start, "((");
+        self.out.extend([")|", BOUNDED, filter_arguments, ")"]);
     }
 
     /// Rewrites one tag, and returns its first word.
@@ -157,7 +151,7 @@ impl<'s> Pass<'s> {
                     let literal = group.literal;
                     self.copy(1);
                     if let Some(start) = literal {
-                        self.wrap(start);
+                        self.wrap(start, "");
                     }
                     if groups.len() > 1 {
                         groups.pop();
@@ -209,7 +203,7 @@ impl<'s> Pass<'s> {
             self.end_chain(group)?;
         }
         if let Some((start, to_attribute)) = assigned {
-            self.wrap_assigned(start, to_attribute);
+            self.wrap(start, if to_attribute { "" } else { "(true)" });
         }
         self.copy_through(end);
         Ok(statement)
@@ -240,7 +234,7 @@ impl<'s> Pass<'s> {
             )));
         }
         if let (Some(start), 1..) = (group.chain, group.n_growing) {
-            self.wrap(start);
+            self.wrap(start, "");
         }
         *group = Group { literal: group.literal, ..Group::default() };
         Ok(())
@@ -285,33 +279,34 @@ mod tests {
 
     #[test]
     fn growth_is_bounded() {
-        check("{{ a ~ b }}", expect!["{{ (a ~ b )|bounded}}"]);
-        check("{{- a + '}}' + b.c[1:] -}}", expect!["{{- (a + '}}' + b.c[1:] )|bounded-}}"]);
-        check("{{ a if b + c == d else e * 2 }}", expect!["{{ a if (b + c )|bounded== d else (e * 2 )|bounded}}"]);
+        check("{{ a ~ b }}", expect!["{{ ((a ~ b )|bounded)}}"]);
+        check("{{- a + '}}' + b.c[1:] -}}", expect!["{{- ((a + '}}' + b.c[1:] )|bounded)-}}"]);
+        check("{{ a if b + c == d else e * 2 }}", expect!["{{ a if ((b + c )|bounded)== d else ((e * 2 )|bounded)}}"]);
         check(
             "{{ f(a ~ b, k=c + 1)|g(d ~ e) }}",
-            expect!["{{ f((a ~ b)|bounded, k=(c + 1)|bounded)|g((d ~ e)|bounded) }}"],
+            expect!["{{ f(((a ~ b)|bounded), k=((c + 1)|bounded))|g(((d ~ e)|bounded)) }}"],
         );
-        check("{{ (a ~ b) ~ c }}", expect!["{{ (((a ~ b)|bounded) ~ c )|bounded}}"]);
-        check("{{ a ~ b is string and c }}", expect!["{{ (a ~ b is string )|boundedand c }}"]);
+        check("{{ (a ~ b) ~ c }}", expect!["{{ (((((a ~ b)|bounded)) ~ c )|bounded)}}"]);
+        check("{{ a ~ b is string and c }}", expect!["{{ ((a ~ b is string )|bounded)and c }}"]);
         check("{{ a - b / c % d }}", expect!["{{ a - b / c % d }}"]);
     }
 
     #[test]
     fn literals_are_bounded_but_not_indices() {
-        check("{{ [a, [b]] }}", expect!["{{ ([a, ([b])|bounded])|bounded }}"]);
+        check("{{ [a, [b]] }}", expect!["{{ (([a, (([b])|bounded)])|bounded) }}"]);
+        check("{{ [1, 2][0] }}{{ {'a': 1}.a }}", expect!["{{ (([1, 2])|bounded)[0] }}{{ (({'a': 1})|bounded).a }}"]);
         check("{{ a[b]['c'] }}", expect!["{{ a[b]['c'] }}"]);
-        check("{{ {'a': {}}}}", expect!["{{ ({'a': ({})|bounded})|bounded}}"]);
-        check("{{ x is not in ['a'] }}", expect!["{{ x is not in (['a'])|bounded }}"]);
-        check("{{ x not in ['a'] }}", expect!["{{ x not in (['a'])|bounded }}"]);
+        check("{{ {'a': {}}}}", expect!["{{ (({'a': (({})|bounded)})|bounded)}}"]);
+        check("{{ x is not in ['a'] }}", expect!["{{ x is not in ((['a'])|bounded) }}"]);
+        check("{{ x not in ['a'] }}", expect!["{{ x not in ((['a'])|bounded) }}"]);
     }
 
     #[test]
     fn assignments_are_bounded() {
-        check("{% set ns.a = b %}", expect!["{% set ns.a =( b )|bounded %}"]);
-        check("{%- set a = b -%}", expect!["{%- set a =( b )|bounded(true) -%}"]);
-        check("{% set a = b.c %}", expect!["{% set a =( b.c )|bounded(true) %}"]);
-        check("{% set a, b = c, d %}", expect!["{% set a, b =( c, d )|bounded(true) %}"]);
+        check("{% set ns.a = b %}", expect!["{% set ns.a =(( b )|bounded)%}"]);
+        check("{%- set a = b -%}", expect!["{%- set a =(( b )|bounded(true))-%}"]);
+        check("{% set a = b.c %}", expect!["{% set a =(( b.c )|bounded(true))%}"]);
+        check("{% set a, b = c, d %}", expect!["{% set a, b =(( c, d )|bounded(true))%}"]);
         check("{% set a %}b{% endset %}", expect!["{% set a %}b{% endset %}"]);
     }
 
