@@ -18,3 +18,5 @@ pub mod sampler;
 pub mod session;
 pub mod rng;
 pub mod protocol;
+pub mod store;
+pub mod worker;

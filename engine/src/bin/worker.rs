@@ -1,6 +1,12 @@
 //! The engine as a web worker: the page starts it, and everything else is a message.
 
+#[cfg(target_arch = "wasm32")]
 fn main() {
-    #[cfg(target_arch = "wasm32")]
-    wasm_bindgen::throw_str("the worker has nothing to do yet");
+    engine::worker::start();
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> std::process::ExitCode {
+    eprintln!("The worker only runs in a browser: `cargo xtask run` builds and serves the page that starts it.");
+    std::process::ExitCode::FAILURE
 }

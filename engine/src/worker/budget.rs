@@ -1,0 +1,87 @@
+//! How much context fits beside a model.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::served::megabytes;
+
+/// What wasm can address.
+pub const HEAP_BYTES_MAX: u64 = 4 << 30;
+/// Weights are packed for the machine, which takes up to this share more than they take in the file.
+const PACKED_PERCENT: u64 = 125;
+/// The vocabulary, activations, the piece of the file on its way, and the program itself.
+const RESERVE_BYTES: u64 = 256 << 20;
+/// Keys and values are halves.
+const CACHE_ELEMENT_BYTES: u64 = 2;
+/// With less, there is no conversation.
+const CONTEXT_TOKENS_MIN: u64 = 512;
+
+/// A model, as far as its need for memory goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Need {
+    /// Bytes of its file.
+    pub file_bytes: u64,
+    /// [`Plan::cache_elements_per_token`](crate::plan::Plan::cache_elements_per_token).
+    pub cache_elements_per_token: usize,
+    /// The largest context wanted, already within what the model was trained for.
+    pub context_tokens: usize,
+}
+
+/// The heap a page should take of a device with so much memory (GB; browsers say at most 8, some say nothing).
+pub fn heap_bytes(device_memory_gb: Option<f64>) -> u64 {
+    match device_memory_gb {
+        Some(gb) if gb < 8.0 => ((gb * 0.75 * f64::from(1 << 30)) as u64).min(HEAP_BYTES_MAX),
+        Some(_) | None => HEAP_BYTES_MAX,
+    }
+}
+
+/// The context that fits into a heap.
+pub fn context_tokens(need: Need, heap_bytes: u64) -> Result<usize> {
+    let weights_bytes = need.file_bytes.saturating_mul(PACKED_PERCENT) / 100;
+    let token_bytes = (need.cache_elements_per_token as u64).saturating_mul(CACHE_ELEMENT_BYTES).max(1);
+    let wanted = need.context_tokens as u64;
+    let fits = heap_bytes.saturating_sub(weights_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
+    if fits < CONTEXT_TOKENS_MIN.min(wanted) {
+        let least = weights_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
+        let message = format!(
+            "This model needs {} of memory, and a page on this device can have {}. Choose a smaller model, or a file with \
+             fewer bits.",
+            megabytes(least),
+            megabytes(heap_bytes)
+        );
+        return Err(Error::new(ErrorKind::Memory, message));
+    }
+    Ok(usize::try_from(wanted.min(fits)).expect("no more than was wanted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1 << 20;
+    const GB: u64 = 1 << 30;
+
+    fn check(file_bytes: u64, context_tokens: usize, heap_bytes: u64, expected: Option<usize>) {
+        // SmolLM2-135M: 30 layers, 3 heads of 64, keys and values.
+        let need = Need { file_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, context_tokens };
+        assert_eq!(super::context_tokens(need, heap_bytes).ok(), expected, "{need:?}");
+    }
+
+    #[test]
+    fn the_cache_gets_what_the_weights_leave() {
+        check(98 * MB, 8192, 4 * GB, Some(8192));
+        check(98 * MB, 100, 4 * GB, Some(100));
+        check(98 * MB, 8192, 512 * MB, Some(6076));
+        check(98 * MB, 8192, 384 * MB, None);
+        check(3 * GB, 8192, 4 * GB, Some(8192));
+        check(4 * GB, 8192, 4 * GB, None);
+        check(u64::MAX, 1, 4 * GB, None);
+    }
+
+    #[test]
+    fn a_device_keeps_a_quarter_for_itself() {
+        assert_eq!(heap_bytes(Some(2.0)), 1536 * MB);
+        assert_eq!(heap_bytes(Some(4.0)), 3 * GB);
+        assert_eq!(heap_bytes(Some(8.0)), 4 * GB);
+        assert_eq!(heap_bytes(None), 4 * GB);
+        assert_eq!(heap_bytes(Some(f64::NAN)), 4 * GB);
+    }
+}

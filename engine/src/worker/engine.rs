@@ -1,0 +1,71 @@
+//! The model that answers, if there is one.
+
+use super::load::{self, Loaded};
+use super::post::{failed, post, progress};
+use super::queue::{Job, Work};
+use super::reply;
+use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::{Event, Kept, LoadOptions, Stage};
+use crate::session::Session;
+use crate::store::Cancel;
+use std::rc::Rc;
+use web_sys::File;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Engine {
+    session: Option<Session>,
+    /// How the model that answers can be had again without the network.
+    again: Option<(LoadOptions, Option<File>)>,
+}
+
+impl Engine {
+    /// Does a job, and answers it.
+    pub(super) async fn run(&mut self, job: Job<File>) {
+        let stage = job.work.stage();
+        let outcome = match job.work {
+            Work::Load(options, file) => self.load(options, file, &job.cancel).await,
+            Work::Generate(options) => match self.session() {
+                Ok(session) => reply::generate(session, &options, &job.cancel).await,
+                Err(error) => Err(error),
+            },
+            Work::Bench(options) => match self.session() {
+                Ok(session) => reply::bench(session, options, &job.cancel).await,
+                Err(error) => Err(error),
+            },
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Cancelled && stage == Stage::Load => post(&Event::LoadCancelled),
+            Err(error) => failed(stage, &error),
+        }
+        self.restore().await;
+    }
+
+    fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotFound, "No model is loaded: choose one first."))
+    }
+
+    async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
+        let Loaded { session, info } =
+            load::load(&options, file.clone(), cancel, progress(), &mut self.session).await?;
+        self.session = Some(session);
+        let is_at_hand = info.kept == Kept::Yes || file.is_some();
+        self.again = is_at_hand.then_some((options, file));
+        post(&Event::Loaded(info));
+        Ok(())
+    }
+
+    /// If the model that answered had to make room for one that did not come after all, it answers again.
+    async fn restore(&mut self) {
+        if self.session.is_some() {
+            return;
+        }
+        let Some((options, file)) = self.again.take() else { return };
+        let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
+        if let Ok(loaded) = load::load(&options, file.clone(), &Cancel::default(), silent, &mut self.session).await {
+            self.session = Some(loaded.session);
+            self.again = Some((options, file));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From a source to a session: the header first, the decision, then the weights, piece by piece.
+
+use super::{budget, info};
+use crate::backend::BackendKind;
+use crate::chat::Template;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::{self, Gguf, Parsed};
+use crate::load::Loader;
+use crate::model::Model;
+use crate::protocol::{Kept, LoadOptions, LoadStage, ModelInfo, Source};
+use crate::session::Session;
+use crate::store::{Cancel, OpenOptions, Reader, js, source};
+use crate::tokenizer::Tokenizer;
+use js_sys::Reflect;
+use std::rc::Rc;
+use web_sys::File;
+
+/// Enough for most headers, and little if the file turns out to be something else.
+const HEAD_BYTES: u64 = 1 << 20;
+
+/// A model that is ready to answer.
+pub(super) struct Loaded {
+    pub(super) session: Session,
+    pub(super) info: ModelInfo,
+}
+
+/// Loads a model. `old`, the one before it, is let go when it is certain that the new one can run and fits.
+pub(super) async fn load(
+    options: &LoadOptions,
+    file: Option<File>,
+    cancel: &Cancel,
+    on_progress: Rc<dyn Fn(LoadStage, u64, u64)>,
+    old: &mut Option<Session>,
+) -> Result<Loaded> {
+    let start_ms = js::now_ms();
+    let mut use_stored = true;
+    loop {
+        let mut reader = Reader::open(OpenOptions {
+            source: &options.source,
+            hub: &options.hub,
+            file: file.clone(),
+            use_stored,
+            cancel,
+            on_progress: on_progress.clone(),
+        })
+        .await?;
+        match read(&mut reader, options, old).await {
+            Ok(Loaded { session, info }) => {
+                let load_secs = (js::now_ms() - start_ms) / 1000.0;
+                return Ok(Loaded { session, info: ModelInfo { load_secs, ..info } });
+            }
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                let may_start_over = use_stored && reader.may_start_over() && can_come_again(options);
+                reader.discard().await;
+                if !may_start_over {
+                    return Err(error);
+                }
+                use_stored = false;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn can_come_again(options: &LoadOptions) -> bool {
+    match options.source {
+        Source::Hub { .. } | Source::Url(_) => true,
+        Source::Local { .. } => false,
+    }
+}
+
+async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Session>) -> Result<Loaded> {
+    let gguf = header(reader).await?;
+    let n_ctx = context(&gguf, reader.total_bytes(), options)?;
+    if reader.is_remote() {
+        // The session makes both again, which takes a moment; a download in vain takes longer.
+        Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
+    }
+    *old = None;
+    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx)?;
+    if options.keep {
+        reader.keep().await;
+    }
+    for piece in loader.pieces() {
+        let bytes = reader.read(piece.offset, piece.len).await?;
+        loader.put(&piece, bytes)?;
+    }
+    let kept = reader.finish().await?;
+    let (model, backend) = loader.finish()?;
+    let info = ModelInfo {
+        name: info::name(&gguf, source::file_name(&options.source)),
+        architecture: model.config.architecture.to_owned(),
+        weight_type: info::weight_type(&gguf),
+        n_params: info::n_params(&gguf),
+        size_bytes: reader.total_bytes(),
+        context_tokens: tokens(n_ctx),
+        trained_context_tokens: tokens(model.config.n_ctx_train),
+        backend: backend.name().to_owned(),
+        can_think: false,
+        fallback_template: None,
+        load_secs: 0.0,
+        kept,
+    };
+    let session = Session::new(&gguf, model, backend)?;
+    let template = session.template();
+    let fallback_template = template.fallback_name().map(str::to_owned);
+    Ok(Loaded { info: ModelInfo { can_think: template.can_think(), fallback_template, ..info }, session })
+}
+
+async fn header(reader: &mut Reader) -> Result<Gguf> {
+    let total_bytes = reader.total_bytes();
+    let mut bytes = HEAD_BYTES;
+    loop {
+        match gguf::parse(reader.head(bytes).await?, total_bytes)? {
+            Parsed::Complete(gguf) => return Ok(gguf),
+            Parsed::NeedMore { bytes: more } => bytes = more,
+        }
+    }
+}
+
+/// The context to load with, if this engine and this device can run the model at all.
+fn context(gguf: &Gguf, file_bytes: u64, options: &LoadOptions) -> Result<usize> {
+    let model = Model::new(gguf)?;
+    let need = budget::Need {
+        file_bytes,
+        cache_elements_per_token: model.plan.cache_elements_per_token(),
+        context_tokens: (options.context_tokens as usize).min(model.config.n_ctx_train),
+    };
+    budget::context_tokens(need, budget::heap_bytes(device_memory_gb()))
+}
+
+fn tokens(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn device_memory_gb() -> Option<f64> {
+    Reflect::get(&js::scope().navigator(), &"deviceMemory".into()).ok()?.as_f64()
+}

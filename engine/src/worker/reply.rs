@@ -1,0 +1,86 @@
+//! A reply, or a measurement, step by step.
+
+use super::post::post;
+use super::text::Joiner;
+use crate::error::Result;
+use crate::protocol::{BenchOptions, Event, Finish, GenerateOptions, ReplyStats};
+use crate::session::{BenchStep, Session, Step};
+use crate::store::{Cancel, js};
+
+/// Measurements can be repeated.
+const BENCH_SEED: u64 = 1;
+
+/// Writes a reply, and answers the request.
+pub(super) async fn generate(session: &mut Session, options: &GenerateOptions, cancel: &Cancel) -> Result<()> {
+    let seed = options.sampling.seed.unwrap_or_else(js::random_seed);
+    let mut reply = Reply { start_ms: js::now_ms(), ..Reply::default() };
+    let start = session.start(options, seed, js::wall_clock())?;
+    if start.n_dropped > 0 {
+        post(&Event::Dropped { messages: count(start.n_dropped) });
+    }
+    let finish = reply.write(session, cancel).await;
+    reply.text.flush(js::now_ms()).iter().for_each(post);
+    let finish = finish?;
+    let secs = |from_ms: f64, to_ms: f64| (to_ms - from_ms).max(0.0) / 1000.0;
+    post(&Event::Done(ReplyStats {
+        finish,
+        n_prompt: count(start.n_prompt),
+        n_cached: count(start.n_cached),
+        n_reply: count(reply.n_reply),
+        prompt_secs: secs(reply.start_ms, reply.prompt_end_ms),
+        reply_secs: secs(reply.prompt_end_ms, js::now_ms()),
+        context_used: count(session.n_used()),
+    }));
+    Ok(())
+}
+
+/// A reply in progress, as the page will want to know of it.
+#[derive(Default)]
+struct Reply {
+    text: Joiner,
+    n_reply: usize,
+    start_ms: f64,
+    prompt_end_ms: f64,
+}
+
+impl Reply {
+    async fn write(&mut self, session: &mut Session, cancel: &Cancel) -> Result<Finish> {
+        self.prompt_end_ms = self.start_ms;
+        loop {
+            // The browser delivers messages only between tasks, so without this pause a wish to stop is never seen.
+            js::yield_to_browser().await;
+            if cancel.is_cancelled() {
+                session.stop();
+            }
+            self.n_reply = session.n_reply();
+            match session.step().await? {
+                Step::Prompt { done, total } => {
+                    self.prompt_end_ms = js::now_ms();
+                    post(&Event::Prompt { done_tokens: count(done), total_tokens: count(total) });
+                }
+                Step::Text { text, thought } => self.text.push(&text, thought, js::now_ms()).iter().for_each(post),
+                Step::Done(finish) => return Ok(finish),
+            }
+        }
+    }
+}
+
+/// Measures, and answers the request.
+pub(super) async fn bench(session: &mut Session, options: BenchOptions, cancel: &Cancel) -> Result<()> {
+    session.start_bench(&options, BENCH_SEED)?;
+    loop {
+        js::yield_to_browser().await;
+        cancel.check()?;
+        match session.bench_step(|| js::now_ms() / 1000.0).await? {
+            BenchStep::Working => {}
+            BenchStep::Measured { test, tokens_per_sec } => {
+                post(&Event::Measured { test, tokens_per_sec, heap_bytes: js::heap_bytes() });
+            }
+            BenchStep::Done => return Ok(()),
+        }
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
