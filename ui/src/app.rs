@@ -35,6 +35,7 @@ pub fn App() -> impl IntoView {
         }
     });
     let open_models = Callback::new(move |()| page.dialog.set(Some(Dialog::Models)));
+    let is_open = move |dialog: Dialog| Signal::derive(move || page.dialog.get() == Some(dialog));
     let close_dialog = Callback::new(move |()| page.dialog.set(None));
     let actions = MessageActions {
         on_regenerate: Callback::new(move |id| page.regenerate(id)),
@@ -78,7 +79,7 @@ pub fn App() -> impl IntoView {
             <Thread
                 messages=see.memo(State::shown)
                 idle=see.memo(|state| state.reply.is_none())
-                announcement=Memo::new(move |_| see.announcement())
+                announcement=Memo::new(move |before| see.announcement(before))
                 actions
             >
                 <Welcome
@@ -92,13 +93,15 @@ pub fn App() -> impl IntoView {
                 draft=see.memo(|state| state.drafts.get(&state.draft_key()).cloned().unwrap_or_default())
                 button=see.memo(button)
                 speed=see.memo(speed)
+                thinking=see.memo(thinking)
                 context=see.memo(context)
                 on_draft=Callback::new(move |text| page.set_draft(text))
                 on_send=Callback::new(move |text| page.send(text))
                 on_stop=Callback::new(move |()| page.stop())
+                on_thinking=Callback::new(move |on| page.state.update(|state| state.settings.thinking = on))
             />
         </main>
-        <Modal title="Models" open=Signal::derive(move || page.dialog.get() == Some(Dialog::Models)) on_close=close_dialog>
+        <Modal title="Models" open=is_open(Dialog::Models) on_close=close_dialog>
             <Models
                 base=base.clone()
                 shelf=see.memo(|state| state.shelf.clone())
@@ -112,11 +115,10 @@ pub fn App() -> impl IntoView {
                 on_keep=Callback::new(move |keep| page.state.update(|state| state.settings.keep = keep))
             />
         </Modal>
-        <Modal title="Settings" open=Signal::derive(move || page.dialog.get() == Some(Dialog::Settings)) on_close=close_dialog>
+        <Modal title="Settings" open=is_open(Dialog::Settings) on_close=close_dialog>
             <Settings
                 values=see.memo(|state| state.settings.clone())
                 context_tokens=see.memo(|state| state.model.as_ref().map(|model| model.info.context_tokens))
-                can_think=see.memo(|state| state.model.as_ref().is_some_and(|model| model.info.can_think))
                 on_change=Callback::new(move |settings| page.state.update(|state| state.settings = settings))
                 on_reload=Callback::new(move |()| page.reload_model())
                 on_export=Callback::new(move |()| page.export())
@@ -178,19 +180,24 @@ impl Look {
         if self.state.with(|state| state.model.is_some()) {
             return Begin::Talk;
         }
+        if self.state.with(|state| state.resume.is_some() && state.shelf.is_none()) {
+            return Begin::Look;
+        }
         let source = self.first_offer();
         let size = ENTRIES.iter().find(|entry| self.base.with_value(|base| entry.source(base)) == source);
         let size = size.map(|entry| format::bytes(entry.size_bytes)).unwrap_or_default();
         Begin::Load { name: self.name(&source), size }
     }
 
-    fn announcement(self) -> String {
+    /// What screen readers are told: that a reply begins, and the reply once it is complete.
+    fn announcement(self, before: Option<&String>) -> String {
+        const BEGINS: &str = "The model is answering.";
         self.state.with(|state| {
             if state.reply.is_some() {
-                return "The model is answering.".to_owned();
+                return BEGINS.to_owned();
             }
-            let last = state.chat().and_then(|chat| chat.path().pop().cloned());
-            last.filter(|message| message.origin.is_some()).map(|message| message.content.clone()).unwrap_or_default()
+            let ended = before.filter(|before| *before == BEGINS).and_then(|_| state.chat()?.path().pop());
+            ended.map(|message| message.content.clone()).or_else(|| before.cloned()).unwrap_or_default()
         })
     }
 }
@@ -214,6 +221,11 @@ fn speed(state: &State) -> Option<String> {
         }
     };
     per_sec.is_finite().then(|| format!("{} tokens/s", format::rate(per_sec)))
+}
+
+/// Whether the model shall think, if it can.
+fn thinking(state: &State) -> Option<bool> {
+    state.model.as_ref().filter(|model| model.info.can_think).map(|_| state.settings.thinking)
 }
 
 /// How full the context was after the last reply.

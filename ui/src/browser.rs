@@ -137,3 +137,13 @@ pub fn focus(selector: &'static str) {
 pub fn has_touch() -> bool {
     window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
 }
+
+/// Asks the browser not to clear what is kept when the device runs out of room. It decides by itself, or asks.
+pub fn ask_to_persist() {
+    if let Ok(asked) = window().navigator().storage().persist() {
+        leptos::task::spawn_local(async move {
+            // Refused or not, everything works the same until the device is full.
+            let _ = JsFuture::from(asked).await;
+        });
+    }
+}

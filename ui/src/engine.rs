@@ -56,11 +56,13 @@ impl Engine {
         }
     }
 
-    /// Sends a request. A local file that comes with a load is held for the loads after a restart.
-    pub fn post(&self, request: &Request, file: Option<File>) {
-        if file.is_some() {
-            *self.0.file.borrow_mut() = file;
-        }
+    /// Holds a local file for loads of its name, also after a restart.
+    pub fn hold(&self, file: File) {
+        *self.0.file.borrow_mut() = Some(file);
+    }
+
+    /// Sends a request.
+    pub fn post(&self, request: &Request) {
         let json = JsValue::from(serde_json::to_string(request).expect("plain data has a JSON form"));
         let message = match self.local_file(request) {
             Some(file) => js_sys::Array::of2(&json, &file).into(),
@@ -98,7 +100,7 @@ impl Engine {
             let json = message.data().as_string().unwrap_or_default();
             // Page and worker are built together, so an event that does not parse is a bug or a mix of versions.
             (inner.listener)(serde_json::from_str(&json).map_or_else(
-                |_| Signal::Died("page and engine are of different versions; reload the page".to_owned()),
+                |_| Signal::Died("Page and engine are of different versions: reload the page".to_owned()),
                 Signal::Event,
             ));
         });
@@ -107,12 +109,19 @@ impl Engine {
             error.prevent_default();
             let reason = js_sys::Reflect::get(&error, &"message".into()).ok().and_then(|text| text.as_string());
             let reason = reason.filter(|text| !text.is_empty());
-            (inner.listener)(Signal::Died(reason.unwrap_or_else(|| "its program could not be loaded".to_owned())));
+            (inner.listener)(Signal::Died(reason.map_or_else(|| NOT_LOADED.to_owned(), |reason| explain(&reason))));
         });
         worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         Ok(Running { worker, _on_message: on_message, _on_error: on_error })
     }
+}
+
+const NOT_LOADED: &str = "Its program could not be loaded: check the connection";
+
+/// What a program that ran into a wall says means little to people; most often it was the memory.
+fn explain(reason: &str) -> String {
+    format!("Perhaps the model needs more memory than the browser gives ({})", reason.trim_start_matches("Uncaught "))
 }
 
 /// A module that is valid only where relaxed SIMD is: one function, `i32x4.relaxed_dot_i8x16_i7x16_add_s` of zeros.

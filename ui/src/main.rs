@@ -10,6 +10,7 @@ mod browser;
 mod catalogue;
 mod engine;
 mod format;
+mod highlight;
 mod hub;
 mod markdown;
 mod page;

@@ -24,6 +24,9 @@ mod kept {
 /// A reply that grows is saved this often, so a crash costs no more than this.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
+/// A file of conversations beyond this is something else.
+const IMPORT_BYTES_MAX: f64 = 256e6;
+
 /// Everything the page holds; handles that can be copied freely.
 #[derive(Clone, Copy)]
 pub struct Page {
@@ -132,19 +135,19 @@ impl Page {
     /// Changes the state, and sends what follows from it.
     fn act(self, change: impl FnOnce(&mut State) -> Vec<Request>) {
         let requests = self.state.try_update(change).unwrap_or_default();
-        self.post(&requests, None);
+        let engine = self.engine();
+        for request in &requests {
+            engine.post(request);
+        }
     }
 
-    fn post(self, requests: &[Request], file: Option<File>) {
-        let engine = self.parts.with_value(|parts| parts.engine.clone());
-        for request in requests {
-            engine.post(request, file.clone());
-        }
+    fn engine(self) -> Engine {
+        self.parts.with_value(|parts| parts.engine.clone())
     }
 
     pub fn restart_engine(self) {
         self.state.update(State::worker_restarts);
-        let engine = self.parts.with_value(|parts| parts.engine.clone());
+        let engine = self.engine();
         spawn_local(async move { engine.start().await });
     }
 }
@@ -152,21 +155,18 @@ impl Page {
 /// Models.
 impl Page {
     pub fn load(self, source: Source) {
-        self.load_with(source, None);
-    }
-
-    pub fn load_file(self, file: File) {
-        self.load_with(Source::Local { name: file.name() }, Some(file));
-    }
-
-    fn load_with(self, source: Source, file: Option<File>) {
         self.dialog.set(None);
         let dead = self.state.with_untracked(|state| matches!(state.worker, WorkerStatus::Dead(_)));
-        let requests = self.state.try_update(|state| state.load(source, hub::address())).unwrap_or_default();
-        self.post(&requests, file);
+        self.act(|state| state.load(source, hub::address()));
         if dead {
             self.restart_engine();
         }
+    }
+
+    pub fn load_file(self, file: File) {
+        let name = file.name();
+        self.engine().hold(file);
+        self.load(Source::Local { name });
     }
 
     pub fn retry_load(self) {
@@ -257,7 +257,8 @@ impl Page {
             if self.fetch(id).await {
                 self.state.update(|state| state.current = Some(id));
             } else {
-                self.state.update(|state| state.current = None);
+                // An address without a conversation is the one of a new one.
+                let _ = browser::window().location().set_hash("#/");
                 self.trouble("This conversation is not on this device.".to_owned());
             }
         });
@@ -320,6 +321,7 @@ impl Page {
     }
 
     pub fn export(self) {
+        self.dialog.set(None);
         spawn_local(async move {
             let mut chats = self.state.with_untracked(|state| state.chats.clone());
             if let Some(storage) = self.storage() {
@@ -340,7 +342,11 @@ impl Page {
     }
 
     pub fn import(self, file: File) {
+        self.dialog.set(None);
         spawn_local(async move {
+            if file.size() > IMPORT_BYTES_MAX {
+                return self.trouble("This file is too large to be an export of conversations.".to_owned());
+            }
             let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
             let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| exchange::import(&t));
             match chats {
@@ -396,7 +402,12 @@ impl Page {
         let Some(storage) = self.storage() else { return };
         match storage.summaries().await {
             Ok(summaries) => self.state.update(|state| state.set_summaries(summaries)),
-            Err(error) => self.trouble(format!("The list of conversations could not be read: {error}")),
+            Err(error) => return self.trouble(format!("The list of conversations could not be read: {error}")),
+        }
+        let current = self.state.with_untracked(|state| state.current);
+        let Some(id) = current else { return };
+        if let Ok(Some(chat)) = storage.chat(id).await {
+            self.state.maybe_update(|state| state.absorb(&chat));
         }
     }
 
@@ -407,9 +418,14 @@ impl Page {
         spawn_local(async move {
             for chat in changed {
                 let id = chat.id;
-                if let Err(error) = storage.save(chat).await {
-                    self.state.update(|state| state.mark_changed(id));
-                    return self.trouble(format!("This conversation could not be saved: {error}"));
+                match storage.save(chat).await {
+                    Ok(saved) => {
+                        self.state.maybe_update(|state| state.absorb(&saved));
+                    }
+                    Err(error) => {
+                        self.state.update(|state| state.mark_changed(id));
+                        return self.trouble(format!("A conversation could not be saved: {error}"));
+                    }
                 }
             }
         });
@@ -439,7 +455,13 @@ impl Page {
         Effect::new(move |_| {
             if let Some(source) = model.get() {
                 browser::remember(kept::MODEL, &source);
+                browser::ask_to_persist();
             }
+        });
+        let title = Memo::new(move |_| self.state.with(|state| state.chat().map(|chat| chat.title.clone())));
+        Effect::new(move |_| {
+            let title = title.get().map_or_else(|| "Minnow".to_owned(), |title| format!("{title} – Minnow"));
+            browser::document().set_title(&title);
         });
         Effect::new(move |_| {
             let theme = settings.with(|settings| settings.theme);

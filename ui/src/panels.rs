@@ -1,6 +1,7 @@
 //! What is on screen: one file for each panel, and one block of the style sheets with its name.
 
 pub mod composer;
+pub mod editor;
 pub mod header;
 pub mod icon;
 pub mod message;
@@ -9,6 +10,7 @@ pub mod model;
 pub mod models;
 pub mod notice;
 pub mod prose;
+pub mod reply;
 pub mod settings;
 pub mod sidebar;
 pub mod thread;

@@ -4,6 +4,7 @@
 //! of it is tested without a browser.
 
 pub mod chat;
+pub mod dials;
 pub mod exchange;
 pub mod load;
 pub mod settings;
@@ -554,10 +555,16 @@ impl State {
             if self.summaries.iter().any(|summary| summary.id == chat.id) {
                 chat.id = stamp.id(n);
             }
+            chat.title = chat::title(&chat.title);
             let (id, updated_ms) = (chat.id, chat.updated_ms);
             self.chats.insert(id, chat);
             self.touch(id, updated_ms);
         }
+    }
+
+    /// Takes in what another tab has saved. Returns whether there was anything new.
+    pub fn absorb(&mut self, saved: &Chat) -> bool {
+        self.chats.get_mut(&saved.id).is_some_and(|chat| chat.merge(saved))
     }
 
     /// The conversations that changed since they were last taken.

@@ -21,12 +21,16 @@ pub fn Composer(
     /// How fast the reply comes, or came.
     #[prop(into)]
     speed: Signal<Option<String>>,
+    /// Whether the model shall think; none if it cannot.
+    #[prop(into)]
+    thinking: Signal<Option<bool>>,
     /// Tokens used, of how many.
     #[prop(into)]
     context: Signal<Option<(u32, u32)>>,
     on_draft: Callback<String>,
     on_send: Callback<String>,
     on_stop: Callback<()>,
+    on_thinking: Callback<bool>,
 ) -> impl IntoView {
     let send = move || {
         let text = draft.get_untracked();
@@ -42,8 +46,17 @@ pub fn Composer(
     };
     let submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        send();
+        match button.get_untracked() {
+            Button::Send => send(),
+            Button::Stop => on_stop.run(()),
+            Button::Stopping => {}
+        }
     };
+    let can_press = Memo::new(move |_| match button.get() {
+        Button::Send => draft.with(|text| !text.trim().is_empty()),
+        Button::Stop => true,
+        Button::Stopping => false,
+    });
     view! {
         <form class="composer" on:submit=submit>
             <div class="composer__box">
@@ -59,37 +72,42 @@ pub fn Composer(
                         on:keydown=on_key
                     ></textarea>
                 </div>
-                <Show
-                    when=move || button.get() == Button::Send
-                    fallback=move || {
-                        view! {
-                            <button
-                                class="button button--round"
-                                type="button"
-                                aria-label="Stop"
-                                disabled=move || button.get() == Button::Stopping
-                                on:click=move |_| on_stop.run(())
-                            >
-                                <Icon glyph=Glyph::Stop />
-                            </button>
-                        }
-                    }
+                // One button, so that the focus stays where it is when its meaning changes.
+                <button
+                    class="button button--round"
+                    class:button--primary=move || button.get() == Button::Send
+                    type="submit"
+                    aria-label=move || if button.get() == Button::Send { "Send" } else { "Stop" }
+                    aria-disabled=move || (!can_press.get()).to_string()
                 >
-                    <button
-                        class="button button--round button--primary"
-                        type="submit"
-                        aria-label="Send"
-                        disabled=move || draft.with(|text| text.trim().is_empty())
-                    >
-                        <Icon glyph=Glyph::Send />
-                    </button>
-                </Show>
+                    {move || if button.get() == Button::Send {
+                        view! { <Icon glyph=Glyph::Send /> }
+                    } else {
+                        view! { <Icon glyph=Glyph::Stop /> }
+                    }}
+                </button>
             </div>
             <div class="composer__foot">
+                {move || thinking.get().map(|on| view! { <ThinkingSwitch on on_thinking /> })}
                 <span data-testid="speed">{speed}</span>
                 {move || context.get().map(|(used, total)| view! { <ContextMeter used total /> })}
             </div>
         </form>
+    }
+}
+
+/// Lets the model think before it answers, or not.
+#[component]
+fn ThinkingSwitch(on: bool, on_thinking: Callback<bool>) -> impl IntoView {
+    view! {
+        <label class="composer__thinking">
+            <input
+                type="checkbox"
+                prop:checked=on
+                on:change=move |event| on_thinking.run(event_target_checked(&event))
+            />
+            "Think first"
+        </label>
     }
 }
 
@@ -99,9 +117,8 @@ fn ContextMeter(used: u32, total: u32) -> impl IntoView {
     use crate::format::count;
     let text = format!("{} of {} tokens", count(used), count(total));
     view! {
-        <label class="composer__context" data-testid="context" title="What the model has read of this conversation, and the most it can hold">
-            {text}
-            <meter aria-label="Context used" min="0" max=total.to_string() high=(f64::from(total) * 0.9).to_string() value=used.to_string()></meter>
+        <label class="composer__context" data-testid="context" title="How much the model has read, and can hold">
+            {text} <meter aria-label="Context used" min="0" max=total high=total / 10 * 9 value=used></meter>
         </label>
     }
 }

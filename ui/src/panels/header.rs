@@ -24,11 +24,21 @@ pub fn Header(
             >
                 <Icon glyph=Glyph::Menu />
             </button>
-            <button class="button header__model" aria-haspopup="dialog" title="Choose a model" on:click=move |_| on_models.run(())>
+            <button
+                class="button header__model"
+                aria-haspopup="dialog"
+                title="Choose a model"
+                on:click=move |_| on_models.run(())
+            >
                 <Icon glyph=Glyph::Chip />
                 <span class="header__name">{move || model.get().unwrap_or_else(|| "Choose a model".to_owned())}</span>
             </button>
-            <button class="button button--icon" aria-label="Settings" aria-haspopup="dialog" on:click=move |_| on_settings.run(())>
+            <button
+                class="button button--icon"
+                aria-label="Settings"
+                aria-haspopup="dialog"
+                on:click=move |_| on_settings.run(())
+            >
                 <Icon glyph=Glyph::Settings />
             </button>
         </header>

@@ -31,7 +31,13 @@ pub fn Modal(
         }
     };
     view! {
-        <dialog class="modal" node_ref=dialog aria-label=title on:close=move |_| on_close.run(()) on:mousedown=close_from_outside>
+        <dialog
+            class="modal"
+            node_ref=dialog
+            aria-label=title
+            on:close=move |_| on_close.run(())
+            on:mousedown=close_from_outside
+        >
             <Show when=move || open.get()>
                 <div class="modal__frame">
                     <header class="modal__head">

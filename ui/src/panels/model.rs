@@ -36,13 +36,19 @@ pub fn ModelStrip(
     on_dismiss: Callback<()>,
 ) -> impl IntoView {
     let loading = Memo::new(move |_| news.with(|news| matches!(news, ModelNews::Loading { .. })));
-    let other = move || {
-        match news.get() {
+    let try_again = move || {
+        view! {
+            <button class="button" on:click=move |_| on_retry.run(())>
+                "Try again"
+            </button>
+        }
+    };
+    let other = move || match news.get() {
         ModelNews::Failed { name, kind, message } => view! {
             <div class="model__trouble" role="alert">
                 <p><strong>{format!("{name} could not be loaded. ")}</strong>{message}</p>
                 <div class="model__actions">
-                    {can_retry(kind).then(|| view! { <button class="button" on:click=move |_| on_retry.run(())>"Try again"</button> })}
+                    {can_retry(kind).then(try_again)}
                     <button class="button" on:click=move |_| on_models.run(())>"Choose another model"</button>
                     <button class="button" on:click=move |_| on_dismiss.run(())>"Dismiss"</button>
                 </div>
@@ -53,7 +59,9 @@ pub fn ModelStrip(
             <div class="model__trouble" role="alert">
                 <p><strong>"The engine has stopped. "</strong>{format!("{reason}. ")}"Conversations are kept."</p>
                 <div class="model__actions">
-                    <button class="button button--primary" on:click=move |_| on_restart.run(())>"Start it again"</button>
+                    <button class="button button--primary" on:click=move |_| on_restart.run(())>
+                        "Start it again"
+                    </button>
                     <button class="button" on:click=move |_| on_models.run(())>"Choose another model"</button>
                 </div>
             </div>
@@ -67,7 +75,6 @@ pub fn ModelStrip(
         }
         .into_any(),
         ModelNews::Nothing | ModelNews::Loading { .. } => ().into_any(),
-    }
     };
     view! {
         <section class="model" aria-label="Model">
@@ -102,15 +109,19 @@ fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
     let detail = read(|_, load| describe(load));
     // A bar without a value shows that something goes on.
     let value = read(|_, load| load.fraction().map(|fraction| fraction.to_string()).unwrap_or_default());
+    let value = move || Some(value.get()).filter(|value| !value.is_empty());
     let cancelling = read(|_, load| load.cancelling.to_string());
+    let cancelling = move || cancelling.with(|cancelling| cancelling == "true");
     view! {
         <div class="model__loading">
             <div class="model__words">
                 <span>{title}</span>
                 <span class="model__detail" data-testid="load-detail">{detail}</span>
             </div>
-            <progress class="model__bar" aria-label="Loading model" max="1" value=move || Some(value.get()).filter(|value| !value.is_empty())></progress>
-            <button class="button" disabled=move || cancelling.get() == "true" on:click=move |_| on_cancel.run(())>"Cancel"</button>
+            <progress class="model__bar" aria-label="Loading model" max="1" value=value></progress>
+            <button class="button" disabled=cancelling on:click=move |_| on_cancel.run(())>
+                "Cancel"
+            </button>
         </div>
     }
 }

@@ -6,6 +6,7 @@ use crate::format;
 use crate::hub::{self, HubFile, Typed};
 use crate::state::{Shelf, is_whole};
 use engine::protocol::{Source, StoredModel};
+use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
@@ -45,7 +46,9 @@ pub fn Models(
     };
     view! {
         <div class="models">
-            {move || busy.get().then(|| view! { <p role="status">"A model is being loaded; cancel that to load another."</p> })}
+            <Show when=move || busy.get()>
+                <p role="status">"A model is being loaded; cancel that to load another."</p>
+            </Show>
             {move || shelf_failure.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
             <Show when=move || models.with(|models| !models.is_empty())>
                 <h3>"On this device"</h3>
@@ -62,7 +65,11 @@ pub fn Models(
             <FromAddress busy on_load />
             <FromFile busy on_file />
             <label class="models__keep">
-                <input type="checkbox" prop:checked=keep on:change=move |event| on_keep.run(event_target_checked(&event)) />
+                <input
+                    type="checkbox"
+                    prop:checked=keep
+                    on:change=move |event| on_keep.run(event_target_checked(&event))
+                />
                 "Keep models on this device for the next visit"
             </label>
         </div>
@@ -103,6 +110,11 @@ fn Kept(
     on_delete: Callback<String>,
 ) -> impl IntoView {
     let sure = RwSignal::new(false);
+    let delete = NodeRef::<html::Button>::new();
+    delete.on_load(|delete| {
+        // An element in the page can be focused.
+        let _ = delete.focus();
+    });
     let name = catalogue::name(&model.source, &base);
     let details = if is_whole(&model) {
         format::bytes(model.stored_bytes)
@@ -134,8 +146,16 @@ fn Kept(
                 }
             >
                 <span class="models__sure" role="group" aria-label="Delete this model?">
-                    <button class="button button--danger" autofocus on:click=move |_| on_delete.run(id.get_value())>"Delete"</button>
-                    <button class="button" on:click=move |_| sure.set(false)>"Keep"</button>
+                    <button
+                        class="button button--danger"
+                        node_ref=delete
+                        on:click=move |_| on_delete.run(id.get_value())
+                    >
+                        "Delete"
+                    </button>
+                    <button class="button" on:click=move |_| sure.set(false)>
+                        "Keep"
+                    </button>
                 </span>
             </Show>
             <LoadButton name source=model.source busy loaded on_load />

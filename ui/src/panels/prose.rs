@@ -2,6 +2,7 @@
 
 use super::icon::{Glyph, Icon};
 use crate::browser;
+use crate::highlight::{Kind, highlight};
 use crate::markdown::{Block, Document, Inline, Item, Row};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -136,16 +137,28 @@ fn show_inline(inline: &Inline) -> AnyView {
 /// A block of code, with its language and a button that copies it.
 #[component]
 fn Code(language: String, text: String) -> impl IntoView {
+    let pieces: Vec<_> = highlight(&language, &text).into_iter().map(show_piece).collect();
     let name = if language.is_empty() { "text".to_owned() } else { language };
     view! {
         <div class="code">
             <div class="code__bar">
                 <span class="code__language">{name}</span>
-                <CopyButton label="Copy code" text=Signal::stored(text.clone()) />
+                <CopyButton label="Copy code" text=Signal::stored(text) />
             </div>
-            <pre tabindex="0"><code>{text}</code></pre>
+            <pre tabindex="0"><code>{pieces}</code></pre>
         </div>
     }
+}
+
+fn show_piece((kind, text): (Kind, &str)) -> AnyView {
+    let class = match kind {
+        Kind::Plain => return text.to_owned().into_any(),
+        Kind::Comment => "code__comment",
+        Kind::Keyword => "code__keyword",
+        Kind::Number => "code__number",
+        Kind::Text => "code__string",
+    };
+    view! { <span class=class>{text.to_owned()}</span> }.into_any()
 }
 
 /// A button that copies, and says so.

@@ -2,6 +2,7 @@
 
 use super::icon::{Fish, Glyph, Icon};
 use crate::state::chat::{Id, Summary};
+use leptos::html;
 use leptos::prelude::*;
 
 /// The list of conversations; a drawer on narrow screens.
@@ -33,7 +34,11 @@ pub fn Sidebar(
             <div class="sidebar__brand">
                 <Fish />
                 "Minnow"
-                <button class="button button--icon sidebar__close" aria-label="Close conversations" on:click=move |_| on_close.run(())>
+                <button
+                    class="button button--icon sidebar__close"
+                    aria-label="Close conversations"
+                    on:click=move |_| on_close.run(())
+                >
                     <Icon glyph=Glyph::Close />
                 </button>
             </div>
@@ -71,6 +76,12 @@ fn Line(
     on_delete: Callback<Id>,
 ) -> impl IntoView {
     let renaming = RwSignal::new(false);
+    let input = NodeRef::<html::Input>::new();
+    input.on_load(|input| {
+        // An element in the page can be focused.
+        let _ = input.focus();
+        input.select();
+    });
     let Summary { id, title, .. } = summary;
     let title = StoredValue::new(title);
     let is_current = move || current.get() == Some(id);
@@ -101,10 +112,18 @@ fn Line(
             >
                 {title.get_value()}
             </a>
-            <button class="button button--icon sidebar__act" aria-label=format!("Rename {}", title.get_value()) on:click=move |_| renaming.set(true)>
+            <button
+                class="button button--icon sidebar__act"
+                aria-label=format!("Rename {}", title.get_value())
+                on:click=move |_| renaming.set(true)
+            >
                 <Icon glyph=Glyph::Edit />
             </button>
-            <button class="button button--icon sidebar__act" aria-label=format!("Delete {}", title.get_value()) on:click=move |_| on_delete.run(id)>
+            <button
+                class="button button--icon sidebar__act"
+                aria-label=format!("Delete {}", title.get_value())
+                on:click=move |_| on_delete.run(id)
+            >
                 <Icon glyph=Glyph::Trash />
             </button>
         }
@@ -114,7 +133,7 @@ fn Line(
             <input
                 class="field"
                 aria-label="Title"
-                autofocus
+                node_ref=input
                 prop:value=title.get_value()
                 on:keydown=on_key
                 on:blur=move |event| finish(event_target_value(&event))

@@ -41,13 +41,23 @@ pub fn Thread(
         view! { <MessagePanel id role shown idle actions /> }
     };
     view! {
-        <section class="thread" aria-label="Conversation" tabindex="-1" node_ref=scroller on:scroll=move |_| follow.scrolled()>
+        <section
+            class="thread"
+            aria-label="Conversation"
+            tabindex="-1"
+            node_ref=scroller
+            on:scroll=move |_| follow.scrolled()
+        >
             <div class="thread__content" node_ref=content>
                 <Show when=move || is_empty.get()>{children()}</Show>
                 <For each=heads key=|(id, _)| *id children=panel />
             </div>
             <Show when=move || follow.is_away.get()>
-                <button class="button button--round thread__end" aria-label="Scroll to the end" on:click=move |_| follow.to_end()>
+                <button
+                    class="button button--round thread__end"
+                    aria-label="Scroll to the end"
+                    on:click=move |_| follow.to_end()
+                >
                     <Icon glyph=Glyph::ArrowDown />
                 </button>
             </Show>

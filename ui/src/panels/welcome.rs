@@ -6,6 +6,8 @@ use leptos::prelude::*;
 /// What can be done first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
+    /// It is not known yet whether the last model is on this device.
+    Look,
     /// Nothing is loaded: offer this model.
     Load { name: String, size: String },
     /// A model is on its way.
@@ -30,8 +32,7 @@ pub fn Welcome(
     on_models: Callback<()>,
     on_suggestion: Callback<String>,
 ) -> impl IntoView {
-    let offer = move |begin: Begin| {
-        match begin {
+    let offer = move |begin: Begin| match begin {
         Begin::Load { name, size } => view! {
             <div class="welcome__actions">
                 <button class="button button--primary" on:click=move |_| on_load.run(())>
@@ -41,6 +42,7 @@ pub fn Welcome(
             </div>
         }
         .into_any(),
+        Begin::Look => ().into_any(),
         Begin::Wait => view! { <p>"The model is on its way. You can already write."</p> }.into_any(),
         Begin::Talk => view! {
             <ul class="welcome__suggestions" aria-label="Suggestions">
@@ -48,7 +50,9 @@ pub fn Welcome(
                     .map(|text| {
                         view! {
                             <li>
-                                <button class="button" on:click=move |_| on_suggestion.run(text.to_owned())>{text}</button>
+                                <button class="button" on:click=move |_| on_suggestion.run(text.to_owned())>
+                                    {text}
+                                </button>
                             </li>
                         }
                     })
@@ -56,7 +60,6 @@ pub fn Welcome(
             </ul>
         }
         .into_any(),
-    }
     };
     view! {
         <div class="welcome">

@@ -175,15 +175,18 @@ impl Chat {
     }
 
     /// Takes over what another tab has saved in the meantime: messages are only ever added, and only replies change,
-    /// once, from open to ended.
-    pub fn merge(&mut self, other: &Self) {
+    /// once, from open to ended. Returns whether there was anything new.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        let mut is_new = false;
         for theirs in &other.messages {
             match self.messages.iter_mut().find(|ours| ours.id == theirs.id) {
                 Some(ours) if ours.is_open() && !theirs.is_open() => *ours = Arc::clone(theirs),
-                Some(_) => {}
+                Some(_) => continue,
                 None => self.messages.push(Arc::clone(theirs)),
             }
+            is_new = true;
         }
+        is_new
     }
 
     /// Whether the tree hangs together; a file from elsewhere may hold anything.

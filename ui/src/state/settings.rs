@@ -46,6 +46,14 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// The same with sampling and context as they were at first.
+    pub fn with_default_numbers(&self) -> Self {
+        let Self { sampling, max_tokens, context_tokens, .. } = Self::default();
+        Self { sampling, max_tokens, context_tokens, ..self.clone() }
+    }
+}
+
 impl Theme {
     pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
 

@@ -263,7 +263,8 @@ fn tabs_merge_what_they_added() {
     let mut there = here.clone();
     here.push(Message::from_person("here".to_owned(), here.leaf, Id(1)));
     there.push(Message::from_person("there".to_owned(), there.leaf, Id(2)));
-    here.merge(&there);
+    assert!(here.merge(&there));
+    assert!(!here.merge(&there));
     assert_eq!(here.check(), Ok(()));
     assert_eq!(here.messages.len(), 4);
 }

@@ -1,0 +1,60 @@
+//! Changes what the person said.
+
+use super::composer::is_send_key;
+use super::message::MessageActions;
+use crate::state::chat::Id;
+use leptos::html;
+use leptos::prelude::*;
+
+/// The box in which a message is changed. What was there stays as the other branch.
+#[component]
+pub fn Editor(id: Id, text: Signal<String>, idle: Signal<bool>, actions: MessageActions) -> impl IntoView {
+    let field = NodeRef::<html::Textarea>::new();
+    field.on_load(|field| {
+        // An element in the page can be focused.
+        let _ = field.focus();
+    });
+    let can_send = Memo::new(move |_| idle.get() && text.with(|text| !text.trim().is_empty()));
+    let resend = move || {
+        if can_send.get_untracked() {
+            actions.on_resend.run((id, text.get_untracked()));
+        }
+    };
+    let on_key = move |event: web_sys::KeyboardEvent| {
+        if event.key() == "Escape" {
+            actions.on_edit.run((id, None));
+        } else if is_send_key(&event) {
+            event.prevent_default();
+            resend();
+        }
+    };
+    view! {
+        <form
+            class="message__editor"
+            on:submit=move |event| {
+                event.prevent_default();
+                resend();
+            }
+        >
+            <div class="grow" data-text=text>
+                <textarea
+                    class="grow__text"
+                    node_ref=field
+                    rows="1"
+                    aria-label="Edit message"
+                    prop:value=text
+                    on:input=move |event| actions.on_edit.run((id, Some(event_target_value(&event))))
+                    on:keydown=on_key
+                ></textarea>
+            </div>
+            <div class="message__editor-foot">
+                <button class="button" type="button" on:click=move |_| actions.on_edit.run((id, None))>
+                    "Cancel"
+                </button>
+                <button class="button button--primary" type="submit" disabled=move || !can_send.get()>
+                    "Send edited"
+                </button>
+            </div>
+        </form>
+    }
+}

@@ -1,0 +1,116 @@
+//! What a model wrote: its thoughts, its words, how it ended, and what it is doing before the first word.
+
+use super::prose::Prose;
+use crate::format;
+use crate::state::chat::{Origin, Outcome};
+use crate::state::{Phase, Shown};
+use engine::protocol::Finish;
+use leptos::prelude::*;
+
+/// What a model wrote.
+#[component]
+pub fn Reply(shown: Signal<Option<Shown>>, content: Memo<String>) -> impl IntoView {
+    let origin = move |read: fn(&Origin) -> String| {
+        Memo::new(move |_| {
+            shown.with(|shown| shown.as_ref().and_then(|s| s.message.origin.as_ref()).map(read).unwrap_or_default())
+        })
+    };
+    let thought = origin(|origin| origin.thought.trim().to_owned());
+    let dropped = origin(|origin| dropped(origin.n_dropped));
+    let phase = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(|shown| shown.phase)));
+    let ending = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(ending)));
+    let summary = move || {
+        let thinks = phase.get().is_some() && content.with(String::is_empty);
+        if thinks { "Thinking…" } else { "Thoughts" }
+    };
+    let show_ending = |Ending { text, is_failure }| {
+        let (class, role) =
+            if is_failure { ("message__trouble", "alert") } else { ("message__notice message__notice--end", "note") };
+        view! {
+            <p class=class role=role>
+                {text}
+            </p>
+        }
+    };
+    view! {
+        <Show when=move || dropped.with(|text| !text.is_empty())>
+            <p class="message__notice" role="note">
+                {dropped}
+            </p>
+        </Show>
+        <Show when=move || thought.with(|text| !text.is_empty())>
+            <details class="message__thought">
+                <summary>{summary}</summary>
+                <Prose text=thought />
+            </details>
+        </Show>
+        <Prose text=content />
+        {move || phase.get().map(|phase| view! { <Waiting phase /> })}
+        {move || ending.get().map(show_ending)}
+    }
+}
+
+/// A shorter prompt is read before a bar would be understood.
+const LONG_PROMPT_TOKENS: u32 = 256;
+
+/// Before the first word.
+#[component]
+fn Waiting(phase: Phase) -> impl IntoView {
+    match phase {
+        Phase::Waiting => view! { <p class="message__waiting">"Waiting for the model…"</p> }.into_any(),
+        Phase::Reading { done_tokens, total_tokens } if total_tokens > LONG_PROMPT_TOKENS => {
+            let text = format!("Reading {} of {} tokens", format::count(done_tokens), format::count(total_tokens));
+            let (max, value) = (total_tokens.to_string(), done_tokens.to_string());
+            view! {
+                <label class="message__waiting">
+                    {text} <progress aria-label="Reading the conversation" max=max value=value></progress>
+                </label>
+            }
+            .into_any()
+        }
+        Phase::Reading { .. } => view! {
+            <p class="message__dots" role="img" aria-label="Reading">
+                <i></i>
+                <i></i>
+                <i></i>
+            </p>
+        }
+        .into_any(),
+        Phase::Stopping => view! { <p class="message__waiting">"Stopping…"</p> }.into_any(),
+        Phase::Writing { .. } => ().into_any(),
+    }
+}
+
+/// What the person should know about how a reply ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ending {
+    text: String,
+    is_failure: bool,
+}
+
+fn ending(shown: &Shown) -> Option<Ending> {
+    let note = |text: &str| Some(Ending { text: text.to_owned(), is_failure: false });
+    match &shown.message.origin.as_ref()?.outcome {
+        Outcome::Failed(message) => Some(Ending { text: message.clone(), is_failure: true }),
+        Outcome::Open if shown.phase.is_none() => {
+            note("The page was closed while this was being written. Regenerate to have it written again.")
+        }
+        Outcome::Open => None,
+        Outcome::Done(stats) => match stats.finish {
+            Finish::ContextFull => {
+                note("The context is full. Start a new chat, or set a larger context and reload the model.")
+            }
+            Finish::Length => note("It reached the longest reply that the settings allow."),
+            Finish::End | Finish::Stopped => None,
+        },
+    }
+}
+
+/// Nothing, if nothing was.
+fn dropped(n: u32) -> String {
+    match n {
+        0 => String::new(),
+        1 => "The conversation is longer than the context: the model no longer read its oldest message.".to_owned(),
+        n => format!("The conversation is longer than the context: the model no longer read its oldest {n} messages."),
+    }
+}

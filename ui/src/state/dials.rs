@@ -1,0 +1,141 @@
+//! The settings that are numbers, as a table.
+
+use super::settings::Settings;
+
+/// A setting that is a number.
+#[derive(Debug, Clone, Copy)]
+pub struct Dial {
+    pub label: &'static str,
+    pub hint: &'static str,
+    pub min: f64,
+    pub max: f64,
+    pub step: f64,
+    pub get: fn(&Settings) -> f64,
+    pub set: fn(&mut Settings, f64),
+}
+
+/// How the next token is drawn, and how many.
+pub static SAMPLING: [Dial; 9] = [
+    Dial {
+        label: "Temperature",
+        hint: "0 always takes the most likely token.",
+        min: 0.0,
+        max: 5.0,
+        step: 0.01,
+        get: |settings| readable(settings.sampling.temperature),
+        set: |settings, n| settings.sampling.temperature = n as f32,
+    },
+    Dial {
+        label: "Top-k",
+        hint: "Only the k most likely tokens; 0 for all.",
+        min: 0.0,
+        max: 1e6,
+        step: 1.0,
+        get: |settings| settings.sampling.top_k.into(),
+        set: |settings, n| settings.sampling.top_k = n as u32,
+    },
+    Dial {
+        label: "Top-p",
+        hint: "Only the most likely tokens that together reach p.",
+        min: 0.0,
+        max: 1.0,
+        step: 0.01,
+        get: |settings| readable(settings.sampling.top_p),
+        set: |settings, n| settings.sampling.top_p = n as f32,
+    },
+    Dial {
+        label: "Min-p",
+        hint: "Only tokens at least p times as likely as the first.",
+        min: 0.0,
+        max: 1.0,
+        step: 0.01,
+        get: |settings| readable(settings.sampling.min_p),
+        set: |settings, n| settings.sampling.min_p = n as f32,
+    },
+    Dial {
+        label: "Repeat penalty",
+        hint: "Above 1 avoids recent tokens.",
+        min: 0.5,
+        max: 3.0,
+        step: 0.01,
+        get: |settings| readable(settings.sampling.repeat_penalty),
+        set: |settings, n| settings.sampling.repeat_penalty = n as f32,
+    },
+    Dial {
+        label: "Frequency penalty",
+        hint: "For every earlier appearance.",
+        min: -2.0,
+        max: 2.0,
+        step: 0.01,
+        get: |settings| readable(settings.sampling.frequency_penalty),
+        set: |settings, n| settings.sampling.frequency_penalty = n as f32,
+    },
+    Dial {
+        label: "Presence penalty",
+        hint: "For having appeared at all.",
+        min: -2.0,
+        max: 2.0,
+        step: 0.01,
+        get: |settings| readable(settings.sampling.presence_penalty),
+        set: |settings, n| settings.sampling.presence_penalty = n as f32,
+    },
+    Dial {
+        label: "Penalty window",
+        hint: "How many of the last tokens the penalties look at.",
+        min: 0.0,
+        max: 1e6,
+        step: 1.0,
+        get: |settings| settings.sampling.penalty_last_n.into(),
+        set: |settings, n| settings.sampling.penalty_last_n = n as u32,
+    },
+    Dial {
+        label: "Longest reply",
+        hint: "In tokens; 0 for as long as the context allows.",
+        min: 0.0,
+        max: 1e6,
+        step: 1.0,
+        get: |settings| settings.max_tokens.into(),
+        set: |settings, n| settings.max_tokens = n as u32,
+    },
+];
+
+/// How much the model holds in mind.
+pub static CONTEXT: Dial = Dial {
+    label: "Context size",
+    hint: "In tokens. A larger one needs more memory.",
+    min: 256.0,
+    max: 1e6,
+    step: 1.0,
+    get: |settings| settings.context_tokens.into(),
+    set: |settings, n| settings.context_tokens = n as u32,
+};
+
+impl Dial {
+    pub fn accepts(&self, n: f64) -> bool {
+        n.is_finite() && (self.min..=self.max).contains(&n)
+    }
+}
+
+/// 0.7 as `f32` is 0.699999988 as `f64`; people typed 0.7.
+fn readable(n: f32) -> f64 {
+    n.to_string().parse().expect("a number's text is a number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dials_keep_what_they_are_set_to() {
+        for dial in SAMPLING.iter().chain([&CONTEXT]) {
+            let mut settings = Settings::default();
+            assert!(dial.accepts((dial.get)(&settings)), "{}", dial.label);
+            for n in [dial.min, dial.max] {
+                (dial.set)(&mut settings, n);
+                assert_eq!((dial.get)(&settings), n, "{}", dial.label);
+            }
+        }
+        assert_eq!((SAMPLING[0].get)(&Settings::default()), 0.7);
+        assert!(!CONTEXT.accepts(0.0) && !CONTEXT.accepts(f64::NAN));
+    }
+}
