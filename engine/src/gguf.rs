@@ -120,9 +120,12 @@ fn header(reader: &mut Reader<'_>) -> StopResult<Gguf> {
 }
 
 fn version(reader: &mut Reader<'_>) -> StopResult<u32> {
+    if reader.file_bytes() == 0 {
+        return Err(Stop::invalid("the file is empty".to_string()));
+    }
     let start = reader.rest();
     if reader.bytes(MAGIC.len() as u64)? != MAGIC {
-        return Err(Stop::invalid(format!("not a GGUF file: it looks like {}", sniff::guess(start))));
+        return Err(Stop::invalid(format!("this is not a GGUF file: {}", sniff::describe(start))));
     }
     let version = reader.u32()?;
     let problem = match version {
@@ -137,7 +140,7 @@ fn version(reader: &mut Reader<'_>) -> StopResult<u32> {
 fn alignment(metadata: &Metadata) -> StopResult<u64> {
     let alignment = metadata.u64("general.alignment").map_err(Stop::Failed)?.unwrap_or(ALIGNMENT);
     if !alignment.is_power_of_two() {
-        return Err(Stop::invalid(format!("metadata \"general.alignment\" is {alignment}, not a power of two")));
+        return Err(Stop::invalid(format!("GGUF metadata \"general.alignment\" is {alignment}, not a power of two")));
     }
     Ok(alignment)
 }

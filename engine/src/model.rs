@@ -1,6 +1,6 @@
 //! A model is a function from its configuration to a plan.
 //!
-//! To add an architecture: a file under `model/`, and its row in [`ARCHITECTURES`].
+//! To add an architecture: a file under `model/`, and its row in `ARCHITECTURES`.
 
 mod config;
 mod gemma3;

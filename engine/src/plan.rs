@@ -104,7 +104,7 @@ pub enum Activation {
 /// One step. Shapes: n = tokens of the batch (or outputs).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Op {
-    /// dst[t] = weight[token[t]] · scale.
+    /// `dst[t] = weight[token[t]] · scale`.
     Embed {
         /// `[n_vocab, n_embd]`.
         weight: Weight,
@@ -124,7 +124,7 @@ pub enum Op {
         /// As x; may be x itself.
         dst: Buf,
     },
-    /// dst[t] = weight · x[t] + bias.
+    /// `dst[t] = weight · x[t] + bias`.
     MatMul {
         /// `[n, cols]`.
         x: Buf,
@@ -146,7 +146,7 @@ pub enum Op {
         /// Frequencies and pairing.
         rope: Rope,
     },
-    /// cache[pos[t]] = (k[t], v[t]).
+    /// `cache[pos[t]] = (k[t], v[t])`.
     Store {
         /// `[n, n_head_kv · head_dim]`.
         k: Buf,
@@ -155,7 +155,7 @@ pub enum Op {
         /// Where.
         cache: Cache,
     },
-    /// dst[t, h] = softmax(scale · q[t, h] · keys) · values over cached positions ≤ pos[t] (and > pos[t] − window).
+    /// `dst[t, h] = softmax(scale · q[t, h] · keys) · values` over cached positions ≤ `pos[t]` (and > `pos[t] − window`).
     Attention {
         /// `[n, n_head · head_dim]`.
         q: Buf,

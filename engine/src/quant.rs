@@ -148,11 +148,12 @@ fn dequantize_blocks<B: Block>(bytes: &[u8], dst: &mut [f32]) {
     for (block, dst) in blocks.iter().zip(dst.chunks_exact_mut(len)) {
         let (mut q, mut scale, mut offset) = ([0; BLOCK_LEN_MAX], [0.0; GROUPS_MAX], [0.0; GROUPS_MAX]);
         block.unpack(&mut q[..len], &mut scale[..n_groups], &mut offset[..n_groups]);
-        for (group, dst) in dst.chunks_exact_mut(group_len).enumerate() {
-            for (dst, q) in dst.iter_mut().zip(&q[group * group_len..]) {
-                let w = scale[group] * f32::from(i16::from(*q) - i16::from(zero));
+        let groups = dst.chunks_exact_mut(group_len).zip(q.chunks_exact(group_len));
+        for ((dst, q), (scale, offset)) in groups.zip(scale.into_iter().zip(offset)) {
+            for (dst, q) in dst.iter_mut().zip(q) {
+                let w = scale * f32::from(i16::from(*q) - i16::from(zero));
                 // Without the condition, a weight of −0 would become +0.
-                *dst = if has_offset { w + offset[group] } else { w };
+                *dst = if has_offset { w + offset } else { w };
             }
         }
     }

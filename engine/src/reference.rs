@@ -118,7 +118,7 @@ impl Reference {
         let vector = |weights: &[Tensor], weight: Weight| weights[weight.0].row(0);
         match op {
             Op::Embed { weight, scale, dst } => {
-                embed(batch.tokens, &self.weights[weight.0], *scale, &mut self.bufs[dst.0])
+                embed(batch.tokens, &self.weights[weight.0], *scale, &mut self.bufs[dst.0]);
             }
             Op::RmsNorm { x, weight, eps, dst } => {
                 rms_norm(&self.buf(*x), &vector(&self.weights, *weight), *eps, &mut self.bufs[dst.0]);

@@ -1,2 +1,72 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask …`: everything that is done with this repository, in one program.
+#![expect(clippy::print_stdout, reason = "a command line tool talks on stdout")]
+
+mod command;
+mod dist;
+mod doctor;
+mod models;
+mod scripts;
+mod serve;
+mod test;
+#[cfg(test)]
+mod tidy;
+mod tools;
+mod variants;
+mod wasm;
+mod wasm_opt;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  run [--port 8080] [--no-build]   build the page and serve it on this machine
+  test                             everything that must pass: format, lints, native, wasm and browser tests
+  dist                             build the static site into dist/
+  models [NAME…]                   fetch the models that the page and the tests use into models/
+  bench [ARGS…]                    measure speed in a browser
+  golden                           make the golden files again with llama.cpp
+  doctor                           say what is installed, what is missing and how to get it
+
+What is missing is installed where that is possible, and named where it is not.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    std::env::set_current_dir(root()).expect("the repository is where this program was built");
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<()> {
+    let Some((command, rest)) = args.split_first() else {
+        println!("{USAGE}");
+        return Ok(());
+    };
+    match (command.as_str(), rest) {
+        ("run", _) => serve::run(&serve::Options::parse(rest)?),
+        ("test", []) => test::run(),
+        ("dist", []) => dist::build(),
+        ("models", names) => models::fetch_named(names),
+        ("bench", _) => scripts::bench(rest),
+        ("golden", []) => scripts::golden(),
+        ("doctor", []) => doctor::run(),
+        ("help" | "--help" | "-h", _) => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("cargo xtask {} is not a command\n\n{USAGE}", args.join(" ")),
+    }
+}
+
+/// The root of the repository; every command runs there, and every path is relative to it.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
+}

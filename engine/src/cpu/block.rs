@@ -5,7 +5,9 @@
 //!
 //! Nibbles, word k of 4 (16 bytes; byte 4r + c holds row r):
 //!
-//!     low nibble:  column 4k + c          high nibble: column 16 + 4k + c
+//! ```text
+//! low nibble: column 4k + c     high nibble: column 16 + 4k + c
+//! ```
 //!
 //! Types of more than 4 bits add planes of high bits in the same order; 8-bit types are two nibble planes.
 
@@ -351,13 +353,16 @@ mod tests {
     use super::*;
     use crate::cpu::vector::{Best, plain::Plain};
     use crate::rng::Rng;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// What is packed comes out again, and every dot product is Σ q · x exactly, in vectors and in plain loops.
     fn check<W: Words>(bits: u32) {
         let mut rng = Rng::new(u64::from(bits));
         for _ in 0..100 {
-            let q: [[u8; COLS]; ROWS] = std::array::from_fn(|_| std::array::from_fn(|_| rng.below(1 << bits) as u8));
-            let x: [i8; COLS] = std::array::from_fn(|_| (rng.below(255) as i32 - 127) as i8);
+            let q: [[u8; COLS]; ROWS] =
+                std::array::from_fn(|_| std::array::from_fn(|_| u8::try_from(rng.below(1 << bits)).unwrap()));
+            let x: [i8; COLS] = std::array::from_fn(|_| i8::try_from(rng.below(255).cast_signed() - 127).unwrap());
             let words = W::pack(&q);
             assert!(cells().all(|(row, col)| words.get(row, col) == q[row][col]));
             let group = Group { q: std::array::from_fn(|i| x.as_chunks().0[i]), ..Group::default() };

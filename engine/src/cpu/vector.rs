@@ -155,6 +155,8 @@ pub(crate) fn fours(x: &[f32]) -> (&[[f32; 4]], &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn lanes(x: <Best as Vector>::F) -> [f32; 4] {
         let mut lanes = [0.0; 4];

@@ -67,7 +67,7 @@ fn size_bytes(dtype: DType, dims: &[u64]) -> StopResult<u64> {
 fn check_names(tensors: &[Tensor]) -> StopResult<()> {
     let mut names = HashSet::new();
     match tensors.iter().find(|tensor| !names.insert(&tensor.name)) {
-        Some(twice) => Err(Stop::invalid(format!("tensor {:?} stands twice in the directory", twice.name))),
+        Some(twice) => Err(Stop::invalid(format!("tensor {:?} is there twice", twice.name))),
         None => Ok(()),
     }
 }
@@ -76,7 +76,9 @@ fn check_names(tensors: &[Tensor]) -> StopResult<()> {
 fn place(tensors: &mut [Tensor], data_start: u64, alignment: u64) -> StopResult<()> {
     for Tensor { name, offset, .. } in tensors {
         if !offset.is_multiple_of(alignment) {
-            return Err(Stop::invalid(format!("tensor {name:?}: its offset {offset} is no multiple of {alignment}")));
+            return Err(Stop::invalid(format!(
+                "tensor {name:?}: its offset {offset} is not a multiple of {alignment}"
+            )));
         }
         *offset = offset
             .checked_add(data_start)

@@ -90,14 +90,14 @@ impl<K: Into<String>> FromIterator<(K, Value)> for Metadata {
     }
 }
 
-/// Reads `n` entries. Keys that stand there twice are an error, as in llama.cpp.
+/// Reads `n` entries. A key that is there twice is an error, as in llama.cpp.
 pub(super) fn read(reader: &mut Reader<'_>, n: u64) -> StopResult<Metadata> {
     let mut entries = BTreeMap::new();
     for index in 0..n {
         let key = reader.str().context(|| format!("GGUF metadata, key {index} of {n}"))?;
         let value = Value::read(reader).context(|| format!("GGUF metadata {key:?}"))?;
         if entries.insert(key.to_string(), value).is_some() {
-            return Err(Stop::invalid(format!("GGUF metadata {key:?} stands there twice")));
+            return Err(Stop::invalid(format!("GGUF metadata {key:?} is there twice")));
         }
     }
     Ok(Metadata { entries })

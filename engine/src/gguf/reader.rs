@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         let (at, file_bytes) = (self.at, self.file_bytes);
         match (at as u64).checked_add(n).filter(|end| *end <= file_bytes) {
             Some(bytes) if bytes <= HEADER_BYTES_MAX => Stop::NeedMore { bytes },
-            Some(_) => Stop::invalid(format!("{n} bytes at byte {at} of the file are more than a header has")),
+            Some(_) => Stop::invalid(format!("{n} bytes from byte {at} of the file are more than a header can have")),
             None => Stop::invalid(format!(
                 "{n} bytes should follow byte {at}, but the file ends at byte {file_bytes}: it is truncated or damaged"
             )),

@@ -11,11 +11,6 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// An empty list with room for `n` strings.
-    pub fn with_capacity(n: usize) -> Self {
-        Self { text: String::new(), ends: Vec::with_capacity(n) }
-    }
-
     /// Adds a string. Panics if all strings together would reach 4 GiB.
     pub fn push(&mut self, string: &str) {
         self.text.push_str(string);

@@ -192,7 +192,7 @@ impl Array {
 }
 
 fn read_strings(reader: &mut Reader<'_>, n: u64) -> StopResult<Strings> {
-    let mut strings = Strings::with_capacity(room(reader, n, size_of::<u64>()));
+    let mut strings = Strings::default();
     for index in 0..n {
         strings.push(reader.str().context(|| format!("string {index} of {n}"))?);
     }
@@ -204,22 +204,16 @@ fn read_arrays(reader: &mut Reader<'_>, n: u64, depth: u32) -> StopResult<Vec<Ar
         let at = reader.position();
         return Err(Stop::invalid(format!("arrays are nested deeper than {DEPTH_MAX} at byte {at} of the file")));
     }
-    let mut arrays = Vec::with_capacity(room(reader, n, size_of::<u32>() + size_of::<u64>()));
-    for index in 0..n {
-        arrays.push(Array::read(reader, depth).context(|| format!("array {index} of {n}"))?);
+    let mut arrays = Vec::new();
+    for _ in 0..n {
+        arrays.push(Array::read(reader, depth)?);
     }
     Ok(arrays)
 }
 
-/// Of `n` promised values, how many can be in the bytes that are here if each takes at least `bytes_min`.
-fn room(reader: &Reader<'_>, n: u64, bytes_min: usize) -> usize {
-    let here = reader.rest().len() / bytes_min;
-    usize::try_from(n).map_or(here, |n| n.min(here))
-}
-
 fn unknown_type(reader: &Reader<'_>, id: u32) -> Stop {
     let at = reader.position();
-    Stop::invalid(format!("before byte {at} of the file stands {id}, which is no type of GGUF metadata"))
+    Stop::invalid(format!("type {id}, read before byte {at} of the file, is not one that GGUF metadata has"))
 }
 
 fn write_id(file: &mut Vec<u8>, id: u32) {

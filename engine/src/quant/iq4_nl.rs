@@ -1,3 +1,5 @@
+//! ggml's `block_iq4_nl` and `dequantize_row_iq4_nl`.
+
 use super::bits::{half, spread};
 use super::{Block, Format};
 use crate::dtype::DType;
@@ -12,7 +14,6 @@ use bytemuck::AnyBitPattern;
 ///
 /// q[i] = CODEBOOK[c[i]] + 128
 /// ```
-#[allow(non_camel_case_types, reason = "the field's own names")]
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
 pub(super) struct BlockIQ4_NL {

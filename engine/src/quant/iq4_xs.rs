@@ -1,3 +1,5 @@
+//! ggml's `block_iq4_xs` and `dequantize_row_iq4_xs`.
+
 use super::bits::{half, spread};
 use super::iq4_nl::look_up;
 use super::{Block, Format};
@@ -15,7 +17,6 @@ use bytemuck::AnyBitPattern;
 ///
 /// q[i] = CODEBOOK[c[i]] + 128
 /// ```
-#[allow(non_camel_case_types, reason = "the field's own names")]
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
 pub(super) struct BlockIQ4_XS {

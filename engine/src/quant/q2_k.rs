@@ -1,3 +1,5 @@
+//! ggml's `block_q2_K` and `dequantize_row_q2_K`.
+
 use super::bits::{half, spread};
 use super::{Block, Format};
 use crate::dtype::DType;
@@ -11,7 +13,6 @@ use bytemuck::AnyBitPattern;
 ///         4 bits each                   2 bits each, bytes 16 to 47       as before       f16   f16
 ///                                       hold the weights 0 to 127
 /// ```
-#[allow(non_camel_case_types, reason = "the field's own names")]
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
 pub(super) struct BlockQ2_K {

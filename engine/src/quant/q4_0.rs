@@ -1,3 +1,5 @@
+//! ggml's `block_q4_0` and `dequantize_row_q4_0`.
+
 use super::bits::{half, spread};
 use super::{Block, Format};
 use crate::dtype::DType;

@@ -1,3 +1,5 @@
+//! ggml's `block_q4_1` and `dequantize_row_q4_1`.
+
 use super::bits::{half, spread};
 use super::{Block, Format};
 use crate::dtype::DType;

@@ -1,3 +1,5 @@
+//! ggml's `block_q4_K` and `dequantize_row_q4_K`.
+
 use super::bits::{scales_and_offsets, spread};
 use super::{Block, Format};
 use crate::dtype::DType;
@@ -10,7 +12,6 @@ use bytemuck::AnyBitPattern;
 ///       | d   | dmin | s and m, 6 bits each   | q32 q0 | q33 q1 | … | q63 q31 | q96 q64 | … | q255 q223 |
 ///         f16   f16    (`scales_and_mins`)      4 bits each, 32 bytes for each 64 weights
 /// ```
-#[allow(non_camel_case_types, reason = "the field's own names")]
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
 pub(super) struct BlockQ4_K {

@@ -1,3 +1,5 @@
+//! ggml's `block_q5_1` and `dequantize_row_q5_1`.
+
 use super::bits::{add_fifth_bits, half, spread};
 use super::{Block, Format};
 use crate::dtype::DType;

@@ -1,3 +1,5 @@
+//! ggml's `block_q5_K` and `dequantize_row_q5_K`.
+
 use super::bits::{scales_and_offsets, spread};
 use super::{Block, Format};
 use crate::dtype::DType;
@@ -13,7 +15,6 @@ use bytemuck::AnyBitPattern;
 ///
 /// q[i] = h[i] · 16 + l[i]
 /// ```
-#[allow(non_camel_case_types, reason = "the field's own names")]
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
 pub(super) struct BlockQ5_K {

@@ -1,3 +1,5 @@
+//! ggml's `block_q6_K` and `dequantize_row_q6_K`.
+
 use super::bits::{half, spread};
 use super::{Block, Format};
 use crate::dtype::DType;
@@ -13,7 +15,6 @@ use bytemuck::AnyBitPattern;
 ///
 /// q[i] = h[i] · 16 + l[i]
 /// ```
-#[allow(non_camel_case_types, reason = "the field's own names")]
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
 pub(super) struct BlockQ6_K {

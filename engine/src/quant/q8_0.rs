@@ -1,3 +1,5 @@
+//! ggml's `block_q8_0` and `dequantize_row_q8_0`.
+
 use super::bits::half;
 use super::{Block, Format};
 use crate::dtype::DType;

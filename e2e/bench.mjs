@@ -1,0 +1,154 @@
+// Minnow against wllama (llama.cpp in wasm) and native llama.cpp: same machine, same browser, same file, in turns.
+//
+//   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--json FILE] [--markdown FILE]
+//                  [--engines minnow:plain,minnow:relaxed,wllama]
+//
+// Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
+// engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
+// The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
+
+import { chromium } from '@playwright/test';
+import { readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { launchOptions } from './browser.mjs';
+import { startSite } from './site.mjs';
+
+const here = import.meta.dirname;
+const MODELS = { smollm2: 'SmolLM2-135M-Instruct.Q4_1.gguf', gemma: 'gemma-3-270m.Q4_K_M.gguf' };
+/** llama-bench's names. `n_prompt` random tokens are read into an empty context; with `n_gen`, the steps after them are timed. */
+const TESTS = [
+  { name: 'pp128', n_prompt: 128, n_gen: 0 },
+  { name: 'pp512', n_prompt: 512, n_gen: 0 },
+  { name: 'tg64', n_prompt: 1, n_gen: 64 },
+  { name: 'tg64 @ d512', n_prompt: 512, n_gen: 64 },
+];
+const CONTEXT_TOKENS = 1024;
+const DIST = process.env.MINNOW_DIST ?? resolve(here, '../dist');
+const MODELS_DIR = resolve(here, '../models');
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: 'string', default: 'smollm2' },
+    threads: { type: 'string', default: '1,2' },
+    reps: { type: 'string', default: '5' },
+    engines: { type: 'string' },
+    native: { type: 'boolean', default: false },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    markdown: { type: 'string' },
+  },
+});
+
+const file = MODELS[flags.model];
+if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
+const names = (flags.engines?.split(',') ?? [...variants().map((variant) => `minnow:${variant}`), 'wllama']).concat(flags.native ? ['native'] : []);
+const reps = flags.quick ? 1 : Number(flags.reps);
+const tests = flags.quick ? TESTS.filter(({ name }) => name !== 'pp512') : TESTS;
+
+const site = await startSite({
+  dirs: { 'models/': MODELS_DIR, 'wllama/': resolve(here, 'bench/node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), '': DIST },
+});
+const browser = await chromium.launch(launchOptions);
+try {
+  const rows = [];
+  for (const threads of flags.threads.split(',').map(Number)) rows.push(...(await measure(threads)));
+  const report = { date: new Date().toISOString(), model: file, machine: machine(), rows };
+  const text = markdown(report);
+  console.log(text);
+  if (flags.json) writeFileSync(flags.json, JSON.stringify(report, null, 2) + '\n');
+  if (flags.markdown) writeFileSync(flags.markdown, text + '\n');
+} finally {
+  await browser.close();
+  await site.stop();
+}
+process.exit(); // node-llama-cpp keeps the process alive.
+
+/** All tests with this many threads: one row an engine and test. */
+async function measure(threads) {
+  const engines = [];
+  for (const name of names) {
+    log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
+    engines.push({ name, samples: {}, ...(await (name === 'native' ? native(threads) : inPage(name, threads))) });
+  }
+  for (const test of tests) {
+    for (let rep = -1; rep < reps; rep += 1) {
+      for (const engine of engines) {
+        const tokensPerSec = await engine.bench(test);
+        log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
+        if (rep >= 0) (engine.samples[test.name] ??= []).push(tokensPerSec);
+      }
+    }
+  }
+  for (const engine of engines) await engine.close();
+  return engines.flatMap(({ name, info, samples }) =>
+    Object.entries(samples).map(([test, tokens_per_sec]) => ({ engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, info })),
+  );
+}
+
+/** The worker's variants: how the page itself knows them. */
+function variants() {
+  return JSON.parse(readFileSync(resolve(DIST, 'variants.json'), 'utf8'));
+}
+
+/** An engine in a page of its own, as `module` or `module:variant`; bench/MODULE.mjs has `start`. */
+async function inPage(name, threads) {
+  const [module, variant] = name.split(':');
+  const page = await browser.newPage();
+  await page.goto(`${site.url}bench/`);
+  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, variant };
+  const info = await page.evaluate(
+    async ({ module, options }) => {
+      globalThis.engine = await (await import(`/bench/${module}.mjs`)).start(options);
+      return globalThis.engine.info;
+    },
+    { module, options },
+  );
+  return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
+}
+
+async function native(threads) {
+  const { start } = await import('./bench/native.mjs');
+  return start({ modelPath: resolve(flags.models, file), threads, contextTokens: CONTEXT_TOKENS });
+}
+
+function machine() {
+  const cpus = os.cpus();
+  return {
+    cpu: cpus[0].model,
+    cores: cpus.length,
+    memory_gib: Math.round(os.totalmem() / 2 ** 30),
+    os: `${os.type()} ${os.release()}`,
+    browser: `Chromium ${browser.version()}`,
+    load_average: os.loadavg()[0], // Much more than the threads in use: something else was running.
+  };
+}
+
+/** Speeds of every engine, and how many times faster than each peer the fastest of ours is. */
+function markdown({ date, model, machine, rows }) {
+  const at = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test)?.median;
+  const ours = names.filter((name) => name.startsWith('minnow'));
+  const peers = ours.length > 0 ? names.filter((name) => !ours.includes(name)) : [];
+  const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
+  const lines = [...new Set(rows.map(({ threads }) => threads))].flatMap((threads) =>
+    tests.map(({ name: test }) => {
+      const best = Math.max(...ours.map((name) => at(name, threads, test) ?? 0));
+      const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
+      return [threads, test, ...speeds, ...peers.map((peer) => (best / at(peer, threads, test)).toFixed(2))];
+    }),
+  );
+  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}; medians of ${reps}`;
+  const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
+  return [title, '', ...table].join('\n');
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function log(message) {
+  process.stderr.write(`${message}\n`);
+}

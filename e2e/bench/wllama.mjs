@@ -1,0 +1,31 @@
+// Drives wllama, https://github.com/ngxson/wllama: llama.cpp's server compiled to wasm. Runs in the page.
+
+import { Wllama } from '/wllama/index.js';
+
+/** Loads the model; `bench` then runs one test and gives tokens per second. */
+export async function start({ model, threads, contextTokens }) {
+  const wllama = new Wllama({ default: '/wllama/wasm/wllama.wasm' }, { suppressNativeLog: true });
+  const gguf = await (await fetch(model)).blob();
+  await wllama.loadModel([gguf], { n_ctx: contextTokens, n_threads: threads, n_gpu_layers: 0, warmup: true });
+  if (wllama.getNumThreads() !== threads) throw new Error(`wllama runs ${wllama.getNumThreads()} threads instead of ${threads}`);
+  return { bench: (test) => bench(wllama, test), info: { version: Wllama.getLibllamaVersion() } };
+}
+
+/** One token each in every vocabulary used here, with the space before it. */
+const WORDS = 'time people way water day man thing woman life child world school state family student group country problem hand part place case week company system program question work number night point home room mother area money story fact month lot right study book eye job word business issue side kind head house service friend father power hour game line end member law car city community name president team minute idea body information back parent face others level office door health person art war history party result change morning reason research girl moment air teacher force education'.split(' ');
+
+/** A text of so many tokens that no cache can know; only text can be given to wllama. */
+function prompt(wllama, n_tokens) {
+  const n_words = n_tokens - (wllama.mustAddBosToken() ? 1 : 0);
+  return Array.from({ length: n_words }, () => ` ${WORDS[Math.floor(Math.random() * WORDS.length)]}`).join('');
+}
+
+/** Reads `n_prompt` tokens in an empty context; with `n_gen`, the steps after them are timed instead. */
+async function bench(wllama, { n_prompt, n_gen }) {
+  // Of n tokens drawn, the first comes from the prompt's own logits: n − 1 steps are in the server's reply time.
+  const options = { max_tokens: n_gen + 1, ignore_eos: true, cache_prompt: false, temperature: 0, top_k: 1, samplers: ['top_k'] };
+  const { timings } = await wllama.createCompletion({ prompt: prompt(wllama, n_prompt), ...options });
+  if (timings.prompt_n !== n_prompt) throw new Error(`wllama read ${timings.prompt_n} tokens instead of ${n_prompt}`);
+  if (timings.predicted_n !== n_gen + 1) throw new Error(`wllama drew ${timings.predicted_n} tokens instead of ${n_gen + 1}`);
+  return n_gen > 0 ? (1000 * n_gen) / timings.predicted_ms : (1000 * n_prompt) / timings.prompt_ms;
+}

@@ -1,0 +1,76 @@
+// Every screen and every way to use it: a phone, the dark, the keyboard alone.
+
+import { expect, test } from './fixtures.mjs';
+
+const DESKTOP = { width: 1280, height: 800 };
+const PHONE = { width: 360, height: 740 };
+
+test.describe('on a phone', () => {
+  test.beforeEach(({ chat }) => chat.page.setViewportSize(PHONE));
+  test.afterEach(({ chat }) => chat.page.setViewportSize(DESKTOP));
+
+  test('a chat fits', async ({ chat }) => {
+    await expect(await chat.ask('What is the capital of France?')).toContainText('Paris');
+    expect(await chat.isTooWide()).toBe(false);
+    await expect(chat.message).toBeInViewport({ ratio: 1 });
+    await expect(chat.send).toBeInViewport({ ratio: 1 });
+  });
+
+  test('dialogs and the list of conversations fit', async ({ chat }) => {
+    for (const name of ['Models', 'Settings']) {
+      await chat.inDialog(name, async (dialog) => {
+        await expect(dialog).toBeInViewport({ ratio: 1 });
+        expect(await chat.isTooWide()).toBe(false);
+      });
+    }
+    await chat.page.getByRole('button', { name: 'Conversations', exact: true }).click();
+    await expect(chat.conversations.getByRole('button', { name: 'New chat' })).toBeInViewport({ ratio: 1 });
+    await chat.page.keyboard.press('Escape');
+    await expect(chat.conversations.getByRole('button', { name: 'New chat' })).not.toBeInViewport();
+  });
+});
+
+test('light and dark follow the system and the setting', async ({ minnow }) => {
+  const brightness = () =>
+    minnow.page.evaluate(() => {
+      const context = new OffscreenCanvas(1, 1).getContext('2d');
+      context.fillStyle = getComputedStyle(document.body).backgroundColor;
+      context.fillRect(0, 0, 1, 1);
+      return context.getImageData(0, 0, 1, 1).data[1];
+    });
+  await minnow.page.emulateMedia({ colorScheme: 'light' });
+  await expect.poll(brightness).toBeGreaterThan(200);
+  await minnow.page.emulateMedia({ colorScheme: 'dark' });
+  await expect.poll(brightness).toBeLessThan(60);
+  await minnow.inDialog('Settings', (dialog) => dialog.getByRole('radio', { name: 'Light' }).check());
+  await expect.poll(brightness).toBeGreaterThan(200);
+});
+
+test('the keyboard alone is enough', async ({ chat }) => {
+  const { page } = chat;
+  const reach = async (locator) => {
+    for (let i = 0; i < 60; i += 1) {
+      if (await locator.evaluate((element) => element === document.activeElement)) return;
+      await page.keyboard.press('Tab');
+    }
+    throw new Error(`Tab does not reach ${locator}`);
+  };
+  await page.evaluate(() => document.activeElement?.blur());
+  await reach(chat.model);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog', { name: 'Models' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog', { name: 'Models' })).toBeHidden();
+  await expect(chat.model).toBeFocused();
+  await reach(chat.message);
+  await page.keyboard.type('What is the capital');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('of France?');
+  await page.keyboard.press('Enter');
+  await expect(chat.replies.last()).toContainText('Paris');
+  await chat.complete(chat.replies.last());
+  await reach(chat.replies.last().getByRole('button', { name: 'Regenerate' }));
+  await page.keyboard.press('Enter');
+  await expect(chat.replies.last()).toContainText('2/2');
+  await chat.complete(chat.replies.last());
+});

@@ -1,0 +1,138 @@
+// Where models come from: a hub that behaves, one that does not, an address, a file; and what is kept of them.
+
+import { tinyModel } from '../gguf.mjs';
+import { expect, test } from './fixtures.mjs';
+import { DEFAULT_MODEL } from './minnow.mjs';
+
+// The browser reports every response that is not a success, and every connection that breaks.
+test.use({ allowedErrors: [/Failed to load resource/] });
+
+/** What the CDN was asked for, as [first byte, bytes sent]. */
+const downloads = (hub) => hub.requests.filter(({ server }) => server === 'cdn').map(({ range, sent }) => [Number(range?.match(/\d+/)?.[0] ?? 0), sent]);
+
+const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
+
+test('a repository is listed, and one of its files loaded', async ({ minnow, hub }) => {
+  await minnow.inDialog('Models', async (dialog) => {
+    await dialog.getByRole('textbox', { name: 'Hugging Face repository' }).fill('acme/tiny');
+    await dialog.getByRole('button', { name: 'List files' }).click();
+    const files = dialog.getByRole('list', { name: 'Files' });
+    await expect(files.getByRole('listitem')).toHaveCount(2);
+    await files.getByRole('button', { name: 'Load sub folder/other.gguf' }).click();
+  });
+  await minnow.answers();
+  expect(hub.requests.some(({ path }) => path === '/acme/tiny/resolve/main/sub%20folder/other.gguf')).toBe(true);
+  await minnow.set('Longest reply', 5);
+  await expect(await minnow.ask('Hello')).toContainText(/tokens/);
+});
+
+test('a repository that is not there, or not open, is named', async ({ minnow }) => {
+  for (const repo of ['acme/nowhere', 'acme/gated', 'not a repository']) {
+    await minnow.inDialog('Models', async (dialog) => {
+      await dialog.getByRole('textbox', { name: 'Hugging Face repository' }).fill(repo);
+      await dialog.getByRole('button', { name: 'List files' }).click();
+      await expect(dialog.getByRole('alert')).toContainText('/');
+    });
+  }
+});
+
+test('an address and a local file load too', async ({ minnow, hub }) => {
+  await minnow.inDialog('Models', async (dialog) => {
+    await dialog.getByRole('textbox', { name: 'Address' }).fill(`${hub.url}/acme/tiny/resolve/main/model.gguf`);
+    await dialog.getByRole('button', { name: 'Load from address' }).click();
+    await expect(dialog).toBeHidden();
+  });
+  await minnow.answers();
+  const buffer = tinyModel({ name: 'From my disk' });
+  await minnow.inDialog('Models', (dialog) => dialog.getByLabel('GGUF file').setInputFiles({ name: 'mine.gguf', mimeType: 'application/octet-stream', buffer }));
+  await expect(minnow.model).toContainText('From my disk');
+  await minnow.answers();
+});
+
+test('a connection that breaks is taken up again where it broke', async ({ minnow, hub }) => {
+  await minnow.load('acme/cut-once/model.gguf');
+  await minnow.answers();
+  const { bytes, cutAt } = hub.repos['acme/cut-once']['model.gguf'];
+  const after = downloads(hub).filter(([first]) => first > 0);
+  expect(after.length).toBeGreaterThan(0);
+  expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(bytes.length + cutAt / 2);
+});
+
+test('a connection that keeps breaking: a message, and a retry that goes on from there', async ({ minnow, hub }) => {
+  await minnow.load('acme/cut-always/model.gguf');
+  await expect(minnow.news.getByRole('alert')).toContainText(/connection .* broke/);
+  const entry = hub.repos['acme/cut-always']['model.gguf'];
+  delete entry.cutAt;
+  hub.requests.length = 0;
+  await minnow.news.getByRole('button', { name: 'Try again' }).click();
+  await minnow.answers();
+  expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(entry.bytes.length * 0.75);
+});
+
+test('a file that changes on the server in the middle is never mixed', async ({ minnow }) => {
+  await minnow.load('acme/changes/model.gguf');
+  await expect(minnow.model.or(minnow.alert)).toContainText(/Changed|changed/);
+});
+
+for (const repo of ['acme/no-ranges', 'acme/busy']) {
+  test(`${repo} loads all the same`, async ({ minnow }) => {
+    await minnow.load(`${repo}/model.gguf`);
+    await minnow.answers();
+  });
+}
+
+test('a cancelled download goes on where it was, and shows how far it is', async ({ minnow, hub }) => {
+  await minnow.load('acme/slow/model.gguf');
+  await expect(minnow.progress).toBeVisible();
+  await expect(minnow.page.getByTestId('load-detail')).toContainText(/\d+(\.\d+)? MB of 8\.\d MB · \d+ % · .*\/s · .* left/);
+  await minnow.news.getByRole('button', { name: 'Cancel' }).click();
+  await expect(minnow.progress).toBeHidden();
+  const entry = hub.repos['acme/slow']['model.gguf'];
+  delete entry.bytesPerSec;
+  hub.requests.length = 0;
+  await minnow.load('acme/slow/model.gguf');
+  await minnow.answers();
+  expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(entry.bytes.length);
+});
+
+test('a kept model loads without the hub, until it is deleted', async ({ minnow, hub }) => {
+  await minnow.load('acme/large/model.gguf');
+  await minnow.answers();
+  const used = () => minnow.page.evaluate(async () => (await navigator.storage.estimate()).usage);
+  const before = await used();
+  hub.requests.length = 0;
+  await minnow.page.reload();
+  await minnow.answers();
+  expect(downloads(hub)).toEqual([]);
+  await minnow.inDialog('Models', async (dialog) => {
+    const kept = dialog.getByRole('list', { name: 'On this device' });
+    await expect(kept).toContainText('acme/large');
+    await kept.getByRole('button', { name: /^Delete / }).click();
+    await kept.getByRole('button', { name: 'Delete', exact: true }).click();
+    await expect(kept).toBeHidden();
+  });
+  await expect.poll(used).toBeLessThan(before - 8e6);
+});
+
+const BAD = {
+  'acme/truncated': /truncat|ends|short|incomplete|cut off|missing/i,
+  'acme/html': /not a GGUF/i,
+  'acme/mamba3': /mamba3/,
+  'acme/wrong-sha': /checksum|SHA-256|damaged|not the file/i,
+  'acme/gated': /licence|not open/i,
+  'acme/nowhere': /does not exist|not open/i,
+  'acme/tiny/no-such-file.gguf': /no such file/i,
+};
+
+for (const [file, message] of Object.entries(BAD)) {
+  test(`${file} says what is wrong, and the page goes on`, async ({ chat }) => {
+    await chat.load(file.endsWith('.gguf') ? file : `${file}/model.gguf`);
+    await expect(chat.news.getByRole('alert')).toContainText(message);
+    await chat.news.getByRole('button', { name: 'Dismiss' }).click();
+    if (!(await chat.model.textContent()).match(/SmolLM2|Smollm2/)) {
+      await chat.inDialog('Models', (dialog) => dialog.getByRole('button', { name: `Load ${DEFAULT_MODEL}` }).click());
+      await chat.answers();
+    }
+    await chat.knowsFrance();
+  });
+}

@@ -1,0 +1,162 @@
+//! Whole tiny models: their plans, their two backends beside each other, and their files damaged in every way.
+
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::error::{ErrorKind, Result};
+use engine::gguf::{self, Parsed, Writer};
+use engine::load::Loader;
+use engine::model::Model;
+use expect_test::expect;
+
+/// Room in the cache.
+const N_CTX: usize = 32;
+
+fn parse(file: &[u8]) -> Result<gguf::Gguf> {
+    match gguf::parse(file, file.len() as u64)? {
+        Parsed::Complete(gguf) => Ok(gguf),
+        Parsed::NeedMore { .. } => panic!("the whole file is there"),
+    }
+}
+
+fn load(file: &[u8], kind: BackendKind) -> Result<Backend> {
+    let mut loader = Loader::new(&parse(file)?, kind, N_CTX)?;
+    for piece in loader.pieces() {
+        let start = usize::try_from(piece.offset).expect("small");
+        loader.put(&piece, &file[start..start + piece.len])?;
+    }
+    Ok(loader.finish()?.1)
+}
+
+fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs) -> Vec<f32> {
+    pollster::block_on(backend.forward(&Batch { tokens, start, outputs })).expect("it runs")
+}
+
+#[test]
+fn backends_agree() {
+    for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
+        let mut reference = load(&file, BackendKind::Reference).expect("it loads");
+        let mut cpu = load(&file, BackendKind::Cpu).expect("it loads");
+        for (tokens, start) in [(&[1, 2, 3, 4, 5, 6, 7][..], 0), (&[8], 7), (&[9, 10], 8), (&[11], 3)] {
+            let expected = forward(&mut reference, tokens, start, Outputs::Last);
+            let actual = forward(&mut cpu, tokens, start, Outputs::Last);
+            let error: f32 = expected.iter().zip(&actual).map(|(a, b)| (a - b).powi(2)).sum();
+            let size: f32 = expected.iter().map(|a| a.powi(2)).sum();
+            assert!(error / size < 1e-2, "error {} at {start}", error / size);
+        }
+    }
+}
+
+/// Reading a prompt at once, by pieces, or again from the middle gives the same logits.
+#[test]
+fn the_cache_does_not_change_the_answer() {
+    for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
+        for kind in [BackendKind::Reference, BackendKind::Cpu] {
+            let mut backend = load(&file, kind).expect("it loads");
+            let tokens: Vec<u32> = (0..20).collect();
+            let at_once = forward(&mut backend, &tokens, 0, Outputs::Last);
+            let again = forward(&mut backend, &tokens[11..], 11, Outputs::Last);
+            forward(&mut backend, &tokens[..6], 0, Outputs::None);
+            let by_pieces = forward(&mut backend, &tokens[6..], 6, Outputs::Last);
+            for other in [again, by_pieces] {
+                let largest = at_once.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(largest < 1e-3, "{kind:?}: off by {largest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_plan_can_be_read() {
+    let model = Model::new(&parse(&tiny::llama().finish()).expect("a file")).expect("a model");
+    let plan = model.plan.to_string();
+    let first_layer: Vec<&str> = plan.lines().take(17).collect();
+    expect![[r#"
+        x[32] = embed token_embd.weight scale 1
+        h[32] = rms_norm x[32] blk.0.attn_norm.weight eps 0.00001
+        q[32] = matmul blk.0.attn_q.weight h[32] bias blk.0.attn_q.bias
+        k[16] = matmul blk.0.attn_k.weight h[32]
+        v[16] = matmul blk.0.attn_v.weight h[32]
+        q[32] = rope head 8 Neighbours 8 base 10000 scale 1 ext 0
+        k[16] = rope head 8 Neighbours 8 base 10000 scale 1 ext 0
+        cache0 = store k[16] v[16]
+        attended[32] = attention q[32] cache0 heads 4 scale 0.35355338
+        h[32] = matmul blk.0.attn_output.weight attended[32]
+        x[32] += h[32]
+        h[32] = rms_norm x[32] blk.0.ffn_norm.weight eps 0.00001
+        gate[64] = matmul blk.0.ffn_gate.weight h[32]
+        up[64] = matmul blk.0.ffn_up.weight h[32]
+        gate[64] = Silu · up[64]
+        h[32] = matmul blk.0.ffn_down.weight gate[64]
+        x[32] += h[32]"#]]
+    .assert_eq(&first_layer.join("\n"));
+}
+
+#[test]
+fn gemma3_has_windows() {
+    let model = Model::new(&parse(&tiny::gemma3().finish()).expect("a file")).expect("a model");
+    let plan = model.plan.to_string();
+    let attention: Vec<&str> = plan.lines().filter(|line| line.contains(" = attention ")).collect();
+    expect![[r#"
+        attended[32] = attention q[32] cache0 heads 4 scale 0.35355338 window 3
+        attended[32] = attention q[32] cache1 heads 4 scale 0.35355338 window 3
+        attended[32] = attention q[32] cache2 heads 4 scale 0.35355338 window 3
+        attended[32] = attention q[32] cache3 heads 4 scale 0.35355338 window 3
+        attended[32] = attention q[32] cache4 heads 4 scale 0.35355338 window 3
+        attended[32] = attention q[32] cache5 heads 4 scale 0.35355338
+        attended[32] = attention q[32] cache6 heads 4 scale 0.35355338 window 3"#]]
+    .assert_eq(&attention.join("\n"));
+}
+
+#[track_caller]
+fn refused(file: &Writer, kind: ErrorKind, message: &str) {
+    let error = load(&file.finish(), BackendKind::Cpu).expect_err("it is refused");
+    assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
+}
+
+#[test]
+fn what_cannot_run_is_refused_with_the_reason() {
+    let of = |architecture: &str| Writer::default().entry("general.architecture", architecture);
+    refused(
+        &of("mamba3"),
+        ErrorKind::Unsupported,
+        "This model cannot be run yet: the architecture is \"mamba3\"; supported are llama, gemma3.",
+    );
+    refused(
+        &Writer::default(),
+        ErrorKind::Unsupported,
+        "This model cannot be run yet: the file does not say its architecture; supported are llama, gemma3.",
+    );
+    refused(&of("llama"), ErrorKind::Invalid, "The file's metadata lacks \"llama.block_count\".");
+    refused(
+        &tiny::llama().entry("llama.expert_count", 8u32),
+        ErrorKind::Unsupported,
+        "This model cannot be run yet: it needs mixtures of experts (\"llama.expert_count\").",
+    );
+}
+
+/// No damage to a header makes the engine panic or run away: it is an error, or another model.
+#[test]
+fn every_flipped_byte_is_survived() {
+    let file = tiny::llama().finish();
+    let gguf = parse(&file).expect("a file");
+    let header = usize::try_from(gguf.tensors.iter().map(|t| t.offset).min().expect("tensors")).expect("small");
+    for at in 0..header {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = file.clone();
+            damaged[at] ^= flip;
+            if let Ok(mut backend) = load(&damaged, BackendKind::Cpu) {
+                forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let file = tiny::llama().finish();
+    for n in 0..file.len() {
+        assert!(gguf::parse(&file[..n], n as u64).is_err(), "{n} bytes of {}", file.len());
+    }
+}

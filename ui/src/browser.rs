@@ -1,0 +1,139 @@
+//! The little of the browser that several parts of the page need.
+
+use crate::state::Stamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Document, HtmlAnchorElement, Response, Storage, Window};
+
+pub fn window() -> Window {
+    web_sys::window().expect("the page runs in a window")
+}
+
+pub fn document() -> Document {
+    window().document().expect("a window has a document")
+}
+
+/// The page's folder, with a slash at the end.
+pub fn base() -> String {
+    let address = document().base_uri().ok().flatten().unwrap_or_default();
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    address[..address.rfind('/').map_or(0, |slash| slash + 1)].to_owned()
+}
+
+pub fn now_ms() -> u64 {
+    js_sys::Date::now() as u64
+}
+
+/// The time, and a number that no other tab draws.
+pub fn stamp() -> Stamp {
+    /// Ids stay exact in a JS number, with room for those that count up from here.
+    const IDS: f64 = 9.0e15;
+    Stamp { now_ms: now_ms(), nonce: (js_sys::Math::random() * IDS) as u64 }
+}
+
+/// What a thrown value says.
+pub fn message(error: &JsValue) -> String {
+    let text = js_sys::Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
+    text.or_else(|| error.as_string()).unwrap_or_else(|| format!("{error:?}"))
+}
+
+/// A text from the network, or what went wrong.
+pub async fn fetch_text(url: &str) -> Result<String, FetchError> {
+    let offline = |_| FetchError::Unreachable;
+    let response = JsFuture::from(window().fetch_with_str(url)).await.map_err(offline)?;
+    let response: Response = response.dyn_into().expect("fetch gives a response");
+    if !response.ok() {
+        return Err(FetchError::Status(response.status()));
+    }
+    let text = JsFuture::from(response.text().map_err(offline)?).await.map_err(offline)?;
+    text.as_string().ok_or(FetchError::Unreachable)
+}
+
+/// Why a text did not come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchError {
+    /// No answer, or one that the browser keeps from us.
+    Unreachable,
+    /// An answer with this HTTP status.
+    Status(u16),
+}
+
+/// A value from the local storage, if there is one that still parses.
+pub fn recall<T: DeserializeOwned>(key: &str) -> Option<T> {
+    serde_json::from_str(&recall_text(key)?).ok()
+}
+
+pub fn recall_text(key: &str) -> Option<String> {
+    local_storage()?.get_item(key).ok().flatten()
+}
+
+/// Keeps a value in the local storage. Returns whether there was room.
+pub fn remember<T: Serialize>(key: &str, value: &T) -> bool {
+    let json = serde_json::to_string(value).expect("plain data has a JSON form");
+    local_storage().is_some_and(|storage| storage.set_item(key, &json).is_ok())
+}
+
+pub fn forget(key: &str) {
+    if let Some(storage) = local_storage() {
+        // Removing can only fail where nothing can be kept either.
+        let _ = storage.remove_item(key);
+    }
+}
+
+/// None where the person has switched storage off.
+fn local_storage() -> Option<Storage> {
+    window().local_storage().ok().flatten()
+}
+
+/// Puts text on the clipboard. Returns whether the browser allowed it.
+pub async fn copy(text: &str) -> bool {
+    JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
+}
+
+/// Offers text to the person as a file.
+pub fn save_file(name: &str, text: &str) -> Result<(), JsValue> {
+    let options = web_sys::BlobPropertyBag::new();
+    options.set_type("application/json");
+    let blob = web_sys::Blob::new_with_str_sequence_and_options(&js_sys::Array::of1(&text.into()), &options)?;
+    let url = web_sys::Url::create_object_url_with_blob(&blob)?;
+    let link: HtmlAnchorElement = document().create_element("a")?.unchecked_into();
+    link.set_href(&url);
+    link.set_download(name);
+    link.click();
+    web_sys::Url::revoke_object_url(&url)
+}
+
+/// Calls back for every event of this name on the window, as long as the page lives.
+pub fn on_window<E: JsCast + 'static>(name: &str, callback: impl FnMut(E) + 'static) {
+    let closure = into_listener(callback);
+    window().add_event_listener_with_callback(name, &closure).expect("a listener can be added");
+}
+
+/// The same on the document.
+pub fn on_document<E: JsCast + 'static>(name: &str, callback: impl FnMut(E) + 'static) {
+    let closure = into_listener(callback);
+    document().add_event_listener_with_callback(name, &closure).expect("a listener can be added");
+}
+
+fn into_listener<E: JsCast + 'static>(mut callback: impl FnMut(E) + 'static) -> js_sys::Function {
+    Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| callback(event.unchecked_into()))
+        .into_js_value()
+        .unchecked_into()
+}
+
+/// Moves the focus, once what it moves to is on screen.
+pub fn focus(selector: &'static str) {
+    leptos::prelude::request_animation_frame(move || {
+        if let Ok(Some(element)) = document().query_selector(selector) {
+            // An element that cannot be focused leaves the focus where it is.
+            let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
+        }
+    });
+}
+
+/// Whether fingers are what the person mainly points with.
+pub fn has_touch() -> bool {
+    window().match_media("(pointer: coarse)").ok().flatten().is_some_and(|query| query.matches())
+}

@@ -1,0 +1,138 @@
+//! The worker that runs the engine, as the page holds it.
+
+use crate::browser;
+use engine::protocol::{Event, LoadOptions, Request, Source};
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{ErrorEvent, File, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+/// What comes from the worker.
+#[derive(Debug)]
+pub enum Signal {
+    Event(Event),
+    /// The worker is gone, for this reason.
+    Died(String),
+}
+
+/// The engine in its worker.
+#[derive(Clone)]
+pub struct Engine(Rc<Inner>);
+
+struct Inner {
+    listener: Box<dyn Fn(Signal)>,
+    running: RefCell<Option<Running>>,
+    /// The local file that was loaded last: it cannot be found again by its name.
+    file: RefCell<Option<File>>,
+}
+
+/// A worker, and the callbacks that must live as long as it does.
+struct Running {
+    worker: Worker,
+    _on_message: Closure<dyn Fn(MessageEvent)>,
+    _on_error: Closure<dyn Fn(ErrorEvent)>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Engine {
+    /// An engine that is not running yet.
+    pub fn new(listener: impl Fn(Signal) + 'static) -> Self {
+        Self(Rc::new(Inner { listener: Box::new(listener), running: RefCell::default(), file: RefCell::default() }))
+    }
+
+    /// Starts a fresh worker; one that runs is ended.
+    pub async fn start(&self) {
+        let url = worker_url().await;
+        match self.spawn(url) {
+            Ok(running) => *self.0.running.borrow_mut() = Some(running),
+            Err(error) => (self.0.listener)(Signal::Died(browser::message(&error))),
+        }
+    }
+
+    /// Sends a request. A local file that comes with a load is held for the loads after a restart.
+    pub fn post(&self, request: &Request, file: Option<File>) {
+        if file.is_some() {
+            *self.0.file.borrow_mut() = file;
+        }
+        let json = JsValue::from(serde_json::to_string(request).expect("plain data has a JSON form"));
+        let message = match self.local_file(request) {
+            Some(file) => js_sys::Array::of2(&json, &file).into(),
+            None => json,
+        };
+        let running = self.0.running.borrow();
+        let Some(running) = running.as_ref() else { return };
+        if let Err(error) = running.worker.post_message(&message) {
+            (self.0.listener)(Signal::Died(browser::message(&error)));
+        }
+    }
+
+    /// The file that a request is about, if it is at hand; else the worker looks for it on the device.
+    fn local_file(&self, request: &Request) -> Option<File> {
+        match request {
+            Request::Load(LoadOptions { source: Source::Local { name }, .. }) => {
+                self.0.file.borrow().clone().filter(|file| file.name() == *name)
+            }
+            Request::Load(_)
+            | Request::List
+            | Request::CancelLoad
+            | Request::Delete { .. }
+            | Request::Generate(_)
+            | Request::Stop
+            | Request::Bench(_) => None,
+        }
+    }
+
+    fn spawn(&self, url: &str) -> Result<Running, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        let worker = Worker::new_with_options(url, &options)?;
+        let inner = Rc::clone(&self.0);
+        let on_message = Closure::new(move |message: MessageEvent| {
+            let json = message.data().as_string().unwrap_or_default();
+            // Page and worker are built together, so an event that does not parse is a bug or a mix of versions.
+            (inner.listener)(serde_json::from_str(&json).map_or_else(
+                |_| Signal::Died("page and engine are of different versions; reload the page".to_owned()),
+                Signal::Event,
+            ));
+        });
+        let inner = Rc::clone(&self.0);
+        let on_error = Closure::new(move |error: ErrorEvent| {
+            error.prevent_default();
+            let reason = js_sys::Reflect::get(&error, &"message".into()).ok().and_then(|text| text.as_string());
+            let reason = reason.filter(|text| !text.is_empty());
+            (inner.listener)(Signal::Died(reason.unwrap_or_else(|| "its program could not be loaded".to_owned())));
+        });
+        worker.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        Ok(Running { worker, _on_message: on_message, _on_error: on_error })
+    }
+}
+
+/// A module that is valid only where relaxed SIMD is: one function, `i32x4.relaxed_dot_i8x16_i7x16_add_s` of zeros.
+const RELAXED_PROBE: &[u8] = &[
+    0, 97, 115, 109, 1, 0, 0, 0, // magic, version
+    1, 5, 1, 96, 0, 1, 123, // type: () → v128
+    3, 2, 1, 0, // function 0 has type 0
+    10, 19, 1, 17, 0, // code: one body without locals
+    65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, // three times i32.const 0, i8x16.splat
+    253, 147, 2, 11, // the dot product, end
+];
+
+/// The fastest worker that was built and that this browser can run.
+async fn worker_url() -> &'static str {
+    let built = browser::fetch_text("variants.json").await.unwrap_or_default();
+    let variants: Vec<String> = serde_json::from_str(&built).unwrap_or_default();
+    let probe = js_sys::Uint8Array::from(RELAXED_PROBE);
+    if variants.iter().any(|name| name == "relaxed") && js_sys::WebAssembly::validate(&probe).unwrap_or(false) {
+        "./worker_relaxed_loader.js"
+    } else {
+        "./worker_loader.js"
+    }
+}

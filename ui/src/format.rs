@@ -1,0 +1,62 @@
+//! Numbers as people read them.
+
+/// Bytes in decimal units, as browsers and Hugging Face show them.
+pub fn bytes(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    match bytes {
+        b if b < 1e3 => format!("{b} bytes"),
+        b if b < 1e6 => format!("{:.0} KB", b / 1e3),
+        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b => format!("{:.2} GB", b / 1e9),
+    }
+}
+
+/// Seconds, coarse enough not to flicker.
+pub fn duration(secs: f64) -> String {
+    match secs.ceil() {
+        s if s < 60.0 => format!("{s:.0} s"),
+        s if s < 3600.0 => format!("{:.0} min", (s / 60.0).ceil()),
+        s => format!("{:.0} h {:.0} min", (s / 3600.0).floor(), (s % 3600.0 / 60.0).floor()),
+    }
+}
+
+/// Tokens per second with two or three digits.
+pub fn rate(per_sec: f64) -> String {
+    if per_sec < 100.0 { format!("{per_sec:.1}") } else { format!("{per_sec:.0}") }
+}
+
+/// A count with its digits in groups of three.
+pub fn count(n: u32) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_read_them() {
+        for (got, want) in [
+            (bytes(0), "0 bytes"),
+            (bytes(98_123_456), "98 MB"),
+            (bytes(1_055_609_824), "1.06 GB"),
+            (duration(0.2), "1 s"),
+            (duration(61.0), "2 min"),
+            (duration(7_300.0), "2 h 1 min"),
+            (rate(9.44), "9.4"),
+            (rate(123.4), "123"),
+            (count(999), "999"),
+            (count(12_345), "12\u{202f}345"),
+        ] {
+            assert_eq!(got, want);
+        }
+    }
+}

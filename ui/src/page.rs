@@ -1,0 +1,516 @@
+//! The page at work: what panels ask for becomes changes of the state, requests to the engine, and things kept.
+
+use crate::browser;
+use crate::engine::{Engine, Signal};
+use crate::hub;
+use crate::state::chat::{Chat, Id};
+use crate::state::{State, WorkerStatus, exchange};
+use crate::storage::Storage;
+use engine::protocol::{Event, Request, Source};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use std::time::Duration;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::File;
+
+/// Names in the local storage.
+mod kept {
+    pub const SETTINGS: &str = "minnow.settings";
+    pub const DRAFTS: &str = "minnow.drafts";
+    pub const MODEL: &str = "minnow.model";
+    pub const UNSAVED: &str = "minnow.unsaved";
+}
+
+/// A reply that grows is saved this often, so a crash costs no more than this.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything the page holds; handles that can be copied freely.
+#[derive(Clone, Copy)]
+pub struct Page {
+    pub state: RwSignal<State>,
+    /// A short message at the bottom.
+    pub notice: RwSignal<Option<Notice>>,
+    pub dialog: RwSignal<Option<Dialog>>,
+    parts: StoredValue<Parts, LocalStorage>,
+}
+
+/// A short message at the bottom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub kind: NoticeKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    Done,
+    /// A conversation was deleted, and can come back.
+    Deleted,
+    Trouble,
+}
+
+/// The dialogs, of which one can be open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialog {
+    Models,
+    Settings,
+}
+
+/// What lives outside the signals.
+struct Parts {
+    engine: Engine,
+    /// None until it is open, or for ever where the browser has none.
+    storage: Option<Storage>,
+    /// Events that wait for the next frame.
+    inbox: Vec<Event>,
+}
+
+impl Page {
+    /// Recalls what was kept, and starts the engine.
+    pub fn start() -> Self {
+        let state = RwSignal::new(State {
+            settings: browser::recall(kept::SETTINGS).unwrap_or_default(),
+            drafts: browser::recall(kept::DRAFTS).unwrap_or_default(),
+            resume: browser::recall(kept::MODEL),
+            ..State::default()
+        });
+        // The engine's listener needs the page, and the page holds the engine.
+        let cell = StoredValue::new_local(None::<Self>);
+        let engine = Engine::new(move |signal| {
+            if let Some(page) = cell.get_value() {
+                page.receive(signal);
+            }
+        });
+        let parts = StoredValue::new_local(Parts { engine: engine.clone(), storage: None, inbox: Vec::new() });
+        let page = Self { state, notice: RwSignal::new(None), dialog: RwSignal::new(None), parts };
+        cell.set_value(Some(page));
+        page.keep_settings();
+        page.follow_the_address();
+        page.watch_the_window();
+        spawn_local(async move { engine.start().await });
+        spawn_local(page.open_storage());
+        page
+    }
+}
+
+/// The engine.
+impl Page {
+    /// Text comes in small pieces, often several a frame: they are taken in together when the browser draws. In the
+    /// background it does not draw, so there they are taken in at once.
+    fn receive(self, signal: Signal) {
+        let event = match signal {
+            Signal::Died(reason) => {
+                self.take_in();
+                return self.state.update(|state| state.worker_died(reason, browser::now_ms()));
+            }
+            Signal::Event(event) => event,
+        };
+        let can_wait = matches!(event, Event::Text { .. } | Event::Prompt { .. } | Event::Progress { .. });
+        let was_empty = self.parts.with_value(|parts| parts.inbox.is_empty());
+        self.parts.update_value(|parts| parts.inbox.push(event));
+        if !can_wait || browser::document().hidden() {
+            self.take_in();
+        } else if was_empty {
+            request_animation_frame(move || self.take_in());
+        }
+    }
+
+    fn take_in(self) {
+        let mut events = Vec::new();
+        self.parts.update_value(|parts| events = std::mem::take(&mut parts.inbox));
+        if events.is_empty() {
+            return;
+        }
+        let ended = events.iter().any(|event| matches!(event, Event::Done(_) | Event::Failed { .. }));
+        let now_ms = browser::now_ms();
+        self.act(|state| events.into_iter().flat_map(|event| state.apply(event, now_ms)).collect());
+        if ended {
+            self.save();
+        }
+    }
+
+    /// Changes the state, and sends what follows from it.
+    fn act(self, change: impl FnOnce(&mut State) -> Vec<Request>) {
+        let requests = self.state.try_update(change).unwrap_or_default();
+        self.post(&requests, None);
+    }
+
+    fn post(self, requests: &[Request], file: Option<File>) {
+        let engine = self.parts.with_value(|parts| parts.engine.clone());
+        for request in requests {
+            engine.post(request, file.clone());
+        }
+    }
+
+    pub fn restart_engine(self) {
+        self.state.update(State::worker_restarts);
+        let engine = self.parts.with_value(|parts| parts.engine.clone());
+        spawn_local(async move { engine.start().await });
+    }
+}
+
+/// Models.
+impl Page {
+    pub fn load(self, source: Source) {
+        self.load_with(source, None);
+    }
+
+    pub fn load_file(self, file: File) {
+        self.load_with(Source::Local { name: file.name() }, Some(file));
+    }
+
+    fn load_with(self, source: Source, file: Option<File>) {
+        self.dialog.set(None);
+        let dead = self.state.with_untracked(|state| matches!(state.worker, WorkerStatus::Dead(_)));
+        let requests = self.state.try_update(|state| state.load(source, hub::address())).unwrap_or_default();
+        self.post(&requests, file);
+        if dead {
+            self.restart_engine();
+        }
+    }
+
+    pub fn retry_load(self) {
+        let failed = self.state.with_untracked(|state| state.load_failure.clone());
+        if let Some(failure) = failed {
+            self.load(failure.options.source);
+        }
+    }
+
+    /// Loads the model that answers once more, with the settings of now.
+    pub fn reload_model(self) {
+        let source = self.state.with_untracked(|state| state.model.as_ref().map(|model| model.options.source.clone()));
+        if let Some(source) = source {
+            self.load(source);
+        }
+    }
+
+    pub fn dismiss_news(self) {
+        self.state.update(State::dismiss_news);
+    }
+
+    pub fn cancel_load(self) {
+        self.act(State::cancel_load);
+    }
+
+    pub fn delete_model(self, id: String) {
+        self.act(|_| vec![Request::Delete { id }]);
+    }
+}
+
+/// Messages.
+impl Page {
+    pub fn set_draft(self, text: String) {
+        self.state.update(|state| state.set_draft(&state.draft_key(), text));
+    }
+
+    pub fn send(self, text: String) {
+        let can_answer = self.state.with_untracked(State::can_answer);
+        if !can_answer {
+            // What was typed stays where it is.
+            let busy = self.state.with_untracked(|state| state.reply.is_some());
+            return if busy { () } else { self.dialog.set(Some(Dialog::Models)) };
+        }
+        self.act(|state| state.send(&text, browser::stamp()));
+        self.save();
+    }
+
+    pub fn stop(self) {
+        self.act(State::stop);
+    }
+
+    pub fn regenerate(self, message: Id) {
+        self.answer_or_ask_for_model(|state| state.regenerate(message, browser::stamp()));
+    }
+
+    pub fn edit(self, message: Id, text: &str) {
+        self.answer_or_ask_for_model(|state| state.edit(message, text, browser::stamp()));
+    }
+
+    fn answer_or_ask_for_model(self, change: impl FnOnce(&mut State) -> Vec<Request>) {
+        if self.state.with_untracked(State::can_answer) {
+            self.act(change);
+            self.save();
+        } else if self.state.with_untracked(|state| state.reply.is_none()) {
+            self.dialog.set(Some(Dialog::Models));
+        }
+    }
+
+    /// Begins to change a message, goes on, or gives up with `None`.
+    pub fn set_edit(self, message: Id, text: Option<String>) {
+        self.state.update(|state| state.set_edit(message, text));
+    }
+
+    pub fn select(self, message: Id) {
+        self.state.update(|state| state.select(message));
+    }
+}
+
+/// Conversations.
+impl Page {
+    pub fn new_chat(self) {
+        self.state.update(|state| state.current = None);
+        browser::focus(".composer textarea");
+    }
+
+    pub fn open(self, id: Id) {
+        spawn_local(async move {
+            if self.fetch(id).await {
+                self.state.update(|state| state.current = Some(id));
+            } else {
+                self.state.update(|state| state.current = None);
+                self.trouble("This conversation is not on this device.".to_owned());
+            }
+        });
+    }
+
+    pub fn rename(self, id: Id, title: String) {
+        spawn_local(async move {
+            if self.fetch(id).await {
+                self.state.update(|state| state.rename(id, &title));
+                self.save();
+            }
+        });
+    }
+
+    pub fn delete(self, id: Id) {
+        spawn_local(async move {
+            if !self.fetch(id).await {
+                return;
+            }
+            self.act(|state| state.delete(id));
+            if let Some(storage) = self.storage() {
+                if let Err(error) = storage.delete(id).await {
+                    return self.trouble(format!("The conversation could not be deleted: {error}"));
+                }
+            }
+            let title = self.state.with_untracked(|state| state.deleted.as_ref().map(|chat| chat.title.clone()));
+            let text = format!("Deleted “{}”.", title.unwrap_or_default());
+            self.notice.set(Some(Notice { text, kind: NoticeKind::Deleted }));
+        });
+    }
+
+    pub fn undelete(self) {
+        self.notice.set(None);
+        if let Some(id) = self.state.try_update(State::undelete).flatten() {
+            self.save();
+            self.open(id);
+        }
+    }
+
+    /// Sees to it that a conversation is in memory.
+    async fn fetch(self, id: Id) -> bool {
+        let here = self.state.with_untracked(|state| state.chats.contains_key(&id));
+        if here {
+            return true;
+        }
+        let Some(storage) = self.storage() else { return false };
+        match storage.chat(id).await {
+            Ok(Some(chat)) => {
+                self.state.update(|state| {
+                    state.chats.entry(id).or_insert(chat);
+                });
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.trouble(format!("The conversation could not be read: {error}"));
+                false
+            }
+        }
+    }
+
+    pub fn export(self) {
+        spawn_local(async move {
+            let mut chats = self.state.with_untracked(|state| state.chats.clone());
+            if let Some(storage) = self.storage() {
+                match storage.chats().await {
+                    Ok(stored) => {
+                        for chat in stored {
+                            chats.entry(chat.id).or_insert(chat);
+                        }
+                    }
+                    Err(error) => return self.trouble(format!("The conversations could not be read: {error}")),
+                }
+            }
+            let json = exchange::export(chats.into_values().collect());
+            if let Err(error) = browser::save_file("minnow-conversations.json", &json) {
+                self.trouble(format!("The file could not be written: {}", browser::message(&error)));
+            }
+        });
+    }
+
+    pub fn import(self, file: File) {
+        spawn_local(async move {
+            let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
+            let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| exchange::import(&t));
+            match chats {
+                Ok(chats) => {
+                    let text = format!("Imported {} conversations.", chats.len());
+                    self.state.update(|state| state.import(chats, browser::stamp()));
+                    self.save();
+                    self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
+                }
+                Err(problem) => self.trouble(problem),
+            }
+        });
+    }
+
+    fn trouble(self, text: String) {
+        self.notice.set(Some(Notice { text, kind: NoticeKind::Trouble }));
+    }
+}
+
+/// What outlives the tab.
+impl Page {
+    fn storage(self) -> Option<Storage> {
+        self.parts.with_value(|parts| parts.storage.clone())
+    }
+
+    async fn open_storage(self) {
+        match Storage::open().await {
+            Ok(storage) => self.parts.update_value(|parts| parts.storage = Some(storage)),
+            Err(_) => self.trouble(
+                "This browser keeps no data for this page (a private window?). Conversations end with the tab."
+                    .to_owned(),
+            ),
+        }
+        self.rescue().await;
+        self.refresh().await;
+        self.go_to_address();
+    }
+
+    /// Saves what the last page had no time to save.
+    async fn rescue(self) {
+        let unsaved: Vec<Chat> = browser::recall(kept::UNSAVED).unwrap_or_default();
+        let Some(storage) = self.storage() else { return };
+        for chat in unsaved {
+            if let Err(error) = storage.save(chat).await {
+                return self.trouble(format!("A conversation could not be saved: {error}"));
+            }
+        }
+        browser::forget(kept::UNSAVED);
+    }
+
+    /// Reads the list again: another tab may have changed it.
+    async fn refresh(self) {
+        let Some(storage) = self.storage() else { return };
+        match storage.summaries().await {
+            Ok(summaries) => self.state.update(|state| state.set_summaries(summaries)),
+            Err(error) => self.trouble(format!("The list of conversations could not be read: {error}")),
+        }
+    }
+
+    /// Saves every conversation that changed.
+    fn save(self) {
+        let Some(storage) = self.storage() else { return };
+        let changed = self.state.write_untracked().take_changed();
+        spawn_local(async move {
+            for chat in changed {
+                let id = chat.id;
+                if let Err(error) = storage.save(chat).await {
+                    self.state.update(|state| state.mark_changed(id));
+                    return self.trouble(format!("This conversation could not be saved: {error}"));
+                }
+            }
+        });
+    }
+
+    /// The database may have no time to write when the page closes; the local storage writes at once.
+    fn save_in_a_hurry(self) {
+        self.take_in();
+        let changed: Vec<Chat> = self.state.with_untracked(State::changed);
+        if !changed.is_empty() {
+            browser::remember(kept::UNSAVED, &changed);
+        }
+        self.save();
+    }
+
+    fn keep_settings(self) {
+        let settings = Memo::new(move |_| self.state.with(|state| state.settings.clone()));
+        let drafts = Memo::new(move |_| self.state.with(|state| state.drafts.clone()));
+        let model =
+            Memo::new(move |_| self.state.with(|state| state.model.as_ref().map(|model| model.options.source.clone())));
+        Effect::new(move |_| {
+            settings.with(|settings| browser::remember(kept::SETTINGS, settings));
+        });
+        Effect::new(move |_| {
+            drafts.with(|drafts| browser::remember(kept::DRAFTS, drafts));
+        });
+        Effect::new(move |_| {
+            if let Some(source) = model.get() {
+                browser::remember(kept::MODEL, &source);
+            }
+        });
+        Effect::new(move |_| {
+            let theme = settings.with(|settings| settings.theme);
+            if let Some(root) = browser::document().document_element() {
+                // Setting an attribute of this name cannot fail.
+                let _ = root.set_attribute("data-theme", theme.name());
+            }
+        });
+    }
+
+    fn watch_the_window(self) {
+        let every = move || {
+            if self.state.with_untracked(State::has_changed) {
+                self.save();
+            }
+        };
+        // Only a page without a window has no timers.
+        let _ = set_interval_with_handle(every, SAVE_EVERY);
+        browser::on_window("pagehide", move |_: web_sys::Event| self.save_in_a_hurry());
+        browser::on_document("visibilitychange", move |_: web_sys::Event| {
+            if browser::document().hidden() {
+                self.save_in_a_hurry();
+            } else {
+                spawn_local(self.refresh());
+            }
+        });
+        browser::on_window("dragover", |event: web_sys::DragEvent| event.prevent_default());
+        browser::on_window("drop", move |event: web_sys::DragEvent| {
+            event.prevent_default();
+            let files = event.data_transfer().and_then(|data| data.files());
+            if let Some(file) = files.and_then(|files| files.get(0)) {
+                self.take_file(file);
+            }
+        });
+    }
+
+    /// A file that was dropped onto the page.
+    fn take_file(self, file: File) {
+        let name = file.name().to_ascii_lowercase();
+        if name.ends_with(".json") {
+            self.import(file);
+        } else if self.state.with_untracked(|state| state.load.is_some()) {
+            self.trouble("A model is being loaded. Cancel that first, then drop the file again.".to_owned());
+        } else {
+            self.load_file(file);
+        }
+    }
+}
+
+/// The address: `#/` is a new conversation, `#/c/ID` is one of them.
+impl Page {
+    fn follow_the_address(self) {
+        browser::on_window("hashchange", move |_: web_sys::Event| self.go_to_address());
+        let current = Memo::new(move |_| self.state.with(|state| state.current));
+        Effect::new(move |before: Option<()>| {
+            let route = current.get().map_or_else(|| "#/".to_owned(), |id| format!("#/c/{id}"));
+            let window = browser::window();
+            // At the start the address leads, later the state does.
+            if before.is_some() && window.location().hash().unwrap_or_default() != route {
+                let history = window.history().expect("a window has a history");
+                // Browsers refuse only when this happens hundreds of times a minute.
+                let _ = history.push_state_with_url(&wasm_bindgen::JsValue::NULL, "", Some(&route));
+            }
+        });
+    }
+
+    fn go_to_address(self) {
+        let hash = browser::window().location().hash().unwrap_or_default();
+        match hash.strip_prefix("#/c/").map(str::parse::<Id>) {
+            Some(Ok(id)) => self.open(id),
+            Some(Err(_)) | None => self.state.update(|state| state.current = None),
+        }
+    }
+}

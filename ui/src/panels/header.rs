@@ -1,0 +1,36 @@
+//! The bar at the top: conversations, the model that answers, settings.
+
+use super::icon::{Glyph, Icon};
+use leptos::prelude::*;
+
+/// The bar at the top.
+#[component]
+pub fn Header(
+    /// The model that answers; none while there is none.
+    #[prop(into)]
+    model: Signal<Option<String>>,
+    #[prop(into)] sidebar_open: Signal<bool>,
+    on_sidebar: Callback<()>,
+    on_models: Callback<()>,
+    on_settings: Callback<()>,
+) -> impl IntoView {
+    view! {
+        <header class="header">
+            <button
+                class="button button--icon header__menu"
+                aria-label="Conversations"
+                aria-expanded=move || sidebar_open.get().to_string()
+                on:click=move |_| on_sidebar.run(())
+            >
+                <Icon glyph=Glyph::Menu />
+            </button>
+            <button class="button header__model" aria-haspopup="dialog" title="Choose a model" on:click=move |_| on_models.run(())>
+                <Icon glyph=Glyph::Chip />
+                <span class="header__name">{move || model.get().unwrap_or_else(|| "Choose a model".to_owned())}</span>
+            </button>
+            <button class="button button--icon" aria-label="Settings" aria-haspopup="dialog" on:click=move |_| on_settings.run(())>
+                <Icon glyph=Glyph::Settings />
+            </button>
+        </header>
+    }
+}

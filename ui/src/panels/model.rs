@@ -1,0 +1,140 @@
+//! What the model is doing when it is not answering: loading, failed, gone.
+
+use crate::format;
+use crate::state::load::Load;
+use engine::error::ErrorKind;
+use engine::protocol::LoadStage;
+use leptos::prelude::*;
+
+/// What there is to say about the model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelNews {
+    Nothing,
+    Loading {
+        name: String,
+        load: Load,
+    },
+    Failed {
+        name: String,
+        kind: ErrorKind,
+        message: String,
+    },
+    /// The engine is gone, for this reason.
+    Dead(String),
+    /// It answers, but there is something to know.
+    Note(String),
+}
+
+/// The strip below the header.
+#[component]
+pub fn ModelStrip(
+    #[prop(into)] news: Signal<ModelNews>,
+    on_cancel: Callback<()>,
+    on_retry: Callback<()>,
+    on_models: Callback<()>,
+    on_restart: Callback<()>,
+    on_dismiss: Callback<()>,
+) -> impl IntoView {
+    let loading = Memo::new(move |_| news.with(|news| matches!(news, ModelNews::Loading { .. })));
+    let other = move || {
+        match news.get() {
+        ModelNews::Failed { name, kind, message } => view! {
+            <div class="model__trouble" role="alert">
+                <p><strong>{format!("{name} could not be loaded. ")}</strong>{message}</p>
+                <div class="model__actions">
+                    {can_retry(kind).then(|| view! { <button class="button" on:click=move |_| on_retry.run(())>"Try again"</button> })}
+                    <button class="button" on:click=move |_| on_models.run(())>"Choose another model"</button>
+                    <button class="button" on:click=move |_| on_dismiss.run(())>"Dismiss"</button>
+                </div>
+            </div>
+        }
+        .into_any(),
+        ModelNews::Dead(reason) => view! {
+            <div class="model__trouble" role="alert">
+                <p><strong>"The engine has stopped. "</strong>{format!("{reason}. ")}"Conversations are kept."</p>
+                <div class="model__actions">
+                    <button class="button button--primary" on:click=move |_| on_restart.run(())>"Start it again"</button>
+                    <button class="button" on:click=move |_| on_models.run(())>"Choose another model"</button>
+                </div>
+            </div>
+        }
+        .into_any(),
+        ModelNews::Note(note) => view! {
+            <div class="model__note" role="note">
+                <p>{note}</p>
+                <button class="button" on:click=move |_| on_dismiss.run(())>"Dismiss"</button>
+            </div>
+        }
+        .into_any(),
+        ModelNews::Nothing | ModelNews::Loading { .. } => ().into_any(),
+    }
+    };
+    view! {
+        <section class="model" aria-label="Model">
+            <Show when=move || loading.get() fallback=other>
+                <Progress news on_cancel />
+            </Show>
+        </section>
+    }
+}
+
+/// How far the load is. The elements stay while the numbers change, so that the focus stays on the button.
+#[component]
+fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
+    let read = move |read: fn(&str, &Load) -> String| {
+        Memo::new(move |_| {
+            news.with(|news| match news {
+                ModelNews::Loading { name, load } => read(name, load),
+                ModelNews::Nothing | ModelNews::Failed { .. } | ModelNews::Dead(_) | ModelNews::Note(_) => {
+                    String::new()
+                }
+            })
+        })
+    };
+    let title = read(|name, load| {
+        let verb = match load.stage {
+            None => "Preparing",
+            Some(LoadStage::Download) => "Downloading",
+            Some(LoadStage::Read) => "Reading",
+        };
+        if load.cancelling { "Cancelling…".to_owned() } else { format!("{verb} {name}") }
+    });
+    let detail = read(|_, load| describe(load));
+    // A bar without a value shows that something goes on.
+    let value = read(|_, load| load.fraction().map(|fraction| fraction.to_string()).unwrap_or_default());
+    let cancelling = read(|_, load| load.cancelling.to_string());
+    view! {
+        <div class="model__loading">
+            <div class="model__words">
+                <span>{title}</span>
+                <span class="model__detail" data-testid="load-detail">{detail}</span>
+            </div>
+            <progress class="model__bar" aria-label="Loading model" max="1" value=move || Some(value.get()).filter(|value| !value.is_empty())></progress>
+            <button class="button" disabled=move || cancelling.get() == "true" on:click=move |_| on_cancel.run(())>"Cancel"</button>
+        </div>
+    }
+}
+
+/// `31 MB of 98 MB · 32 % · 12 MB/s · 6 s left`, as far as it is known.
+fn describe(load: &Load) -> String {
+    let so_far = match load.total_bytes {
+        0 if load.loaded_bytes == 0 => None,
+        0 => Some(format::bytes(load.loaded_bytes)),
+        total => Some(format!("{} of {}", format::bytes(load.loaded_bytes), format::bytes(total))),
+    };
+    let percent = load.fraction().map(|fraction| format!("{:.0} %", (fraction * 100.0).floor()));
+    let speed = load.bytes_per_sec().map(|rate| format!("{}/s", format::bytes(rate as u64)));
+    let left = load.secs_left().map(|secs| format!("{} left", format::duration(secs)));
+    [so_far, percent, speed, left].into_iter().flatten().collect::<Vec<_>>().join(" · ")
+}
+
+/// Whether the same load may go better the next time.
+fn can_retry(kind: ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Network | ErrorKind::Storage | ErrorKind::Memory | ErrorKind::Cancelled | ErrorKind::NotFound => {
+            true
+        }
+        ErrorKind::Invalid => true,
+        ErrorKind::Unsupported | ErrorKind::Template | ErrorKind::ContextFull => false,
+    }
+}

@@ -1,0 +1,290 @@
+//! The dialog where a model is chosen: on this device, recommended, from Hugging Face, from an address, from a file.
+
+use super::icon::{Glyph, Icon};
+use crate::catalogue::{self, ENTRIES};
+use crate::format;
+use crate::hub::{self, HubFile, Typed};
+use crate::state::{Shelf, is_whole};
+use engine::protocol::{Source, StoredModel};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use web_sys::{File, HtmlInputElement};
+
+/// The dialog's content.
+#[component]
+pub fn Models(
+    /// The page's folder.
+    base: String,
+    #[prop(into)] shelf: Signal<Option<Shelf>>,
+    #[prop(into)] shelf_failure: Signal<Option<String>>,
+    /// The model that answers.
+    #[prop(into)]
+    loaded: Signal<Option<Source>>,
+    /// A model is on its way, and only one can be.
+    #[prop(into)]
+    busy: Signal<bool>,
+    #[prop(into)] keep: Signal<bool>,
+    on_load: Callback<Source>,
+    on_file: Callback<File>,
+    on_delete: Callback<String>,
+    on_keep: Callback<bool>,
+) -> impl IntoView {
+    let base = StoredValue::new(base);
+    let models = Memo::new(move |_| shelf.with(|shelf| shelf.as_ref().map(|s| s.models.clone()).unwrap_or_default()));
+    let is_here = move |source: &Source| {
+        models.with(|models| models.iter().any(|model| model.source == *source && is_whole(model)))
+    };
+    let offers = move || {
+        let entry = |entry: &'static catalogue::Entry| {
+            let source = entry.source(&base.get_value());
+            let details = format!("{} · {}", format::bytes(entry.size_bytes), entry.licence);
+            view! { <Offer name=entry.name.to_owned() details note=entry.note source busy loaded on_load /> }
+        };
+        ENTRIES.iter().filter(|entry| !is_here(&entry.source(&base.get_value()))).map(entry).collect_view()
+    };
+    view! {
+        <div class="models">
+            {move || busy.get().then(|| view! { <p role="status">"A model is being loaded; cancel that to load another."</p> })}
+            {move || shelf_failure.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
+            <Show when=move || models.with(|models| !models.is_empty())>
+                <h3>"On this device"</h3>
+                <ul class="models__list" aria-label="On this device">
+                    <For each=move || models.get() key=|model| (model.id.clone(), model.stored_bytes) let:model>
+                        <Kept model base=base.get_value() busy loaded on_load on_delete />
+                    </For>
+                </ul>
+            </Show>
+            {move || shelf.get().filter(|shelf| shelf.used_bytes > 0).map(|shelf| view! { <Room shelf /> })}
+            <h3>"Recommended"</h3>
+            <ul class="models__list" aria-label="Recommended">{offers}</ul>
+            <FromHub busy loaded on_load />
+            <FromAddress busy on_load />
+            <FromFile busy on_file />
+            <label class="models__keep">
+                <input type="checkbox" prop:checked=keep on:change=move |event| on_keep.run(event_target_checked(&event)) />
+                "Keep models on this device for the next visit"
+            </label>
+        </div>
+    }
+}
+
+/// A model that can be fetched.
+#[component]
+fn Offer(
+    name: String,
+    details: String,
+    note: &'static str,
+    source: Source,
+    busy: Signal<bool>,
+    loaded: Signal<Option<Source>>,
+    on_load: Callback<Source>,
+) -> impl IntoView {
+    view! {
+        <li class="models__row">
+            <div class="models__words">
+                <strong>{name.clone()}</strong>
+                <span>{details}</span>
+                <span class="models__note">{note}</span>
+            </div>
+            <LoadButton name source busy loaded on_load />
+        </li>
+    }
+}
+
+/// A model on this device.
+#[component]
+fn Kept(
+    model: StoredModel,
+    base: String,
+    busy: Signal<bool>,
+    loaded: Signal<Option<Source>>,
+    on_load: Callback<Source>,
+    on_delete: Callback<String>,
+) -> impl IntoView {
+    let sure = RwSignal::new(false);
+    let name = catalogue::name(&model.source, &base);
+    let details = if is_whole(&model) {
+        format::bytes(model.stored_bytes)
+    } else {
+        format!("{} of {} are here", format::bytes(model.stored_bytes), format::bytes(model.total_bytes))
+    };
+    let origin = match &model.source {
+        Source::Hub { repo, file, .. } => format!("{repo} · {file}"),
+        Source::Url(url) => url.clone(),
+        Source::Local { .. } => "from a file".to_owned(),
+    };
+    let label = format!("Delete {name}");
+    let id = StoredValue::new(model.id);
+    view! {
+        <li class="models__row">
+            <div class="models__words">
+                <strong>{name.clone()}</strong>
+                <span>{details}</span>
+                <span class="models__note">{origin}</span>
+            </div>
+            <Show
+                when=move || sure.get()
+                fallback=move || {
+                    view! {
+                        <button class="button button--icon" aria-label=label.clone() on:click=move |_| sure.set(true)>
+                            <Icon glyph=Glyph::Trash />
+                        </button>
+                    }
+                }
+            >
+                <span class="models__sure" role="group" aria-label="Delete this model?">
+                    <button class="button button--danger" autofocus on:click=move |_| on_delete.run(id.get_value())>"Delete"</button>
+                    <button class="button" on:click=move |_| sure.set(false)>"Keep"</button>
+                </span>
+            </Show>
+            <LoadButton name source=model.source busy loaded on_load />
+        </li>
+    }
+}
+
+#[component]
+fn LoadButton(
+    name: String,
+    source: Source,
+    busy: Signal<bool>,
+    loaded: Signal<Option<Source>>,
+    on_load: Callback<Source>,
+) -> impl IntoView {
+    let source = StoredValue::new(source);
+    let is_loaded = Memo::new(move |_| loaded.with(|loaded| loaded.as_ref() == Some(&source.get_value())));
+    let word = move || if is_loaded.get() { "Reload" } else { "Load" };
+    view! {
+        <button
+            class="button button--primary"
+            aria-label=move || format!("{} {name}", word())
+            disabled=busy
+            on:click=move |_| on_load.run(source.get_value())
+        >
+            {word}
+        </button>
+    }
+}
+
+/// How much room there is.
+#[component]
+fn Room(shelf: Shelf) -> impl IntoView {
+    let text = match shelf.quota_bytes {
+        0 => format!("{} used", format::bytes(shelf.used_bytes)),
+        quota => {
+            format!("{} used of {} that the browser allows", format::bytes(shelf.used_bytes), format::bytes(quota))
+        }
+    };
+    view! { <p class="models__note" data-testid="storage">{text}</p> }
+}
+
+/// What came of asking for a repository's files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Listing {
+    Nothing,
+    Asking,
+    Files { repo: String, files: Vec<HubFile> },
+    Failed(String),
+}
+
+/// Any repository on Hugging Face.
+#[component]
+fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback<Source>) -> impl IntoView {
+    let typed = RwSignal::new(String::new());
+    let listing = RwSignal::new(Listing::Nothing);
+    let ask = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let hub = hub::address();
+        match hub::read(&typed.get_untracked(), &hub) {
+            Some(Typed::File(source)) if !busy.get_untracked() => on_load.run(source),
+            Some(Typed::File(_)) => {}
+            Some(Typed::Repo(repo)) => {
+                listing.set(Listing::Asking);
+                spawn_local(async move {
+                    let answer = hub::files(&hub, &repo).await;
+                    // The dialog may be closed by now.
+                    listing.try_set(answer.map_or_else(Listing::Failed, |files| Listing::Files { repo, files }));
+                });
+            }
+            None => listing.set(Listing::Failed(
+                "Type owner/name, as in ggml-org/gemma-3-270m-it-GGUF, or paste the address of a .gguf file there."
+                    .to_owned(),
+            )),
+        }
+    };
+    let row = move |repo: &str, file: HubFile| {
+        let source = Source::Hub { repo: repo.to_owned(), file: file.path.clone(), revision: "main".to_owned() };
+        view! { <Offer name=file.path details=format::bytes(file.size_bytes) note="" source busy loaded on_load /> }
+    };
+    let answer = move || match listing.get() {
+        Listing::Nothing => ().into_any(),
+        Listing::Asking => view! { <p role="status">"Asking Hugging Face…"</p> }.into_any(),
+        Listing::Failed(text) => view! { <p class="models__trouble" role="alert">{text}</p> }.into_any(),
+        Listing::Files { repo, files } => {
+            let rows = files.into_iter().map(|file| row(&repo, file)).collect_view();
+            view! { <ul class="models__list" aria-label="Files">{rows}</ul> }.into_any()
+        }
+    };
+    view! {
+        <h3>"From Hugging Face"</h3>
+        <form class="models__ask" on:submit=ask>
+            <input
+                class="field"
+                aria-label="Hugging Face repository"
+                placeholder="owner/name"
+                autocapitalize="off"
+                autocomplete="off"
+                spellcheck="false"
+                prop:value=typed
+                on:input=move |event| typed.set(event_target_value(&event))
+            />
+            <button class="button" type="submit">"List files"</button>
+        </form>
+        {answer}
+    }
+}
+
+/// Any address that serves a file.
+#[component]
+fn FromAddress(busy: Signal<bool>, on_load: Callback<Source>) -> impl IntoView {
+    let typed = RwSignal::new(String::new());
+    let load = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let url = typed.get_untracked().trim().to_owned();
+        if !busy.get_untracked() && !url.is_empty() {
+            on_load.run(Source::Url(url));
+        }
+    };
+    view! {
+        <h3>"From an address"</h3>
+        <form class="models__ask" on:submit=load>
+            <input
+                class="field"
+                type="url"
+                aria-label="Address of a GGUF file"
+                placeholder="https://…/model.gguf"
+                prop:value=typed
+                on:input=move |event| typed.set(event_target_value(&event))
+            />
+            <button class="button" type="submit" disabled=busy aria-label="Load from address">"Load"</button>
+        </form>
+    }
+}
+
+/// A file from the person's own disk.
+#[component]
+fn FromFile(busy: Signal<bool>, on_file: Callback<File>) -> impl IntoView {
+    let chosen = move |event: web_sys::Event| {
+        let input: HtmlInputElement = event.target().expect("a control's event has a target").unchecked_into();
+        if let Some(file) = input.files().and_then(|files| files.get(0)) {
+            on_file.run(file);
+        }
+    };
+    view! {
+        <h3>"From a file"</h3>
+        <label class="models__file">
+            <input type="file" accept=".gguf" aria-label="GGUF file" disabled=busy on:change=chosen />
+            <span class="models__note">"Or drop a .gguf file anywhere on the page."</span>
+        </label>
+    }
+}

@@ -1,0 +1,39 @@
+//! A short message at the bottom: something was done, and can be undone, or went wrong.
+
+use super::icon::{Glyph, Icon};
+use crate::page::{Notice, NoticeKind};
+use leptos::prelude::*;
+use std::time::Duration;
+
+/// Long enough to read it and reach for the button.
+const SHOWN: Duration = Duration::from_secs(10);
+
+/// The message at the bottom. Trouble stays until it is closed.
+#[component]
+pub fn NoticeBar(
+    #[prop(into)] notice: Signal<Option<Notice>>,
+    on_undo: Callback<()>,
+    on_close: Callback<()>,
+) -> impl IntoView {
+    Effect::new(move |timer: Option<Option<TimeoutHandle>>| {
+        if let Some(timer) = timer.flatten() {
+            timer.clear();
+        }
+        let passes = notice.with(|notice| notice.as_ref().is_some_and(|notice| notice.kind != NoticeKind::Trouble));
+        if passes { set_timeout_with_handle(move || on_close.run(()), SHOWN).ok() } else { None }
+    });
+    let bar = move |Notice { text, kind }: Notice| {
+        let role = if kind == NoticeKind::Trouble { "alert" } else { "status" };
+        view! {
+            <div class="notice" class:notice--trouble=kind == NoticeKind::Trouble role=role>
+                <span>{text}</span>
+                {(kind == NoticeKind::Deleted)
+                    .then(|| view! { <button class="button" on:click=move |_| on_undo.run(())>"Undo"</button> })}
+                <button class="button button--icon" aria-label="Dismiss" on:click=move |_| on_close.run(())>
+                    <Icon glyph=Glyph::Close />
+                </button>
+            </div>
+        }
+    };
+    move || notice.get().map(bar)
+}

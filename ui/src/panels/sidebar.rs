@@ -1,0 +1,129 @@
+//! The list of conversations.
+
+use super::icon::{Fish, Glyph, Icon};
+use crate::state::chat::{Id, Summary};
+use leptos::prelude::*;
+
+/// The list of conversations; a drawer on narrow screens.
+#[component]
+pub fn Sidebar(
+    #[prop(into)] open: Signal<bool>,
+    #[prop(into)] summaries: Signal<Vec<Summary>>,
+    #[prop(into)] current: Signal<Option<Id>>,
+    on_close: Callback<()>,
+    on_new: Callback<()>,
+    on_rename: Callback<(Id, String)>,
+    on_delete: Callback<Id>,
+) -> impl IntoView {
+    let search = RwSignal::new(String::new());
+    let found = Memo::new(move |_| {
+        let words = search.get().to_lowercase();
+        summaries.with(|all| {
+            all.iter().filter(|summary| summary.title.to_lowercase().contains(&words)).cloned().collect::<Vec<_>>()
+        })
+    });
+    let close_on_escape = move |event: web_sys::KeyboardEvent| {
+        if event.key() == "Escape" {
+            on_close.run(());
+        }
+    };
+    view! {
+        <div class="sidebar__shade" class:sidebar__shade--open=open on:click=move |_| on_close.run(())></div>
+        <nav class="sidebar" class:sidebar--open=open aria-label="Conversations" on:keydown=close_on_escape>
+            <div class="sidebar__brand">
+                <Fish />
+                "Minnow"
+                <button class="button button--icon sidebar__close" aria-label="Close conversations" on:click=move |_| on_close.run(())>
+                    <Icon glyph=Glyph::Close />
+                </button>
+            </div>
+            <button class="button button--wide sidebar__new" on:click=move |_| on_new.run(())>
+                <Icon glyph=Glyph::Plus />
+                "New chat"
+            </button>
+            <Show when=move || summaries.with(|all| all.len() > 7)>
+                <input
+                    class="field"
+                    type="search"
+                    aria-label="Search conversations"
+                    placeholder="Search"
+                    prop:value=search
+                    on:input=move |event| search.set(event_target_value(&event))
+                />
+            </Show>
+            <ul class="sidebar__list">
+                <For each=move || found.get() key=Clone::clone let:summary>
+                    <Line summary current on_rename on_delete on_open=on_close />
+                </For>
+            </ul>
+            <p class="sidebar__note">"Everything stays in this browser."</p>
+        </nav>
+    }
+}
+
+/// A conversation: open it, rename it, delete it.
+#[component]
+fn Line(
+    summary: Summary,
+    current: Signal<Option<Id>>,
+    on_open: Callback<()>,
+    on_rename: Callback<(Id, String)>,
+    on_delete: Callback<Id>,
+) -> impl IntoView {
+    let renaming = RwSignal::new(false);
+    let Summary { id, title, .. } = summary;
+    let title = StoredValue::new(title);
+    let is_current = move || current.get() == Some(id);
+    let finish = move |text: String| {
+        if renaming.get_untracked() {
+            renaming.set(false);
+            if !text.trim().is_empty() && text != title.get_value() {
+                on_rename.run((id, text));
+            }
+        }
+    };
+    let on_key = move |event: web_sys::KeyboardEvent| match event.key().as_str() {
+        "Enter" if !event.is_composing() => finish(event_target_value(&event)),
+        "Escape" => {
+            event.stop_propagation();
+            renaming.set(false);
+        }
+        _ => {}
+    };
+    let link = move || {
+        view! {
+            <a
+                class="sidebar__link"
+                href=format!("#/c/{id}")
+                aria-current=move || is_current().then_some("page")
+                title=title.get_value()
+                on:click=move |_| on_open.run(())
+            >
+                {title.get_value()}
+            </a>
+            <button class="button button--icon sidebar__act" aria-label=format!("Rename {}", title.get_value()) on:click=move |_| renaming.set(true)>
+                <Icon glyph=Glyph::Edit />
+            </button>
+            <button class="button button--icon sidebar__act" aria-label=format!("Delete {}", title.get_value()) on:click=move |_| on_delete.run(id)>
+                <Icon glyph=Glyph::Trash />
+            </button>
+        }
+    };
+    let field = move || {
+        view! {
+            <input
+                class="field"
+                aria-label="Title"
+                autofocus
+                prop:value=title.get_value()
+                on:keydown=on_key
+                on:blur=move |event| finish(event_target_value(&event))
+            />
+        }
+    };
+    view! {
+        <li class="sidebar__line" class:sidebar__line--current=is_current>
+            <Show when=move || renaming.get() fallback=link>{field}</Show>
+        </li>
+    }
+}

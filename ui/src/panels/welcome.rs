@@ -1,0 +1,69 @@
+//! What an empty conversation shows: how to begin.
+
+use super::icon::Fish;
+use leptos::prelude::*;
+
+/// What can be done first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begin {
+    /// Nothing is loaded: offer this model.
+    Load { name: String, size: String },
+    /// A model is on its way.
+    Wait,
+    /// Something answers: offer things to say.
+    Talk,
+}
+
+/// Questions that a very small model can do something with.
+const SUGGESTIONS: [&str; 4] = [
+    "What is the capital of France?",
+    "Write a short poem about a small fish.",
+    "Explain in two sentences why the sky is blue.",
+    "Give me three ideas for a rainy afternoon.",
+];
+
+/// What an empty conversation shows.
+#[component]
+pub fn Welcome(
+    #[prop(into)] begin: Signal<Begin>,
+    on_load: Callback<()>,
+    on_models: Callback<()>,
+    on_suggestion: Callback<String>,
+) -> impl IntoView {
+    let offer = move |begin: Begin| {
+        match begin {
+        Begin::Load { name, size } => view! {
+            <div class="welcome__actions">
+                <button class="button button--primary" on:click=move |_| on_load.run(())>
+                    {format!("Load {name}")} <span class="welcome__size">{size}</span>
+                </button>
+                <button class="button" on:click=move |_| on_models.run(())>"Other models"</button>
+            </div>
+        }
+        .into_any(),
+        Begin::Wait => view! { <p>"The model is on its way. You can already write."</p> }.into_any(),
+        Begin::Talk => view! {
+            <ul class="welcome__suggestions" aria-label="Suggestions">
+                {SUGGESTIONS
+                    .map(|text| {
+                        view! {
+                            <li>
+                                <button class="button" on:click=move |_| on_suggestion.run(text.to_owned())>{text}</button>
+                            </li>
+                        }
+                    })
+                    .collect_view()}
+            </ul>
+        }
+        .into_any(),
+    }
+    };
+    view! {
+        <div class="welcome">
+            <Fish />
+            <h1>"A small model, all yours"</h1>
+            <p>"Minnow runs language models inside this tab. What you write never leaves your device."</p>
+            {move || offer(begin.get())}
+        </div>
+    }
+}

@@ -1,0 +1,618 @@
+//! Everything the page shows, as plain data: [`State::apply`] is the only way the engine changes it.
+//!
+//! Methods return the requests that follow from them. Time and chance come in from outside, as a [`Stamp`], so all
+//! of it is tested without a browser.
+
+pub mod chat;
+pub mod exchange;
+pub mod load;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+use chat::{Chat, Id, Message, Outcome, Place, Summary};
+use engine::error::ErrorKind;
+use engine::protocol::{
+    self, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage, StoredModel,
+};
+use load::Load;
+use settings::Settings;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything the page shows.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub worker: WorkerStatus,
+    /// The model that answers.
+    pub model: Option<Loaded>,
+    pub load: Option<Load>,
+    /// Why the last load failed.
+    pub load_failure: Option<LoadFailure>,
+    /// The models on this device; none until the worker has told.
+    pub shelf: Option<Shelf>,
+    /// Why the last look at the device's models failed.
+    pub shelf_failure: Option<String>,
+    /// All conversations, the one changed last first.
+    pub summaries: Vec<Summary>,
+    /// The conversations that are in memory.
+    pub chats: BTreeMap<Id, Chat>,
+    /// The conversation on screen; none is a new one.
+    pub current: Option<Id>,
+    /// The reply in progress, in whichever conversation.
+    pub reply: Option<Reply>,
+    /// The conversation deleted last, until the offer to bring it back is gone.
+    pub deleted: Option<Chat>,
+    pub settings: Settings,
+    /// What the person typed and did not send yet; see [`State::draft_key`].
+    pub drafts: BTreeMap<String, String>,
+    /// The model that answered last time: loaded again as soon as the worker finds it on this device.
+    pub resume: Option<Source>,
+    /// Conversations that changed since they were last saved.
+    changed: BTreeSet<Id>,
+    /// The last load asked for, to be repeated when the engine has to start again.
+    last_load: Option<LoadOptions>,
+}
+
+/// How the worker is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WorkerStatus {
+    #[default]
+    Starting,
+    Ready,
+    /// It is gone, for this reason.
+    Dead(String),
+}
+
+/// The model that answers, and where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    pub info: ModelInfo,
+    pub options: LoadOptions,
+    /// The person has read what there was to say about it.
+    pub notes_read: bool,
+}
+
+/// A load that failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadFailure {
+    pub options: LoadOptions,
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+/// The models on this device, and the room for more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shelf {
+    pub models: Vec<StoredModel>,
+    pub used_bytes: u64,
+    pub quota_bytes: u64,
+}
+
+/// The reply in progress.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    pub chat: Id,
+    pub message: Id,
+    pub phase: Phase,
+}
+
+/// A message on screen.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub message: Arc<Message>,
+    pub place: Place,
+    /// How far it is, if it is being written.
+    pub phase: Option<Phase>,
+    /// What the person is changing it to.
+    pub edit: Option<String>,
+}
+
+impl PartialEq for Shown {
+    /// A message that changes gets a new address; comparing texts at every token would be slow.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.message, &other.message)
+            && (self.place, self.phase, &self.edit) == (other.place, other.phase, &other.edit)
+    }
+}
+
+/// How far a reply is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Phase {
+    /// The model is still being loaded.
+    Waiting,
+    /// The model reads the conversation.
+    Reading { done_tokens: u32, total_tokens: u32 },
+    /// The model writes. A piece of text is about a token.
+    Writing { n_pieces: u32, first_ms: u64, last_ms: u64 },
+    /// The person asked it to stop.
+    Stopping,
+}
+
+/// What an action takes from the outside world: the time, and a number that nobody else draws.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    pub now_ms: u64,
+    pub nonce: u64,
+}
+
+impl Phase {
+    /// An estimate, until the engine tells at the end.
+    pub fn tokens_per_sec(self) -> Option<f64> {
+        match self {
+            Self::Writing { n_pieces, first_ms, last_ms } if last_ms > first_ms => {
+                Some(f64::from(n_pieces - 1) * 1000.0 / (last_ms - first_ms) as f64)
+            }
+            Self::Waiting | Self::Reading { .. } | Self::Writing { .. } | Self::Stopping => None,
+        }
+    }
+}
+
+impl Stamp {
+    /// The `n`th id made by this action.
+    pub fn id(self, n: u64) -> Id {
+        Id(self.nonce + n)
+    }
+}
+
+/// What the engine says.
+impl State {
+    /// Takes in an event; returns what to ask next.
+    pub fn apply(&mut self, event: Event, now_ms: u64) -> Vec<Request> {
+        match event {
+            Event::Ready => return self.ready(),
+            Event::Stored { models, used_bytes, quota_bytes } => {
+                self.shelf = Some(Shelf { models, used_bytes, quota_bytes });
+                self.shelf_failure = None;
+                return self.load_again();
+            }
+            Event::Progress { stage, loaded_bytes, total_bytes } => {
+                if let Some(load) = &mut self.load {
+                    load.progress(stage, loaded_bytes, total_bytes, now_ms);
+                }
+            }
+            Event::Loaded(info) => return self.loaded(info),
+            Event::LoadCancelled => {
+                self.load = None;
+                self.fail_waiting("The model was not loaded. Load one, then try again.");
+                return vec![Request::List];
+            }
+            Event::Prompt { done_tokens, total_tokens } => self.reading(done_tokens, total_tokens),
+            Event::Text { text, thought } => self.text(&text, thought, now_ms),
+            Event::Dropped { messages } => {
+                if let Some(origin) = self.reply_mut().and_then(|message| message.origin.as_mut()) {
+                    origin.n_dropped = messages;
+                }
+            }
+            Event::Done(stats) => self.finish_reply(Outcome::Done(stats), now_ms),
+            // The page does not measure yet.
+            Event::Measured { .. } => {}
+            Event::Failed { during, kind, message } => return self.failed(during, kind, message, now_ms),
+        }
+        Vec::new()
+    }
+
+    /// The worker is gone. What it had written is kept.
+    pub fn worker_died(&mut self, reason: String, now_ms: u64) {
+        if let Some(load) = self.load.take() {
+            let message = format!("The engine stopped while the model was loading: {reason}");
+            self.load_failure = Some(LoadFailure { options: load.options, kind: ErrorKind::Memory, message });
+        }
+        self.model = None;
+        self.finish_reply(Outcome::Failed(format!("The engine stopped: {reason}")), now_ms);
+        self.worker = WorkerStatus::Dead(reason);
+    }
+
+    /// A new worker is on its way; the model that answered before is loaded into it.
+    pub fn worker_restarts(&mut self) {
+        self.worker = WorkerStatus::Starting;
+        self.load_failure = None;
+        self.load = self.last_load.clone().map(Load::new);
+    }
+
+    fn ready(&mut self) -> Vec<Request> {
+        self.worker = WorkerStatus::Ready;
+        let load = self.load.as_ref().map(|load| Request::Load(load.options.clone()));
+        [Some(Request::List), load].into_iter().flatten().collect()
+    }
+
+    fn load_again(&mut self) -> Vec<Request> {
+        let Some(source) = self.resume.take() else { return Vec::new() };
+        match self.stored(&source) {
+            Some(model) if is_whole(model) => self.load(source, DEFAULT_HUB.to_owned()),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    fn loaded(&mut self, info: ModelInfo) -> Vec<Request> {
+        let Some(load) = self.load.take() else { return Vec::new() };
+        self.load_failure = None;
+        self.model = Some(Loaded { info, options: load.options, notes_read: false });
+        let waiting = self.reply.as_ref().filter(|reply| reply.phase == Phase::Waiting).map(|r| (r.chat, r.message));
+        let generate = waiting.and_then(|(chat, message)| self.generate(chat, message));
+        [Some(Request::List), generate].into_iter().flatten().collect()
+    }
+
+    fn reading(&mut self, done_tokens: u32, total_tokens: u32) {
+        if let Some(Reply { phase: phase @ (Phase::Waiting | Phase::Reading { .. }), .. }) = &mut self.reply {
+            *phase = Phase::Reading { done_tokens, total_tokens };
+        }
+    }
+
+    fn text(&mut self, text: &str, thought: bool, now_ms: u64) {
+        if let Some(reply) = &mut self.reply {
+            reply.phase = match reply.phase {
+                Phase::Stopping => Phase::Stopping,
+                Phase::Waiting | Phase::Reading { .. } => {
+                    Phase::Writing { n_pieces: 1, first_ms: now_ms, last_ms: now_ms }
+                }
+                Phase::Writing { n_pieces, first_ms, .. } => {
+                    Phase::Writing { n_pieces: n_pieces + 1, first_ms, last_ms: now_ms }
+                }
+            };
+        }
+        if let Some(message) = self.reply_mut() {
+            match &mut message.origin {
+                Some(origin) if thought => origin.thought.push_str(text),
+                Some(_) | None => message.content.push_str(text),
+            }
+        }
+    }
+
+    fn failed(&mut self, during: Stage, kind: ErrorKind, message: String, now_ms: u64) -> Vec<Request> {
+        match during {
+            Stage::Store => self.shelf_failure = Some(message),
+            Stage::Load => {
+                self.fail_waiting(&format!("The model could not be loaded. {message}"));
+                if let Some(load) = self.load.take() {
+                    self.load_failure = Some(LoadFailure { options: load.options, kind, message });
+                }
+                return vec![Request::List];
+            }
+            Stage::Generate => self.finish_reply(Outcome::Failed(message), now_ms),
+            // The page does not measure yet.
+            Stage::Bench => {}
+        }
+        Vec::new()
+    }
+
+    /// Ends a reply that waits for a model which will not come.
+    fn fail_waiting(&mut self, message: &str) {
+        if self.reply.as_ref().is_some_and(|reply| reply.phase == Phase::Waiting) {
+            self.finish_reply(Outcome::Failed(message.to_owned()), 0);
+        }
+    }
+
+    /// The message being written, unless its conversation is gone. Marks it as changed.
+    fn reply_mut(&mut self) -> Option<&mut Message> {
+        let reply = self.reply.as_ref()?;
+        let message = self.chats.get_mut(&reply.chat)?.message_mut(reply.message)?;
+        self.changed.insert(reply.chat);
+        Some(message)
+    }
+
+    fn finish_reply(&mut self, outcome: Outcome, now_ms: u64) {
+        if let Some(origin) = self.reply_mut().and_then(|message| message.origin.as_mut()) {
+            origin.outcome = outcome;
+        }
+        if let Some(reply) = self.reply.take() {
+            self.touch(reply.chat, now_ms);
+        }
+    }
+}
+
+/// What the person does with models.
+impl State {
+    /// Loads a model; one at a time. A reply in progress is stopped first, and kept.
+    pub fn load(&mut self, source: Source, hub: String) -> Vec<Request> {
+        if self.load.is_some() {
+            return Vec::new();
+        }
+        let options =
+            LoadOptions { source, hub, context_tokens: self.settings.context_tokens, keep: self.settings.keep };
+        let stop = self.stop();
+        self.resume = None;
+        self.load_failure = None;
+        self.last_load = Some(options.clone());
+        self.load = Some(Load::new(options.clone()));
+        match self.worker {
+            WorkerStatus::Ready => stop.into_iter().chain([Request::Load(options)]).collect(),
+            // It is asked for when the worker is ready.
+            WorkerStatus::Starting | WorkerStatus::Dead(_) => Vec::new(),
+        }
+    }
+
+    pub fn cancel_load(&mut self) -> Vec<Request> {
+        match &mut self.load {
+            Some(load) => {
+                load.cancelling = true;
+                vec![Request::CancelLoad]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// What the person should know about the model that answers, if anything.
+    pub fn notes(&self) -> Option<String> {
+        let info = &self.model.as_ref().filter(|model| !model.notes_read)?.info;
+        let kept = match &info.kept {
+            Kept::No(reason) => Some(format!("The model could not be kept on this device: {reason}")),
+            Kept::Yes | Kept::NotAsked => None,
+        };
+        let template = info.fallback_template.as_ref().map(|name| {
+            format!(
+                "This file has no chat template, so “{name}” is used. It may not be a chat model; expect odd replies."
+            )
+        });
+        let notes: Vec<String> = kept.into_iter().chain(template).collect();
+        (!notes.is_empty()).then(|| notes.join(" "))
+    }
+
+    /// The person has read what there was to say about the model.
+    pub fn dismiss_news(&mut self) {
+        self.load_failure = None;
+        if let Some(model) = &mut self.model {
+            model.notes_read = true;
+        }
+    }
+
+    /// The device's copy of a model, whole or in part.
+    pub fn stored(&self, source: &Source) -> Option<&StoredModel> {
+        self.shelf.as_ref()?.models.iter().find(|model| model.source == *source)
+    }
+}
+
+/// What the person says.
+impl State {
+    /// A message can be sent: something answers, or will, and nothing is being answered.
+    pub fn can_answer(&self) -> bool {
+        self.reply.is_none() && (self.model.is_some() || self.load.is_some())
+    }
+
+    /// Says something in the conversation on screen, or in a new one.
+    pub fn send(&mut self, text: &str, stamp: Stamp) -> Vec<Request> {
+        if !self.can_answer() || text.trim().is_empty() {
+            return Vec::new();
+        }
+        self.drafts.remove(&self.draft_key());
+        let id = match self.current {
+            Some(id) => id,
+            None => {
+                let chat = Chat::new(text, stamp);
+                let id = chat.id;
+                self.chats.insert(id, chat);
+                self.current = Some(id);
+                id
+            }
+        };
+        let Some(chat) = self.chats.get_mut(&id) else { return Vec::new() };
+        let message = Message::from_person(text.to_owned(), chat.leaf, stamp.id(1));
+        chat.push(message);
+        self.answer(id, stamp.id(1), stamp)
+    }
+
+    /// Says something else instead of `message`, which stays as the other branch.
+    pub fn edit(&mut self, message: Id, text: &str, stamp: Stamp) -> Vec<Request> {
+        let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get_mut(&id)?))) else {
+            return Vec::new();
+        };
+        let Some(parent) = chat.message(message).map(|old| old.parent) else { return Vec::new() };
+        if self.reply.is_some() || text.trim().is_empty() {
+            return Vec::new();
+        }
+        chat.push(Message::from_person(text.to_owned(), parent, stamp.id(1)));
+        self.drafts.remove(&edit_key(message));
+        self.answer(id, stamp.id(1), stamp)
+    }
+
+    /// Asks for another reply instead of `message`, which stays as the other branch.
+    pub fn regenerate(&mut self, message: Id, stamp: Stamp) -> Vec<Request> {
+        let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get(&id)?))) else {
+            return Vec::new();
+        };
+        match chat.message(message).and_then(|old| old.parent) {
+            Some(question) if self.can_answer() => self.answer(id, question, stamp),
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    pub fn stop(&mut self) -> Vec<Request> {
+        match &mut self.reply {
+            Some(Reply { phase: Phase::Waiting, .. }) => {
+                self.finish_reply(Outcome::Failed("Stopped before the model was loaded.".to_owned()), 0);
+                Vec::new()
+            }
+            Some(reply) => {
+                reply.phase = Phase::Stopping;
+                vec![Request::Stop]
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn answer(&mut self, chat: Id, question: Id, stamp: Stamp) -> Vec<Request> {
+        let message = stamp.id(2);
+        if let Some(chat) = self.chats.get_mut(&chat) {
+            chat.push(Message::from_model(String::new(), question, message));
+        }
+        self.touch(chat, stamp.now_ms);
+        self.reply = Some(Reply { chat, message, phase: Phase::Waiting });
+        match (&self.load, &self.model) {
+            (None, Some(_)) => self.generate(chat, message).into_iter().collect(),
+            (None, None) => {
+                self.fail_waiting("No model is loaded. Load one, then try again.");
+                Vec::new()
+            }
+            (Some(_), _) => Vec::new(),
+        }
+    }
+
+    fn generate(&mut self, chat: Id, message: Id) -> Option<Request> {
+        let model = self.model.as_ref()?.info.name.clone();
+        let reply = self.chats.get_mut(&chat)?.message_mut(message)?;
+        reply.origin.as_mut()?.model = model;
+        let question = reply.parent?;
+        self.reply.as_mut()?.phase = Phase::Reading { done_tokens: 0, total_tokens: 0 };
+        let system = self.settings.system_prompt.trim();
+        let mut messages = self.chats[&chat].prompt(question);
+        if !system.is_empty() {
+            messages.insert(0, protocol::Message { role: Role::System, content: system.to_owned() });
+        }
+        Some(Request::Generate(GenerateOptions {
+            messages,
+            sampling: self.settings.sampling.clone(),
+            max_tokens: self.settings.max_tokens,
+            thinking: self.settings.thinking,
+        }))
+    }
+}
+
+/// What the person does with conversations.
+impl State {
+    pub fn chat(&self) -> Option<&Chat> {
+        self.chats.get(&self.current?)
+    }
+
+    /// The messages on screen.
+    pub fn shown(&self) -> Vec<Shown> {
+        let live = |id: Id| self.reply.as_ref().filter(|reply| reply.message == id).map(|reply| reply.phase);
+        let shown = self.chat().map(Chat::shown).unwrap_or_default();
+        shown
+            .into_iter()
+            .map(|(message, place)| {
+                let (phase, edit) = (live(message.id), self.drafts.get(&edit_key(message.id)).cloned());
+                Shown { message, place, phase, edit }
+            })
+            .collect()
+    }
+
+    /// Where the draft of the conversation on screen is kept.
+    pub fn draft_key(&self) -> String {
+        self.current.map_or_else(|| "new".to_owned(), |id| id.to_string())
+    }
+
+    /// Keeps what was typed; nothing typed needs no place.
+    pub fn set_draft(&mut self, key: &str, text: String) {
+        if text.is_empty() {
+            self.drafts.remove(key);
+        } else {
+            self.drafts.insert(key.to_owned(), text);
+        }
+    }
+
+    /// Keeps what a message is being changed to; `None` gives the change up.
+    pub fn set_edit(&mut self, message: Id, text: Option<String>) {
+        match text {
+            Some(text) => self.drafts.insert(edit_key(message), text),
+            None => self.drafts.remove(&edit_key(message)),
+        };
+    }
+
+    /// Shows another branch.
+    pub fn select(&mut self, message: Id) {
+        if let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get_mut(&id)?))) {
+            chat.select(message);
+            self.changed.insert(id);
+        }
+    }
+
+    pub fn rename(&mut self, id: Id, title: &str) {
+        if let Some(chat) = self.chats.get_mut(&id) {
+            chat.title = chat::title(title);
+            let now_ms = chat.updated_ms;
+            self.touch(id, now_ms);
+        }
+    }
+
+    /// Deletes a conversation that is in memory, and holds it for [`State::undelete`].
+    pub fn delete(&mut self, id: Id) -> Vec<Request> {
+        let stop = match &self.reply {
+            Some(reply) if reply.chat == id => self.stop(),
+            Some(_) | None => Vec::new(),
+        };
+        self.deleted = self.chats.remove(&id);
+        self.summaries.retain(|summary| summary.id != id);
+        self.changed.remove(&id);
+        if self.current == Some(id) {
+            self.current = None;
+        }
+        stop
+    }
+
+    /// Brings back what was deleted last.
+    pub fn undelete(&mut self) -> Option<Id> {
+        let chat = self.deleted.take()?;
+        let (id, updated_ms) = (chat.id, chat.updated_ms);
+        self.chats.insert(id, chat);
+        self.touch(id, updated_ms);
+        Some(id)
+    }
+
+    /// Takes in conversations from a file. One that is here already, and differs, comes in beside it.
+    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) {
+        for (n, mut chat) in (0..).zip(chats) {
+            if self.summaries.iter().any(|summary| summary.id == chat.id) {
+                chat.id = stamp.id(n);
+            }
+            let (id, updated_ms) = (chat.id, chat.updated_ms);
+            self.chats.insert(id, chat);
+            self.touch(id, updated_ms);
+        }
+    }
+
+    /// The conversations that changed since they were last taken.
+    pub fn changed(&self) -> Vec<Chat> {
+        self.changed.iter().filter_map(|id| self.chats.get(id)).cloned().collect()
+    }
+
+    /// The same, and from now on they count as saved.
+    pub fn take_changed(&mut self) -> Vec<Chat> {
+        let changed = self.changed();
+        self.changed.clear();
+        changed
+    }
+
+    pub fn mark_changed(&mut self, id: Id) {
+        self.changed.insert(id);
+    }
+
+    /// Takes over the list from the storage; what is not saved yet stays in it.
+    pub fn set_summaries(&mut self, mut summaries: Vec<Summary>) {
+        for id in &self.changed {
+            if let Some(chat) = self.chats.get(id) {
+                summaries.retain(|summary| summary.id != *id);
+                summaries.push(chat.summary());
+            }
+        }
+        summaries.sort_by_key(|summary| std::cmp::Reverse(summary.updated_ms));
+        self.summaries = summaries;
+    }
+
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Marks a conversation as changed, and puts it into its place in the list. At time 0 it stays where it is.
+    fn touch(&mut self, id: Id, now_ms: u64) {
+        let Some(chat) = self.chats.get_mut(&id) else { return };
+        chat.updated_ms = chat.updated_ms.max(now_ms);
+        self.changed.insert(id);
+        let summary = chat.summary();
+        self.summaries.retain(|other| other.id != id);
+        let at = self.summaries.partition_point(|other| other.updated_ms > summary.updated_ms);
+        self.summaries.insert(at, summary);
+    }
+}
+
+/// Where the draft of an edited message is kept.
+pub fn edit_key(message: Id) -> String {
+    format!("edit-{message}")
+}
+
+/// Hugging Face; the person may have set a mirror.
+pub const DEFAULT_HUB: &str = "https://huggingface.co";
+
+/// Whether all of a stored file is here.
+pub fn is_whole(model: &StoredModel) -> bool {
+    model.total_bytes > 0 && model.stored_bytes >= model.total_bytes
+}

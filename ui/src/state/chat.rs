@@ -1,0 +1,239 @@
+//! A conversation is a tree of messages: an edited question or a second try becomes a sibling, so nothing is lost.
+
+use super::Stamp;
+use engine::protocol::{self, ReplyStats, Role};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Names a conversation or a message; drawn at random, so that two tabs never draw the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(pub u64);
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+impl FromStr for Id {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// A conversation. A parent always stands before its replies in `messages`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chat {
+    pub id: Id,
+    pub title: String,
+    pub updated_ms: u64,
+    /// The last message of the branch on screen.
+    pub leaf: Option<Id>,
+    /// Shared, so that a memo can hold a message and notice by its address that it changed.
+    pub messages: Vec<Arc<Message>>,
+}
+
+/// One message, and what it follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: Id,
+    pub parent: Option<Id>,
+    pub role: Role,
+    pub content: String,
+    /// How it came about, if a model wrote it.
+    pub origin: Option<Origin>,
+}
+
+/// How a reply came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The model's name; empty until one answers.
+    pub model: String,
+    pub thought: String,
+    /// Messages that no longer fitted into the context.
+    pub n_dropped: u32,
+    pub outcome: Outcome,
+}
+
+/// How a reply ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It is being written, or was when the page closed.
+    Open,
+    Done(ReplyStats),
+    /// A sentence for the person; what was written before is kept.
+    Failed(String),
+}
+
+/// A line of the list of conversations.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Summary {
+    pub id: Id,
+    pub title: String,
+    pub updated_ms: u64,
+}
+
+/// A message's place among the alternatives to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// From 1.
+    pub number: usize,
+    pub count: usize,
+    pub previous: Option<Id>,
+    pub next: Option<Id>,
+}
+
+impl Place {
+    fn among(siblings: &[Id], id: Id) -> Self {
+        let index = siblings.iter().position(|sibling| *sibling == id).expect("a message is its own sibling");
+        Self {
+            number: index + 1,
+            count: siblings.len(),
+            previous: index.checked_sub(1).map(|i| siblings[i]),
+            next: siblings.get(index + 1).copied(),
+        }
+    }
+}
+
+const TITLE_CHARS: usize = 60;
+
+impl Chat {
+    /// An empty conversation, named after the first thing said in it.
+    pub fn new(first_words: &str, stamp: Stamp) -> Self {
+        Self { id: stamp.id(0), title: title(first_words), updated_ms: stamp.now_ms, leaf: None, messages: Vec::new() }
+    }
+
+    pub fn summary(&self) -> Summary {
+        Summary { id: self.id, title: self.title.clone(), updated_ms: self.updated_ms }
+    }
+
+    pub fn message(&self, id: Id) -> Option<&Arc<Message>> {
+        self.messages.iter().find(|message| message.id == id)
+    }
+
+    pub fn message_mut(&mut self, id: Id) -> Option<&mut Message> {
+        self.messages.iter_mut().find(|message| message.id == id).map(Arc::make_mut)
+    }
+
+    /// Adds a message at the end of the branch that its parent ends, and shows it.
+    pub fn push(&mut self, message: Message) {
+        self.leaf = Some(message.id);
+        self.messages.push(Arc::new(message));
+    }
+
+    /// The messages from the first to `last`.
+    pub fn path_to(&self, last: Option<Id>) -> Vec<&Arc<Message>> {
+        let mut wanted = last;
+        let mut path = Vec::new();
+        for message in self.messages.iter().rev() {
+            if Some(message.id) == wanted {
+                path.push(message);
+                wanted = message.parent;
+            }
+        }
+        path.reverse();
+        path
+    }
+
+    /// The messages on screen.
+    pub fn path(&self) -> Vec<&Arc<Message>> {
+        self.path_to(self.leaf)
+    }
+
+    /// What the model reads to answer `last`. A reply of which nothing was written is left out.
+    pub fn prompt(&self, last: Id) -> Vec<protocol::Message> {
+        self.path_to(Some(last))
+            .into_iter()
+            .filter(|message| message.role != Role::Assistant || !message.content.is_empty())
+            .map(|message| protocol::Message { role: message.role, content: message.content.clone() })
+            .collect()
+    }
+
+    /// The messages on screen, each with its place among the alternatives to it.
+    pub fn shown(&self) -> Vec<(Arc<Message>, Place)> {
+        let mut siblings: BTreeMap<Option<Id>, Vec<Id>> = BTreeMap::new();
+        for message in &self.messages {
+            siblings.entry(message.parent).or_default().push(message.id);
+        }
+        let place = |message: &Message| Place::among(&siblings[&message.parent], message.id);
+        self.path().into_iter().map(|message| (Arc::clone(message), place(message))).collect()
+    }
+
+    /// Shows the branch through `id`, down to its newest message.
+    pub fn select(&mut self, id: Id) {
+        let mut leaf = id;
+        while let Some(child) = self.messages.iter().rev().find(|m| m.parent == Some(leaf)) {
+            leaf = child.id;
+        }
+        self.leaf = Some(leaf);
+    }
+
+    /// Takes over what another tab has saved in the meantime: messages are only ever added, and only replies change,
+    /// once, from open to ended.
+    pub fn merge(&mut self, other: &Self) {
+        for theirs in &other.messages {
+            match self.messages.iter_mut().find(|ours| ours.id == theirs.id) {
+                Some(ours) if ours.is_open() && !theirs.is_open() => *ours = Arc::clone(theirs),
+                Some(_) => {}
+                None => self.messages.push(Arc::clone(theirs)),
+            }
+        }
+    }
+
+    /// Whether the tree hangs together; a file from elsewhere may hold anything.
+    pub fn check(&self) -> Result<(), String> {
+        let mut seen = BTreeSet::new();
+        for message in &self.messages {
+            if message.parent.is_some_and(|parent| !seen.contains(&parent)) {
+                return Err(format!("in “{}”, a message follows one that is not there", self.title));
+            }
+            if !seen.insert(message.id) {
+                return Err(format!("in “{}”, two messages have the same id", self.title));
+            }
+        }
+        match self.leaf {
+            Some(leaf) if !seen.contains(&leaf) => Err(format!("“{}” ends in a message that is not there", self.title)),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Message {
+    pub fn from_person(content: String, parent: Option<Id>, id: Id) -> Self {
+        Self { id, parent, role: Role::User, content, origin: None }
+    }
+
+    /// A reply of which nothing is there yet.
+    pub fn from_model(model: String, parent: Id, id: Id) -> Self {
+        let origin = Origin { model, thought: String::new(), n_dropped: 0, outcome: Outcome::Open };
+        Self { id, parent: Some(parent), role: Role::Assistant, content: String::new(), origin: Some(origin) }
+    }
+
+    /// A reply that is being written, or was when the page closed.
+    pub fn is_open(&self) -> bool {
+        self.origin.as_ref().is_some_and(|origin| origin.outcome == Outcome::Open)
+    }
+
+    /// How the reply went, once it is complete.
+    pub fn stats(&self) -> Option<&ReplyStats> {
+        match &self.origin.as_ref()?.outcome {
+            Outcome::Done(stats) => Some(stats),
+            Outcome::Open | Outcome::Failed(_) => None,
+        }
+    }
+}
+
+/// The first line of what was said, cut at a length that fits into the list.
+pub fn title(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("New conversation");
+    match line.char_indices().nth(TITLE_CHARS) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! What the person can set; kept in the browser's local storage.
+
+use engine::protocol::Sampling;
+use serde::{Deserialize, Serialize};
+
+/// The page's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Said to the model before every conversation; nothing if empty.
+    pub system_prompt: String,
+    pub sampling: Sampling,
+    /// The longest reply; 0 means as long as the context allows.
+    pub max_tokens: u32,
+    /// The largest context asked for when a model is loaded.
+    pub context_tokens: u32,
+    /// Let models think that can.
+    pub thinking: bool,
+    /// Keep model files on this device.
+    pub keep: bool,
+    pub theme: Theme,
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Theme {
+    /// As the system says.
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            // The default model answers in broken French to the prompt that its own template adds where there is none.
+            system_prompt: "You are a helpful AI assistant.".to_owned(),
+            sampling: Sampling::default(),
+            max_tokens: 0,
+            context_tokens: 4096,
+            thinking: true,
+            keep: true,
+            theme: Theme::System,
+        }
+    }
+}
+
+impl Theme {
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The state is driven as the worker and the person drive it.
+
+use super::chat::{Chat, Id, Message, Outcome};
+use super::*;
+use engine::protocol::{Finish, Kept, LoadStage, ReplyStats};
+
+fn stamp(nonce: u64) -> Stamp {
+    Stamp { now_ms: nonce, nonce }
+}
+
+fn source() -> Source {
+    Source::Url("http://localhost/models/tiny.gguf".to_owned())
+}
+
+fn hub() -> String {
+    DEFAULT_HUB.to_owned()
+}
+
+fn info() -> ModelInfo {
+    ModelInfo {
+        name: "Tiny".to_owned(),
+        architecture: "llama".to_owned(),
+        weight_type: "Q4_1".to_owned(),
+        n_params: 135_000_000,
+        size_bytes: 98_000_000,
+        context_tokens: 2048,
+        trained_context_tokens: 8192,
+        backend: "cpu".to_owned(),
+        can_think: true,
+        fallback_template: None,
+        load_secs: 1.0,
+        kept: Kept::Yes,
+    }
+}
+
+fn stats() -> ReplyStats {
+    ReplyStats {
+        finish: Finish::End,
+        n_prompt: 10,
+        n_cached: 0,
+        n_reply: 5,
+        prompt_secs: 0.1,
+        reply_secs: 0.5,
+        context_used: 15,
+    }
+}
+
+fn text(text: &str) -> Event {
+    Event::Text { text: text.to_owned(), thought: false }
+}
+
+/// A state in which a model answers.
+fn ready() -> State {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.load(source(), hub());
+    state.apply(Event::Loaded(info()), 0);
+    state
+}
+
+fn path(state: &State) -> Vec<String> {
+    state.chat().map_or_else(Vec::new, |chat| chat.path().iter().map(|message| message.content.clone()).collect())
+}
+
+fn last(state: &State) -> Message {
+    state.chat().and_then(|chat| chat.path().pop().cloned()).expect("there is a message").as_ref().clone()
+}
+
+#[track_caller]
+fn prompt(requests: &[Request]) -> Vec<&str> {
+    match requests {
+        [Request::Generate(options)] => options.messages.iter().map(|message| message.content.as_str()).collect(),
+        other => panic!("expected one Generate, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_reply_streams_in_and_ends_with_its_stats() {
+    let mut state = ready();
+    let requests = state.send("What is the capital of France?", stamp(100));
+    assert_eq!(prompt(&requests), ["What is the capital of France?"]);
+    state.apply(Event::Prompt { done_tokens: 5, total_tokens: 10 }, 110);
+    assert_eq!(
+        state.reply.as_ref().map(|reply| reply.phase),
+        Some(Phase::Reading { done_tokens: 5, total_tokens: 10 })
+    );
+    state.apply(Event::Text { text: "France …".to_owned(), thought: true }, 115);
+    state.apply(text("Par"), 120);
+    state.apply(text("is."), 130);
+    state.apply(Event::Done(stats()), 140);
+    assert_eq!(path(&state), ["What is the capital of France?", "Paris."]);
+    let origin = last(&state).origin.expect("a reply has an origin");
+    assert_eq!((origin.model.as_str(), origin.thought.as_str()), ("Tiny", "France …"));
+    assert_eq!(origin.outcome, Outcome::Done(stats()));
+    assert!(state.reply.is_none());
+    assert_eq!(state.summaries[0].title, "What is the capital of France?");
+    assert_eq!(state.take_changed().len(), 1);
+    assert!(!state.has_changed());
+}
+
+#[test]
+fn a_second_question_carries_the_first_and_the_system_prompt() {
+    let mut state = ready();
+    state.settings.system_prompt = " Be brief. ".to_owned();
+    state.send("One", stamp(100));
+    state.apply(text("1"), 110);
+    state.apply(Event::Done(stats()), 120);
+    let requests = state.send("Two", stamp(200));
+    assert_eq!(prompt(&requests), ["Be brief.", "One", "1", "Two"]);
+}
+
+#[test]
+fn a_message_sent_while_the_model_loads_is_answered_when_it_is_there() {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.load(source(), hub());
+    assert_eq!(state.send("Hello", stamp(100)), []);
+    assert_eq!(state.reply.as_ref().map(|reply| reply.phase), Some(Phase::Waiting));
+    let requests = state.apply(Event::Loaded(info()), 200);
+    assert_eq!(requests[0], Request::List);
+    assert_eq!(prompt(&requests[1..]), ["Hello"]);
+}
+
+#[test]
+fn a_load_that_fails_says_so_and_ends_what_waits_for_it() {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.load(source(), hub());
+    state.send("Hello", stamp(100));
+    let message = "It is not a GGUF file.".to_owned();
+    state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Invalid, message: message.clone() }, 200);
+    assert!(state.load.is_none() && state.reply.is_none());
+    assert_eq!(state.load_failure.as_ref().map(|failure| &failure.message), Some(&message));
+    assert_eq!(path(&state)[0], "Hello");
+    let origin = last(&state).origin.expect("a reply has an origin");
+    assert_eq!(origin.outcome, Outcome::Failed(format!("The model could not be loaded. {message}")));
+}
+
+#[test]
+fn a_failed_load_leaves_the_model_that_was_there() {
+    let mut state = ready();
+    state.load(Source::Url("http://localhost/broken.gguf".to_owned()), hub());
+    state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message: String::new() }, 0);
+    assert!(state.can_answer());
+}
+
+#[test]
+fn loads_come_one_at_a_time_and_stop_the_reply() {
+    let mut state = ready();
+    state.send("Hello", stamp(100));
+    let requests = state.load(source(), hub());
+    assert!(matches!(requests[..], [Request::Stop, Request::Load(_)]));
+    assert_eq!(state.load(source(), hub()), []);
+    assert_eq!(state.cancel_load(), [Request::CancelLoad]);
+    assert_eq!(state.apply(Event::LoadCancelled, 0), [Request::List]);
+    assert!(state.load.is_none());
+}
+
+#[test]
+fn progress_tells_speed_and_time_left() {
+    let mut state = State::default();
+    state.load(source(), hub());
+    for (now_ms, loaded_bytes) in [(0, 0), (500, 50), (1000, 100)] {
+        state.apply(Event::Progress { stage: LoadStage::Download, loaded_bytes, total_bytes: 400 }, now_ms);
+    }
+    let load = state.load.expect("a load is in progress");
+    assert_eq!((load.fraction(), load.bytes_per_sec(), load.secs_left()), (Some(0.25), Some(100.0), Some(3.0)));
+}
+
+#[test]
+fn the_last_model_is_loaded_again_only_if_all_of_it_is_here() {
+    for (stored_bytes, n_requests) in [(100, 1), (99, 0)] {
+        let mut state = State { resume: Some(source()), ..State::default() };
+        assert_eq!(state.apply(Event::Ready, 0), [Request::List]);
+        let model = StoredModel { id: "1".to_owned(), source: source(), stored_bytes, total_bytes: 100 };
+        let requests = state.apply(Event::Stored { models: vec![model], used_bytes: 0, quota_bytes: 0 }, 0);
+        assert_eq!(requests.len(), n_requests);
+    }
+}
+
+#[test]
+fn stop_keeps_what_was_written() {
+    let mut state = ready();
+    state.send("Hello", stamp(100));
+    state.apply(text("Hi th"), 110);
+    assert_eq!(state.stop(), [Request::Stop]);
+    state.apply(Event::Done(ReplyStats { finish: Finish::Stopped, ..stats() }), 120);
+    assert_eq!(path(&state), ["Hello", "Hi th"]);
+    assert!(state.can_answer());
+}
+
+#[test]
+fn an_edit_and_a_second_try_are_branches() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    state.apply(text("1"), 0);
+    state.apply(Event::Done(stats()), 0);
+    let first_reply = last(&state).id;
+    state.regenerate(first_reply, stamp(200));
+    state.apply(text("uno"), 0);
+    state.apply(Event::Done(stats()), 0);
+    assert_eq!(path(&state), ["One", "uno"]);
+
+    let question = state.chat().expect("open").path()[0].id;
+    assert_eq!(prompt(&state.edit(question, "Two", stamp(300))), ["Two"]);
+    state.apply(text("2"), 0);
+    state.apply(Event::Done(stats()), 0);
+    assert_eq!(path(&state), ["Two", "2"]);
+
+    state.select(question);
+    assert_eq!(path(&state), ["One", "uno"]);
+    let place = state.shown().pop().expect("a message is shown").place;
+    assert_eq!((place.number, place.count, place.previous), (2, 2, Some(first_reply)));
+    state.select(first_reply);
+    assert_eq!(path(&state), ["One", "1"]);
+}
+
+#[test]
+fn a_dead_worker_keeps_the_text_and_comes_back_with_the_model() {
+    let mut state = ready();
+    state.send("Hello", stamp(100));
+    state.apply(text("Hi"), 110);
+    state.worker_died("out of memory".to_owned(), 120);
+    assert_eq!(path(&state), ["Hello", "Hi"]);
+    assert!(!state.can_answer());
+    state.worker_restarts();
+    let requests = state.apply(Event::Ready, 130);
+    assert!(matches!(&requests[..], [Request::List, Request::Load(options)] if options.source == source()));
+}
+
+#[test]
+fn a_deleted_conversation_comes_back_whole() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    state.apply(text("1"), 0);
+    state.apply(Event::Done(stats()), 0);
+    let id = state.current.expect("open");
+    state.delete(id);
+    assert!(state.current.is_none() && state.summaries.is_empty() && state.take_changed().is_empty());
+    assert_eq!(state.undelete(), Some(id));
+    state.current = Some(id);
+    assert_eq!(path(&state), ["One", "1"]);
+    assert_eq!(state.take_changed().len(), 1);
+}
+
+#[test]
+fn deleting_the_conversation_being_answered_stops_the_reply() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    let id = state.current.expect("open");
+    assert_eq!(state.delete(id), [Request::Stop]);
+    state.apply(text("late"), 0);
+    assert!(!state.can_answer());
+    state.apply(Event::Done(stats()), 0);
+    assert!(state.can_answer());
+}
+
+#[test]
+fn tabs_merge_what_they_added() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    let mut here = state.chat().expect("open").clone();
+    let mut there = here.clone();
+    here.push(Message::from_person("here".to_owned(), here.leaf, Id(1)));
+    there.push(Message::from_person("there".to_owned(), there.leaf, Id(2)));
+    here.merge(&there);
+    assert_eq!(here.check(), Ok(()));
+    assert_eq!(here.messages.len(), 4);
+}
+
+#[test]
+fn an_export_comes_back_beside_what_is_here() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    let file = exchange::export(vec![state.chat().expect("open").clone()]);
+    state.import(exchange::import(&file).expect("our own file"), stamp(500));
+    assert_eq!(state.summaries.len(), 2);
+}
+
+#[test]
+fn a_file_from_elsewhere_is_not_trusted() {
+    let chat = |messages: &str, leaf: &str| {
+        format!(
+            r#"{{"format":"minnow-conversations","version":1,"conversations":[
+            {{"id":1,"title":"T","updated_ms":0,"leaf":{leaf},"messages":[{messages}]}}]}}"#
+        )
+    };
+    let message =
+        |id: u64, parent: &str| format!(r#"{{"id":{id},"parent":{parent},"role":"user","content":"x","origin":null}}"#);
+    for (json, complaint) in [
+        ("hello".to_owned(), "does not hold conversations"),
+        ("{}".to_owned(), "does not hold conversations"),
+        (r#"{"format":"other","version":1}"#.to_owned(), "does not hold conversations"),
+        (r#"{"format":"minnow-conversations","version":2}"#.to_owned(), "newer Minnow"),
+        (r#"{"format":"minnow-conversations","version":1,"conversations":3}"#.to_owned(), "damaged"),
+        (chat(&message(2, "2"), "2"), "follows one that is not there"),
+        (chat(&[message(2, "null"), message(2, "null")].join(","), "2"), "same id"),
+        (chat(&message(2, "null"), "3"), "ends in a message"),
+    ] {
+        let error = exchange::import(&json).expect_err(&json);
+        assert!(error.contains(complaint), "{json}: {error}");
+    }
+    assert_eq!(exchange::import(&chat(&message(2, "null"), "2")).map(|chats: Vec<Chat>| chats.len()), Ok(1));
+}

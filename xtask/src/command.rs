@@ -1,0 +1,55 @@
+//! Other programs, and steps that say their name and how long they took.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+/// Runs `work` between two lines: its name, and how it ended after how long.
+pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    println!("▸ {name}");
+    let start = Instant::now();
+    let result = work();
+    let mark = if result.is_ok() { "✓" } else { "✗" };
+    println!("{mark} {name}  {}", seconds(start.elapsed()));
+    result
+}
+
+/// A duration as people read it.
+pub(crate) fn seconds(elapsed: Duration) -> String {
+    match elapsed.as_secs() {
+        0..60 => format!("{:.1} s", elapsed.as_secs_f32()),
+        secs => format!("{} min {} s", secs / 60, secs % 60),
+    }
+}
+
+/// Runs a program with its output on ours; anything but success is an error that shows the line.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    println!("  $ {line}");
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {line}"))?;
+    if !status.success() {
+        bail!("{line}\n       ended with {status}");
+    }
+    Ok(())
+}
+
+/// What a program prints, trimmed; `None` if it is not there or fails.
+pub(crate) fn output(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// `Command::new(program)` with arguments, in one expression.
+pub(crate) fn command<const N: usize>(program: impl AsRef<OsStr>, args: [&str; N]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
+}
+
+/// The command as one would type it.
+pub(crate) fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask test`: everything that must pass, in the order in which it is cheapest to find out.
+
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::command::{command, output, run as run_command, seconds, step};
+use crate::tools::{NODE, WASM_TEST_RUNNER, ensure};
+use crate::variants::VARIANTS;
+use crate::wasm::{TARGET, Toolchain};
+use crate::{dist, models, scripts};
+
+/// A named check.
+type Check = (&'static str, fn() -> Result<()>);
+
+const CHECKS: [Check; 8] = [
+    ("format", format),
+    ("clippy, native", clippy),
+    ("clippy, wasm", clippy_wasm),
+    ("models", || models::fetch_named(&[])),
+    ("native tests", native_tests),
+    ("wasm tests", wasm_tests),
+    ("build of the page", dist::build),
+    ("browser tests", scripts::browser_tests),
+];
+
+/// Runs every check, also after one has failed, and fails if any did.
+pub(crate) fn run() -> Result<()> {
+    let start = Instant::now();
+    let mut failed = Vec::new();
+    for (name, check) in CHECKS {
+        if let Err(error) = step(name, check) {
+            println!("  error: {error:#}");
+            failed.push(name);
+        }
+    }
+    println!("\nin {}\n{} passed, {} failed", seconds(start.elapsed()), CHECKS.len() - failed.len(), failed.len());
+    if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
+}
+
+fn format() -> Result<()> {
+    run_command(&mut command("cargo", ["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<()> {
+    run_command(&mut command("cargo", ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn clippy_wasm() -> Result<()> {
+    let mut clippy = command("cargo", ["clippy", "--quiet", "--target", TARGET]);
+    clippy.args(["--package", "minnow-engine", "--package", "minnow-ui", "--", "-D", "warnings"]);
+    run_command(Toolchain::ensure()?.apply(&mut clippy))
+}
+
+fn native_tests() -> Result<()> {
+    run_command(&mut command("cargo", ["test", "--quiet", "--workspace"]))
+}
+
+/// What is built differently for wasm, on wasm: the kernels, in every variant of the worker. Node runs them.
+fn wasm_tests() -> Result<()> {
+    ensure(&[&NODE])?;
+    let toolchain = Toolchain::ensure()?;
+    for variant in &VARIANTS {
+        println!("  variant {}", variant.name);
+        let mut test = command("cargo", ["test", "--quiet", "--package", "minnow-engine", "--lib", "--test", "ops"]);
+        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?).env("NODE_ARGS", node_args());
+        run_command(toolchain.apply(variant.apply(&mut test)))?;
+    }
+    Ok(())
+}
+
+/// Node 20 knows relaxed SIMD, but has it turned off.
+fn node_args() -> &'static str {
+    const RELAXED_SIMD: &str = "--experimental-wasm-relaxed-simd";
+    let options = output(&mut command("node", ["--v8-options"])).unwrap_or_default();
+    if options.contains(RELAXED_SIMD) { RELAXED_SIMD } else { "" }
+}

@@ -1,0 +1,206 @@
+//! The invariants of the repository that a compiler does not check.
+
+use std::fs;
+use std::path::Path;
+
+use crate::command::{command, output};
+use crate::models::DEFAULT;
+use crate::root;
+use crate::tools::WASM_BINDGEN;
+
+/// Longest file that anyone should have to read.
+const LINES_MAX: usize = 600;
+
+/// A text file of the repository.
+struct Source {
+    /// Relative to the root, with forward slashes.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Every file that git knows or would add, with one of these extensions, under one of these paths.
+    fn all(under: &[&str], extensions: &[&str]) -> Vec<Self> {
+        let mut git = command("git", ["ls-files", "--cached", "--others", "--exclude-standard", "--"]);
+        let files = output(git.args(under).current_dir(root())).expect("git lists the files of the repository");
+        let wanted = |path: &&str| extensions.iter().any(|extension| path.ends_with(&format!(".{extension}")));
+        // A file that was deleted, but not yet in git's eyes, cannot be read.
+        let read = |path: &str| Some(Self { path: path.to_owned(), text: fs::read_to_string(root().join(path)).ok()? });
+        files.lines().filter(wanted).filter_map(read).collect()
+    }
+
+    /// Lines with their numbers, without those that are comments only.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let is_code = |(_, line): &(usize, &str)| !line.trim_start().starts_with("//");
+        self.text.lines().zip(1..).map(|(line, number)| (number, line)).filter(is_code)
+    }
+
+    fn is_under(&self, prefixes: &[&str]) -> bool {
+        prefixes.iter().any(|prefix| self.path.starts_with(prefix))
+    }
+}
+
+/// Fails with every line of code in `sources` that has one of `words` as a whole word.
+#[track_caller]
+fn check_absent<'a>(sources: impl IntoIterator<Item = &'a Source>, words: &[&str], why: &str) {
+    let mut found = Vec::new();
+    for source in sources {
+        for (number, line) in source.code() {
+            if words.iter().any(|word| has_word(line, word)) {
+                found.push(format!("{}:{number}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    check_none(found, why);
+}
+
+/// Fails with everything that `found` has.
+#[track_caller]
+fn check_none(found: impl IntoIterator<Item = impl ToString>, why: &str) {
+    let found: Vec<String> = found.into_iter().map(|item| item.to_string()).collect();
+    assert!(found.is_empty(), "{why}:\n{}", found.join("\n"));
+}
+
+/// Whether `word` stands in `line` with no letter, digit or underscore on either side.
+fn has_word(line: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(start, _)| {
+        let before = line[..start].chars().next_back();
+        let after = line[start + word.len()..].chars().next();
+        let starts = before.is_none_or(|c| !is_part(c)) || !word.starts_with(is_part);
+        let ends = after.is_none_or(|c| !is_part(c)) || !word.ends_with(is_part);
+        starts && ends
+    })
+}
+
+fn rust() -> Vec<Source> {
+    // The words that are looked for stand in this file.
+    let mut sources = Source::all(&["engine", "ui", "xtask"], &["rs"]);
+    sources.retain(|source| source.path != "xtask/src/tidy.rs");
+    sources
+}
+
+#[test]
+fn a_model_never_sees_a_device() {
+    let sources = rust();
+    let models =
+        sources.iter().filter(|s| s.is_under(&["engine/src/model.rs", "engine/src/model/", "engine/src/plan.rs"]));
+    let words = ["backend", "Backend", "cpu", "Cpu", "gpu", "Gpu", "wgpu", "reference", "Reference"];
+    check_absent(models, &words, "a model writes a plan, and names no backend");
+}
+
+#[test]
+fn wgpu_stays_under_gpu() {
+    let sources = rust();
+    let others = sources.iter().filter(|s| !s.is_under(&["engine/src/gpu"]));
+    check_absent(others, &["wgpu"], "only engine/src/gpu knows wgpu");
+}
+
+#[test]
+fn the_browser_stays_at_the_edge() {
+    let sources = rust();
+    let edge = ["engine/src/worker", "engine/src/store", "engine/src/bin/worker.rs", "ui/"];
+    let others = sources.iter().filter(|s| !s.is_under(&edge));
+    check_absent(others, &["web_sys", "js_sys"], "only the worker, the store and the page know the browser");
+}
+
+#[test]
+fn unsafe_stays_in_two_places() {
+    let sources = rust();
+    let others = sources.iter().filter(|s| !s.is_under(&["engine/src/cpu/vector", "engine/src/cpu/threads"]));
+    check_absent(others, &["unsafe"], "only vectors and the thread pool of the CPU need unsafe");
+}
+
+#[test]
+fn the_page_knows_only_the_protocol() {
+    let mut sources = rust();
+    sources.retain(|source| source.is_under(&["ui/"]));
+    for source in &mut sources {
+        source.text = source.text.replace("engine::protocol", "").replace("crate::engine::", "");
+    }
+    check_absent(&sources, &["engine::"], "the page uses engine::protocol and nothing else of the engine");
+}
+
+#[test]
+fn every_test_runs() {
+    check_absent(&rust(), &["todo!", "unimplemented!", "#[ignore", "#![ignore"], "nothing is left for later");
+    let scripts = Source::all(&["e2e", "engine", "www"], &["mjs", "js", "ts"]);
+    check_absent(&scripts, &[".only(", ".skip(", ".fixme(", ".fail("], "every browser test runs, and has to pass");
+}
+
+#[test]
+fn files_are_short() {
+    let long = Source::all(&[], &["rs", "wgsl", "mjs", "js", "css", "html", "toml"])
+        .into_iter()
+        .map(|source| (source.text.lines().count(), source.path))
+        .filter(|(n_lines, _)| *n_lines > LINES_MAX)
+        .map(|(n_lines, path)| format!("{path}: {n_lines} lines"));
+    check_none(long, &format!("a file has {LINES_MAX} lines at most; find the second noun in it"));
+}
+
+/// Both executors match on every [`Op`] without a catch-all, so that the compiler names what a new one needs.
+#[test]
+fn every_op_is_named_in_every_executor() {
+    let sources = rust();
+    let text = |path: &str| {
+        let source = sources.iter().find(|source| source.path == path);
+        source.unwrap_or_else(|| panic!("{path} is where it always was")).text.as_str()
+    };
+    let ops = variants(text("engine/src/plan.rs"), "pub enum Op {");
+    assert!(ops.len() >= 9, "the ops are found: {ops:?}");
+    for executor in ["engine/src/reference.rs", "engine/src/cpu.rs"] {
+        let missing = ops.iter().filter(|op| !has_word(text(executor), &format!("Op::{op}")));
+        check_none(missing, &format!("{executor} does not match every op"));
+    }
+    let tests = text("engine/tests/ops.rs");
+    let untested = ops.iter().filter(|op| !has_word(tests, &format!("Op::{op}")));
+    check_none(untested, "engine/tests/ops.rs does not test every op");
+}
+
+/// The names of an enum's variants: words that start a line four spaces in, in rustfmt's layout.
+fn variants<'a>(text: &'a str, opening: &str) -> Vec<&'a str> {
+    let (_, body) = text.split_once(opening).expect("the enum is there");
+    let body = body.split("\n}").next().expect("split gives at least one part");
+    let names = body.lines().filter_map(|line| line.strip_prefix("    "));
+    names
+        .filter(|line| line.starts_with(char::is_uppercase))
+        .filter_map(|line| line.split([' ', ',', '(']).next())
+        .collect()
+}
+
+#[test]
+fn shaders_are_files() {
+    check_absent(&rust(), &["@compute", "@workgroup_size"], "WGSL stands in shaders/*.wgsl");
+}
+
+#[test]
+fn versions_and_names_agree() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let crate_line = format!("wasm-bindgen = \"={}\"", WASM_BINDGEN.version);
+    assert!(read("Cargo.toml").contains(&crate_line), "Cargo.toml and xtask/src/tools.rs name the same wasm-bindgen");
+    assert!(read("Trunk.toml").contains(DEFAULT.file), "Trunk.toml copies the default model");
+    assert!(!Path::new(root()).join("rust-toolchain.toml").exists(), "rustup would fetch what such a file names");
+}
+
+#[test]
+fn ci_runs_the_tests() {
+    let script = fs::read_to_string(root().join(".ci/run")).unwrap();
+    let commands: Vec<&str> = script.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    assert_eq!(commands, ["set -euo pipefail", "cd \"$(dirname \"$0\")/..\"", "cargo xtask test"]);
+}
+
+#[test]
+fn words_are_whole() {
+    for (line, word, expected) in [
+        ("use wgpu::Device;", "wgpu", true),
+        ("let wgpu_like = 1;", "wgpu", false),
+        ("my_unsafe", "unsafe", false),
+        ("unsafe { x }", "unsafe", true),
+        ("#![expect(unsafe_code)]", "unsafe", false),
+        ("test.skip('x')", ".skip(", true),
+        ("engine::gguf", "engine::", true),
+        ("my_engine::gguf", "engine::", false),
+    ] {
+        assert_eq!(has_word(line, word), expected, "{line} has {word}");
+    }
+}

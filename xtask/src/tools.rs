@@ -1,0 +1,162 @@
+//! Every tool that is not Rust itself: which version, where it is looked for, how it is installed.
+//!
+//! A [`Tool`] is pinned: it is taken from `PATH` if it is there in exactly this version, else from our own cache
+//! folder, where it is installed the first time. A [`Package`] comes from the system, in the system's version.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{command, output, run};
+
+/// Must be the version of the `wasm-bindgen` crate in `Cargo.toml`; a test compares them.
+pub(crate) const WASM_BINDGEN: Tool = Tool {
+    name: "wasm-bindgen-cli",
+    version: "0.2.130",
+    program: "wasm-bindgen",
+    source: Source::Crates { locked: false },
+};
+/// Runs tests compiled to wasm; comes with [`WASM_BINDGEN`].
+pub(crate) const WASM_TEST_RUNNER: Tool = Tool { program: "wasm-bindgen-test-runner", ..WASM_BINDGEN };
+pub(crate) const TRUNK: Tool =
+    Tool { name: "trunk", version: "0.21.14", program: "trunk", source: Source::Crates { locked: true } };
+pub(crate) const WASM_OPT: Tool =
+    Tool { name: "binaryen", version: "132.0.0", program: "wasm-opt", source: Source::Npm };
+pub(crate) const TOOLS: [Tool; 3] = [WASM_BINDGEN, TRUNK, WASM_OPT];
+
+pub(crate) const NODE: Package =
+    Package { program: "node", debian: &["nodejs"], purpose: "wasm-opt and the browser tests" };
+pub(crate) const NPM: Package = Package { program: "npm", debian: &["npm"], purpose: "wasm-opt and the browser tests" };
+pub(crate) const PYTHON: Package =
+    Package { program: "python3", debian: &["python3", "python3-pip"], purpose: "models that come as Python packages" };
+pub(crate) const CHROMIUM: Package =
+    Package { program: "chromium", debian: &["chromium"], purpose: "the browser tests" };
+pub(crate) const PACKAGES: [Package; 4] = [NODE, NPM, PYTHON, CHROMIUM];
+
+/// A program in one exact version.
+pub(crate) struct Tool {
+    /// The name in its registry.
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) program: &'static str,
+    pub(crate) source: Source,
+}
+
+/// Where a [`Tool`] comes from.
+pub(crate) enum Source {
+    /// `cargo install`; `locked` if the versions that the tool itself locks are to be used.
+    Crates { locked: bool },
+    /// `npm install`.
+    Npm,
+}
+
+/// A program that the system's package manager installs.
+pub(crate) struct Package {
+    pub(crate) program: &'static str,
+    /// The packages that bring it on Debian and what derives from it.
+    pub(crate) debian: &'static [&'static str],
+    pub(crate) purpose: &'static str,
+}
+
+impl Tool {
+    /// The program's path; installs it if it is nowhere.
+    pub(crate) fn ensure(&self) -> Result<PathBuf> {
+        if let Some(path) = self.find() {
+            return Ok(path);
+        }
+        println!("  {} {} is not here; installing it once, into {}", self.name, self.version, self.folder().display());
+        run(&mut self.install())?;
+        self.find().with_context(|| format!("{} was installed, but {} does not run", self.name, self.program))
+    }
+
+    /// Where the program is in the right version, if it is.
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        [PathBuf::from(self.program), self.cached()].into_iter().find(|path| self.is_at(path))
+    }
+
+    /// The command that installs it.
+    pub(crate) fn install(&self) -> Command {
+        match self.source {
+            Source::Crates { locked } => {
+                let mut install = command("cargo", ["install", self.name, "--version", self.version, "--root"]);
+                install.arg(self.folder());
+                if locked {
+                    install.arg("--locked");
+                }
+                install
+            }
+            Source::Npm => {
+                let mut install =
+                    command("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]);
+                install.arg(self.folder()).arg(format!("{}@{}", self.name, self.version));
+                install
+            }
+        }
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        // Binaryen calls release 132.0.0 "version 132".
+        let version = self.version.trim_end_matches(".0.0");
+        output(Command::new(path).arg("--version"))
+            .is_some_and(|printed| printed.split(' ').any(|word| word == version))
+    }
+
+    fn cached(&self) -> PathBuf {
+        let bin = match self.source {
+            Source::Crates { .. } => "bin",
+            Source::Npm => "node_modules/.bin",
+        };
+        self.folder().join(bin).join(self.program)
+    }
+
+    fn folder(&self) -> PathBuf {
+        cache().join(format!("{}-{}", self.name, self.version))
+    }
+}
+
+impl Package {
+    pub(crate) fn is_here(&self) -> bool {
+        output(Command::new(self.program).arg("--version")).is_some()
+    }
+}
+
+/// Installs what is missing of `packages` where this process may, and says the one command where it may not.
+pub(crate) fn ensure(packages: &[&Package]) -> Result<()> {
+    let missing: Vec<&str> = packages.iter().filter(|p| !p.is_here()).flat_map(|p| p.debian).copied().collect();
+    if missing.is_empty() { Ok(()) } else { apt_install(&missing) }
+}
+
+/// `apt-get install`, as root on Debian; elsewhere an error that says what to type.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+    if !may_apt_install() {
+        bail!("{} is missing; install it and try again:\n       {}", packages.join(" "), apt_line(packages));
+    }
+    let apt = || {
+        let mut apt = command("apt-get", ["-o", "DPkg::Lock::Timeout=300"]);
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    };
+    run(apt().args(["update", "--quiet"]))?;
+    run(apt().args(["install", "--quiet", "--yes", "--no-install-recommends"]).args(packages))
+}
+
+/// What a person types to install these.
+pub(crate) fn apt_line(packages: &[&str]) -> String {
+    format!("sudo apt-get install --no-install-recommends {}", packages.join(" "))
+}
+
+/// Whether this is Debian, or like it, and we are root.
+pub(crate) fn may_apt_install() -> bool {
+    Path::new("/etc/debian_version").exists() && output(&mut command("id", ["-u"])).is_some_and(|uid| uid == "0")
+}
+
+/// The folder in which pinned tools are kept, for all clones of this repository.
+fn cache() -> PathBuf {
+    let folder = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = folder("XDG_CACHE_HOME")
+        .or_else(|| folder("LOCALAPPDATA"))
+        .or_else(|| Some(folder("HOME")?.join(".cache")))
+        .unwrap_or_else(|| PathBuf::from("target"));
+    base.join("minnow")
+}
