@@ -51,7 +51,7 @@ impl Sampler {
     /// A NaN counts as impossible; where nothing is possible, anything is.
     pub fn sample(&mut self, logits: &mut [f32]) -> u32 {
         self.penalize(logits);
-        if !(self.sampling.temperature > 0.0) {
+        if self.sampling.temperature <= 0.0 || self.sampling.temperature.is_nan() {
             return most_likely(logits).token;
         }
         let kept = self.keep(logits);
@@ -136,12 +136,11 @@ fn top(logits: &[f32], k: usize) -> Vec<Candidate> {
     }
     let mut best: Vec<Candidate> = Vec::with_capacity(2 * k + STRIDE);
     let mut worst = f32::NEG_INFINITY;
-    for (i, stride) in logits.chunks(STRIDE).enumerate() {
+    for (first, stride) in (0..).step_by(STRIDE).zip(logits.chunks(STRIDE)) {
         // An equal logit that comes later has the higher id, so it loses. A NaN beats nothing.
         if best.len() >= k && !stride.iter().fold(false, |any, &logit| any | (logit > worst)) {
             continue;
         }
-        let first = (i * STRIDE) as u32;
         best.extend(candidates(stride).map(|c| Candidate { token: first + c.token, ..c }).filter(|c| c.logit > worst));
         if best.len() >= 2 * k {
             worst = best.select_nth_unstable(k - 1).1.logit;
@@ -209,6 +208,7 @@ impl PartialEq for Candidate {
 impl Eq for Candidate {}
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "they are small numbers")]
 mod tests {
     use super::*;
 

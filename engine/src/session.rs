@@ -10,6 +10,7 @@
 mod bench;
 mod window;
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "they are small numbers")]
 mod tests;
 
 pub use bench::BenchStep;

@@ -102,9 +102,10 @@ pub(super) fn error(error: &minijinja::Error) -> Error {
         cause = e.source();
     }
     let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
-    let what = match error.kind() {
-        minijinja::ErrorKind::OutOfFuel => "takes too long".into(),
-        kind => format!("failed: {kind}"),
+    let what = if error.kind() == minijinja::ErrorKind::OutOfFuel {
+        "takes too long".into()
+    } else {
+        format!("failed: {}", error.kind())
     };
     let detail = error.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
     Error::new(ErrorKind::Template, format!("The model's chat template {what}{detail}{line}."))
@@ -215,6 +216,7 @@ impl Meter {
         Ok(weighed)
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "minijinja's enum, which can grow")]
     fn weigh_parts(&self, value: &Value, depth: usize, room: &mut usize) -> Result<Value> {
         let bytes = 1 + value.as_str().map_or(0, str::len);
         *room = room.checked_sub(bytes).ok_or_else(|| too_large("a value", self.value_bytes_max))?;

@@ -15,6 +15,7 @@ pub(super) fn str(value: &Value) -> String {
     text
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "minijinja's enum, which can grow")]
 fn repr(value: &Value, out: &mut String) {
     match value.kind() {
         ValueKind::Undefined => out.push_str("Undefined"),
@@ -88,6 +89,7 @@ pub(super) fn json(value: &Value, indent: Option<usize>) -> Result<String, Error
     Ok(out)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "minijinja's enum, which can grow")]
 fn write_json(value: &Value, indent: Option<usize>, depth: usize, out: &mut String) -> Result<(), Error> {
     match value.kind() {
         ValueKind::None => out.push_str("null"),

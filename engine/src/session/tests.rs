@@ -25,14 +25,12 @@ fn tiny_gguf() -> Vec<u8> {
         writer.tensor(name, DType::F32, &[cols as u64, rows as u64], bytes)
     };
 
-    let mut tokens = Strings::with_capacity(N_VOCAB);
-    (0..=255).for_each(|byte| tokens.push(&letter(byte).to_string()));
-    ["<|im_start|>", "<|im_end|>", "he"].into_iter().for_each(|token| tokens.push(token));
+    let letters = (0..=255).map(|byte| letter(byte).to_string());
+    let tokens: Strings = letters.chain(["<|im_start|>", "<|im_end|>", "he"].map(str::to_owned)).collect();
     let mut types = vec![1i32; N_VOCAB];
     types[IM_START as usize] = 3;
     types[IM_END as usize] = 3;
-    let mut merges = Strings::with_capacity(1);
-    merges.push("h e");
+    let merges: Strings = ["h e"].into_iter().collect();
 
     let mut writer = Writer::default()
         .entry("general.architecture", Value::String("llama".into()))
