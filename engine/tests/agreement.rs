@@ -1,0 +1,95 @@
+//! The whole model against llama.cpp: what each backend thinks comes next, at every position of the golden prompts.
+//!
+//! Whether the tokens are the same is asked in `tokenizer.rs`.
+
+#![expect(clippy::print_stdout, reason = "the figures are worth seeing, not only whether they pass")]
+
+mod common;
+#[path = "../examples/common/open.rs"]
+mod open;
+
+use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use serde::Deserialize;
+
+/// The most likely token must be llama.cpp's at this share of positions.
+const SAME_TOP_MIN: f64 = 0.98;
+/// Σ p · ln(p / q) over llama.cpp's 20 most likely tokens, mean of all positions.
+const DIVERGENCE_MAX: f64 = 0.01;
+/// Tokens read at once: more than one batch for long prompts.
+const BATCH_TOKENS: usize = 100;
+/// Room for the longest prompt.
+const N_CTX: usize = 1024;
+
+#[derive(Deserialize)]
+struct Golden {
+    file: String,
+    prompts: Vec<Prompt>,
+}
+
+/// See `golden/README.md`.
+#[derive(Deserialize)]
+struct Prompt {
+    tokens: Vec<u32>,
+    top: Vec<Vec<(u32, f64)>>,
+}
+
+#[test]
+fn smollm2_reference() {
+    check("smollm2.json", BackendKind::Reference);
+}
+
+#[test]
+fn smollm2_cpu() {
+    check("smollm2.json", BackendKind::Cpu);
+}
+
+#[test]
+fn gemma3_reference() {
+    check("gemma3.json", BackendKind::Reference);
+}
+
+#[test]
+fn gemma3_cpu() {
+    check("gemma3.json", BackendKind::Cpu);
+}
+
+#[track_caller]
+fn check(golden: &str, kind: BackendKind) {
+    let golden: Golden = serde_json::from_value(common::golden(golden)).expect("the golden file is as README.md says");
+    let path = common::model_path(&golden.file);
+    let mut opened = open::model(path.to_str().expect("a plain path"), kind, N_CTX).expect("the model loads");
+    let (mut n, mut n_same, mut divergence) = (0, 0, 0.0);
+    for prompt in &golden.prompts {
+        for (logits, top) in logits(&mut opened.backend, &prompt.tokens).iter().zip(&prompt.top) {
+            let ours = log_probabilities(logits);
+            let best = (0..ours.len()).max_by(|a, b| ours[*a].total_cmp(&ours[*b])).expect("a vocabulary");
+            n += 1;
+            n_same += usize::from(best == top[0].0 as usize);
+            divergence += top.iter().map(|(token, p)| p * (p.ln() - ours[*token as usize])).sum::<f64>();
+        }
+    }
+    let (same, divergence) = (n_same as f64 / n as f64, divergence / n as f64);
+    println!(
+        "{} {kind:?}: {n} positions, same most likely token {same:.4}, mean divergence {divergence:.6}",
+        golden.file
+    );
+    assert!(same >= SAME_TOP_MIN, "the most likely token is the same at only {same:.4} of {n} positions");
+    assert!(divergence <= DIVERGENCE_MAX, "mean divergence {divergence:.6} over {n} positions");
+}
+
+/// The logits after every token of a prompt.
+fn logits(backend: &mut Backend, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let mut rows = Vec::new();
+    for (i, tokens) in tokens.chunks(BATCH_TOKENS).enumerate() {
+        let batch = Batch { tokens, start: i * BATCH_TOKENS, outputs: Outputs::All };
+        let logits = pollster::block_on(backend.forward(&batch)).expect("the batch runs");
+        rows.extend(logits.chunks_exact(logits.len() / tokens.len()).map(<[f32]>::to_vec));
+    }
+    rows
+}
+
+fn log_probabilities(logits: &[f32]) -> Vec<f64> {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = logits.iter().map(|x| (f64::from(*x) - max).exp()).sum();
+    logits.iter().map(|x| f64::from(*x) - max - sum.ln()).collect()
+}
