@@ -73,9 +73,9 @@ mod tests {
     fn the_cache_gets_what_the_weights_leave() {
         check(98 * MB, 8192, 4 * GB, Some(8192));
         check(98 * MB, 100, 4 * GB, Some(100));
-        check(98 * MB, 8192, 512 * MB, Some(6076));
+        check(98 * MB, 8192, 512 * MB, Some(6075));
         check(98 * MB, 8192, 384 * MB, None);
-        check(3 * GB, 8192, 4 * GB, Some(8192));
+        check(2 * GB, 8192, 4 * GB, Some(8192));
         check(4 * GB, 8192, 4 * GB, None);
         check(u64::MAX, 1, 4 * GB, None);
     }
