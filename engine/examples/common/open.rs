@@ -1,0 +1,62 @@
+//! Opens a model file for the examples.
+
+use engine::backend::{Backend, BackendKind};
+use engine::error::{Error, ErrorKind, Result};
+use engine::gguf::{self, Gguf, Parsed};
+use engine::load::Loader;
+use engine::model::Model;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+/// The first guess at the length of a header.
+const HEAD_BYTES: u64 = 1 << 20;
+
+/// A model that is ready to run.
+pub struct Opened {
+    /// The file's header.
+    pub gguf: Gguf,
+    /// What it computes.
+    #[allow(dead_code, reason = "not every example asks")]
+    pub model: Model,
+    /// Where.
+    pub backend: Backend,
+}
+
+/// The backend of this name.
+pub fn backend_kind(name: &str) -> Result<BackendKind> {
+    match name {
+        "reference" => Ok(BackendKind::Reference),
+        "cpu" => Ok(BackendKind::Cpu),
+        _ => Err(Error::new(ErrorKind::Unsupported, format!("there is no backend {name:?}, only reference and cpu"))),
+    }
+}
+
+/// Loads the model at `path`, with room for `n_ctx` tokens.
+pub fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opened> {
+    let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
+    let mut file = File::open(path).map_err(unreadable)?;
+    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    let gguf = header(&mut file, file_bytes).map_err(unreadable)??;
+    let mut loader = Loader::new(&gguf, kind, n_ctx)?;
+    for piece in loader.pieces() {
+        let mut bytes = vec![0; piece.len];
+        file.seek(SeekFrom::Start(piece.offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(unreadable)?;
+        loader.put(&piece, &bytes)?;
+    }
+    let (model, backend) = loader.finish()?;
+    Ok(Opened { gguf, model, backend })
+}
+
+fn header(file: &mut File, file_bytes: u64) -> std::io::Result<Result<Gguf>> {
+    let mut head = Vec::new();
+    let mut wanted = HEAD_BYTES;
+    loop {
+        let missing = wanted.min(file_bytes).saturating_sub(head.len() as u64);
+        file.take(missing).read_to_end(&mut head)?;
+        match gguf::parse(&head, file_bytes) {
+            Ok(Parsed::NeedMore { bytes }) => wanted = bytes,
+            Ok(Parsed::Complete(gguf)) => return Ok(Ok(gguf)),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
