@@ -4,6 +4,7 @@ use super::{GROUP, Vector};
 use core::arch::wasm32::*;
 
 /// Plain SIMD128.
+#[cfg(not(target_feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Simd128;
 
@@ -129,6 +130,7 @@ macro_rules! common {
     };
 }
 
+#[cfg(not(target_feature = "relaxed-simd"))]
 impl Vector for Simd128 {
     common!();
     type Group = [[i16; 4]; GROUP / 4];
