@@ -25,10 +25,14 @@ pub struct Need {
     pub context_tokens: usize,
 }
 
+/// Of a small device, the system and the browser keep a quarter.
+const SMALL_DEVICE_SHARE: f64 = 0.75;
+
 /// The heap a page should take of a device with so much memory (GB; browsers say at most 8, some say nothing).
+#[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
 pub fn heap_bytes(device_memory_gb: Option<f64>) -> u64 {
     match device_memory_gb {
-        Some(gb) if gb < 8.0 => ((gb * 0.75 * f64::from(1 << 30)) as u64).min(HEAP_BYTES_MAX),
+        Some(gb) if gb < 8.0 => ((gb * SMALL_DEVICE_SHARE * f64::from(1 << 30)) as u64).min(HEAP_BYTES_MAX),
         Some(_) | None => HEAP_BYTES_MAX,
     }
 }

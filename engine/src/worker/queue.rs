@@ -79,7 +79,7 @@ impl<F> Queue<F> {
     }
 
     /// The next job, which runs from now on. The one before is done.
-    pub fn next(&mut self) -> Option<Job<F>> {
+    pub fn take(&mut self) -> Option<Job<F>> {
         let job = self.waiting.pop_front();
         self.running = job.as_ref().map(|job| (job.work.stage(), job.cancel.clone()));
         job
@@ -114,7 +114,7 @@ mod tests {
     fn check(before: &[fn() -> Work<()>], act: impl Fn(&mut Queue<()>), expected: &[bool]) {
         let mut queue = Queue::default();
         queue.push(before[0]());
-        let mut jobs = vec![queue.next().unwrap()];
+        let mut jobs = vec![queue.take().unwrap()];
         // Past `push`, whose own effect is not what is asked here.
         queue.waiting.extend(before[1..].iter().map(|work| Job { work: work(), cancel: Cancel::default() }));
         jobs.extend(queue.waiting.iter().cloned());
@@ -152,7 +152,7 @@ mod tests {
         queue.push(reply());
         assert_eq!(queue.running(), None);
         for expected in [Some(Stage::Load), Some(Stage::Generate), None, None] {
-            assert_eq!(queue.next().map(|job| job.work.stage()), expected);
+            assert_eq!(queue.take().map(|job| job.work.stage()), expected);
             assert_eq!(queue.running(), expected);
         }
     }
@@ -161,7 +161,7 @@ mod tests {
     fn what_is_cancelled_wakes_up() {
         let mut queue = Queue::default();
         queue.push(load());
-        let job = queue.next().unwrap();
+        let job = queue.take().unwrap();
         let woken = std::rc::Rc::new(std::cell::Cell::new(false));
         let wake = woken.clone();
         job.cancel.on_cancel(move || wake.set(true));

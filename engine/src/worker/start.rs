@@ -95,7 +95,7 @@ async fn work() {
 
 async fn next_job() -> Job<File> {
     poll_fn(|context| {
-        INBOX.with_borrow_mut(|inbox| match inbox.queue.next() {
+        INBOX.with_borrow_mut(|inbox| match inbox.queue.take() {
             Some(job) => Poll::Ready(job),
             None => {
                 inbox.waker = Some(context.waker().clone());
