@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What the vocabulary is, which tokens are special and which end a reply comes from the file's `tokenizer.ggml.*` metadata.
-//! The definition is <https://github.com/ggml-org/llama.cpp/blob/b6900/src/llama-vocab.cpp>; `tests/tokenizer.rs` compares.
+//! `tests/tokenizer.rs` compares with the definition,
+//! <https://github.com/ggml-org/llama.cpp/blob/00ad355e009e83abf98f96a6ded7193b95763681/src/llama-vocab.cpp>.
 
 mod bpe;
 mod decoder;

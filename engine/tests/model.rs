@@ -43,7 +43,7 @@ fn backends_agree() {
             let actual = forward(&mut cpu, tokens, start, Outputs::Last);
             let error: f32 = expected.iter().zip(&actual).map(|(a, b)| (a - b).powi(2)).sum();
             let size: f32 = expected.iter().map(|a| a.powi(2)).sum();
-            assert!(error / size < 1e-2, "error {} at {start}", error / size);
+            assert!(error / size < 1e-5, "error {} at {start}", error / size);
         }
     }
 }

@@ -71,12 +71,11 @@ struct Parts {
 impl Page {
     /// Recalls what was kept, and starts the engine.
     pub fn start() -> Self {
-        let state = RwSignal::new(State {
-            settings: browser::recall(kept::SETTINGS).unwrap_or_default(),
-            drafts: browser::recall(kept::DRAFTS).unwrap_or_default(),
-            resume: browser::recall(kept::MODEL),
-            ..State::default()
-        });
+        let mut state = State::default();
+        state.settings = browser::recall(kept::SETTINGS).unwrap_or_default();
+        state.drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
+        state.resume = browser::recall(kept::MODEL);
+        let state = RwSignal::new(state);
         // The engine's listener needs the page, and the page holds the engine.
         let cell = StoredValue::new_local(None::<Self>);
         let engine = Engine::new(move |signal| {

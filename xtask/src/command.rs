@@ -1,6 +1,7 @@
 //! Other programs, and steps that say their name and how long they took.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,14 @@ pub(crate) fn command<const N: usize>(program: impl AsRef<OsStr>, args: [&str; N
     let mut command = Command::new(program);
     command.args(args);
     command
+}
+
+/// `PATH` with the folder of `program` first.
+pub(crate) fn path_starting_with(program: &Path) -> Result<OsString> {
+    let folder = program.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = folder.map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).context("PATH cannot be extended")
 }
 
 /// The command as one would type it.

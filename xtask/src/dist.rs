@@ -1,6 +1,5 @@
 //! The static site: Trunk's build of the page, the worker's other variants, smaller wasm, and the default model.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 
-use crate::command::{command, run, step};
+use crate::command::{command, path_starting_with, run, step};
 use crate::tools::{NODE, NPM, TRUNK, WASM_BINDGEN, ensure};
 use crate::wasm::Toolchain;
 use crate::{models, variants, wasm_opt};
@@ -43,13 +42,6 @@ fn trunk(toolchain: &Toolchain) -> Result<()> {
     let model = Path::new(DIST).join("models").join(models::DEFAULT.file);
     ensure!(model.exists(), "{} is missing: Trunk.toml does not copy the default model", model.display());
     Ok(())
-}
-
-/// `PATH` with the folder of `program` first.
-fn path_starting_with(program: &Path) -> Result<OsString> {
-    let first = program.parent().map(PathBuf::from).filter(|folder| !folder.as_os_str().is_empty());
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths(first.into_iter().chain(std::env::split_paths(&path))).context("PATH cannot be extended")
 }
 
 /// Prints what a visitor downloads before the model.

@@ -24,10 +24,9 @@ pub(crate) fn run() -> Result<()> {
         }
     }
     for package in &PACKAGES {
-        if package.is_here() {
-            found(package.program, &format!("for {}", package.purpose));
-        } else {
-            missing(package.program, &format!("{}, for {}", apt_line(package.debian), package.purpose));
+        match package.find() {
+            Some(path) => found(&package.name(), &format!("{}, for {}", path.display(), package.purpose)),
+            None => missing(&package.name(), &format!("{}, for {}", apt_line(package.debian), package.purpose)),
         }
     }
     for model in models::ALL {

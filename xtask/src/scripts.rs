@@ -1,56 +1,78 @@
-//! The parts that are JavaScript: browser tests, browser benchmarks and the maker of the golden files.
+//! The parts that are not Rust: browser tests, browser benchmarks and the makers of the golden files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::command::{command, run, step};
+use crate::command::{command, path_starting_with, run, step};
 use crate::dist::{self, DIST};
-use crate::models;
-use crate::tools::{CHROMIUM, NODE, NPM, ensure};
+use crate::tools::{CHROMIUM, GOLDEN_PYTHON, NODE, NPM, PYTHON, ensure};
+use crate::{models, target_dir};
 
 const E2E: &str = "e2e";
-/// What the benchmark compares with: too large to be fetched for the tests.
+/// What Minnow is measured against; apart, because it is large and no test needs it.
 const PEERS: &str = "e2e/bench";
 const GOLDEN: &str = "engine/tests/golden";
-
-/// `cargo xtask bench`: builds the site, then measures it in a browser.
-pub(crate) fn bench(args: &[String]) -> Result<()> {
-    dist::build()?;
-    step("npm packages of the benchmark", || install(E2E).and_then(|()| install(PEERS)))?;
-    ensure(&[&CHROMIUM])?;
-    run(in_e2e(&mut command("node", ["bench.mjs"]))?.args(args))
-}
-
-/// `cargo xtask golden`: asks llama.cpp again.
-pub(crate) fn golden() -> Result<()> {
-    models::fetch_named(&[])?;
-    step("npm packages of the golden files", || install(GOLDEN))?;
-    step("golden files", || run(command("node", ["make.mjs"]).current_dir(GOLDEN)))
-}
 
 /// The browser tests, against the site in `dist/`.
 pub(crate) fn browser_tests() -> Result<()> {
     install(E2E)?;
-    ensure(&[&CHROMIUM])?;
     run(in_e2e(&mut command("npx", ["playwright", "test"]))?)
 }
 
-fn in_e2e(command: &mut Command) -> Result<&mut Command> {
-    Ok(command.current_dir(E2E).env("MINNOW_DIST", fs::canonicalize(DIST)?))
+/// `cargo xtask bench`: builds the site, then measures it and its peers in a browser.
+pub(crate) fn bench(args: &[String]) -> Result<()> {
+    dist::build()?;
+    models::fetch_named(&[])?;
+    step("npm packages", || install(E2E).and_then(|()| install(PEERS)))?;
+    run(in_e2e(&mut command("node", ["bench.mjs"]))?.args(args))
 }
 
-/// `npm ci`, unless what is installed is what the lock file says. Nothing may download a browser or build C++.
+/// `cargo xtask golden`: asks llama.cpp and the Python packages that define our formats again.
+pub(crate) fn golden() -> Result<()> {
+    models::fetch_named(&[])?;
+    let python = step("Python packages", golden_python)?;
+    step("npm packages", || install(GOLDEN))?;
+    for maker in ["gguf/make.py", "quant/make.py", "chat/make.py"] {
+        step(maker, || run(Command::new(&python).arg(Path::new(GOLDEN).join(maker))))?;
+    }
+    let mut make = command("node", ["make.mjs", "../../../models"]);
+    make.current_dir(GOLDEN).env("PATH", path_starting_with(&python)?);
+    step("make.mjs", || run(&mut make))
+}
+
+/// A Python of its own with the packages that the makers import.
+fn golden_python() -> Result<PathBuf> {
+    ensure(&[&PYTHON])?;
+    let folder = std::path::absolute(target_dir().join("golden-python")).context("there is no current folder")?;
+    let python = folder.join("bin/python3");
+    if !python.exists() {
+        run(command("python3", ["-m", "venv"]).arg(&folder))?;
+    }
+    run(command(&python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(GOLDEN_PYTHON))?;
+    Ok(python)
+}
+
+/// Makes a command run among the browser tests, with the site and the browser that it needs.
+fn in_e2e(command: &mut Command) -> Result<&mut Command> {
+    ensure(&[&CHROMIUM])?;
+    let chromium = CHROMIUM.find().context("Chromium was there a moment ago")?;
+    let dist = fs::canonicalize(DIST).with_context(|| format!("there is no {DIST}/; cargo xtask dist builds it"))?;
+    Ok(command.current_dir(E2E).env("MINNOW_DIST", dist).env("MINNOW_CHROMIUM", chromium))
+}
+
+/// Installs the npm packages of a folder, unless that was done. Nothing may download a browser or build C++.
 fn install(folder: &str) -> Result<()> {
     ensure(&[&NODE, &NPM])?;
-    let modified = |file: PathBuf| file.metadata().and_then(|metadata| metadata.modified()).ok();
-    let locked = modified(Path::new(folder).join("package-lock.json"));
-    let installed = modified(Path::new(folder).join("node_modules/.package-lock.json"));
-    if installed.is_some() && installed >= locked {
+    let modified = |file: &str| Path::new(folder).join(file).metadata().and_then(|metadata| metadata.modified()).ok();
+    let installed = modified("node_modules/.package-lock.json");
+    if installed.is_some() && installed >= modified("package-lock.json").max(modified("package.json")) {
         return Ok(());
     }
-    let mut npm = command("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    // Where versions are exact in package.json and nothing hangs on the rest, there is no lock file.
+    let verb = if modified("package-lock.json").is_some() { "ci" } else { "install" };
+    let mut npm = command("npm", [verb, "--no-audit", "--no-fund", "--ignore-scripts"]);
     run(npm.current_dir(folder).env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
 }

@@ -25,14 +25,33 @@ pub(crate) const WASM_OPT: Tool =
     Tool { name: "binaryen", version: "132.0.0", program: "wasm-opt", source: Source::Npm };
 pub(crate) const TOOLS: [Tool; 3] = [WASM_BINDGEN, TRUNK, WASM_OPT];
 
-pub(crate) const NODE: Package =
-    Package { program: "node", debian: &["nodejs"], purpose: "wasm-opt and the browser tests" };
-pub(crate) const NPM: Package = Package { program: "npm", debian: &["npm"], purpose: "wasm-opt and the browser tests" };
-pub(crate) const PYTHON: Package =
-    Package { program: "python3", debian: &["python3", "python3-pip"], purpose: "models that come as Python packages" };
-pub(crate) const CHROMIUM: Package =
-    Package { program: "chromium", debian: &["chromium"], purpose: "the browser tests" };
+pub(crate) const NODE: Package = Package {
+    programs: &["node"],
+    probe: &["--version"],
+    major_min: 20,
+    debian: &["nodejs"],
+    purpose: "wasm-opt, wasm tests and browser tests",
+};
+pub(crate) const NPM: Package =
+    Package { programs: &["npm"], probe: &["--version"], major_min: 0, debian: &["npm"], purpose: "what Node runs" };
+pub(crate) const PYTHON: Package = Package {
+    programs: &["python3"],
+    probe: &["-m", "pip", "--version"],
+    major_min: 0,
+    debian: &["python3", "python3-pip", "python3-venv"],
+    purpose: "models that come as Python packages",
+};
+pub(crate) const CHROMIUM: Package = Package {
+    programs: &["chromium", "chromium-browser", "google-chrome"],
+    probe: &["--version"],
+    major_min: 0,
+    debian: &["chromium"],
+    purpose: "browser tests",
+};
 pub(crate) const PACKAGES: [Package; 4] = [NODE, NPM, PYTHON, CHROMIUM];
+
+/// What makes the golden files besides llama.cpp, as pip takes it.
+pub(crate) const GOLDEN_PYTHON: [&str; 2] = ["gguf==0.19.0", "jinja2==3.1.6"];
 
 /// A program in one exact version.
 pub(crate) struct Tool {
@@ -53,7 +72,12 @@ pub(crate) enum Source {
 
 /// A program that the system's package manager installs.
 pub(crate) struct Package {
-    pub(crate) program: &'static str,
+    /// Any of these will do.
+    pub(crate) programs: &'static [&'static str],
+    /// The arguments with which it says that it works, and its version.
+    probe: &'static [&'static str],
+    /// The oldest version that will do; 0 if any does.
+    pub(crate) major_min: u32,
     /// The packages that bring it on Debian and what derives from it.
     pub(crate) debian: &'static [&'static str],
     pub(crate) purpose: &'static str,
@@ -116,15 +140,43 @@ impl Tool {
 }
 
 impl Package {
-    pub(crate) fn is_here(&self) -> bool {
-        output(Command::new(self.program).arg("--version")).is_some()
+    /// Where a program of it is that works and is new enough.
+    pub(crate) fn find(&self) -> Option<PathBuf> {
+        self.programs.iter().filter_map(|program| on_path(program)).find(|path| {
+            let version = output(Command::new(path).args(self.probe));
+            version.is_some_and(|version| self.major_min == 0 || major(&version) >= Some(self.major_min))
+        })
+    }
+
+    /// What it is called, with the version that it needs.
+    pub(crate) fn name(&self) -> String {
+        let name = self.programs[0];
+        if self.major_min == 0 { name.to_owned() } else { format!("{name} {} or newer", self.major_min) }
     }
 }
 
 /// Installs what is missing of `packages` where this process may, and says the one command where it may not.
 pub(crate) fn ensure(packages: &[&Package]) -> Result<()> {
-    let missing: Vec<&str> = packages.iter().filter(|p| !p.is_here()).flat_map(|p| p.debian).copied().collect();
-    if missing.is_empty() { Ok(()) } else { apt_install(&missing) }
+    let missing: Vec<&&Package> = packages.iter().filter(|package| package.find().is_none()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apt_install(&missing.iter().flat_map(|package| package.debian).copied().collect::<Vec<_>>())?;
+    match missing.into_iter().find(|package| package.find().is_none()) {
+        None => Ok(()),
+        Some(package) => bail!("this system's packages do not bring {}; install it by hand", package.name()),
+    }
+}
+
+/// The program of this name that a shell would start.
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// The first number in `v20.1.0`.
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches(|c: char| !c.is_ascii_digit()).split('.').next()?.parse().ok()
 }
 
 /// `apt-get install`, as root on Debian; elsewhere an error that says what to type.
@@ -159,4 +211,16 @@ fn cache() -> PathBuf {
         .or_else(|| Some(folder("HOME")?.join(".cache")))
         .unwrap_or_else(|| PathBuf::from("target"));
     base.join("minnow")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn majors() {
+        for (version, expected) in [("v20.20.2", Some(20)), ("Chromium 156.0.1", Some(156)), ("none", None)] {
+            assert_eq!(major(version), expected, "{version}");
+        }
+    }
 }

@@ -1,16 +1,19 @@
-//! Activations as a matmul wants them: int8 with one scale for 32, made once for all the rows of all the weights that
-//! read them.
+//! Activations as a matmul wants them: 16-bit integers with one scale for 32, made once for all the rows of all the
+//! weights that read them.
+//!
+//! Eight bits would do for speed, but not for agreement: rounding to them changes the most likely token at one position
+//! in twenty.
 
-use super::vector::{Best, Vector, largest, round};
+use super::vector::{Best, GROUP, Vector, largest, round};
 
-/// Columns that share a scale; also the columns of one weight block.
-pub(super) const GROUP: usize = 32;
+/// The largest integer: its upper byte, rounded, still is one.
+const MAX: f32 = 127.0 * 256.0;
 
 /// 32 activations: x[i] ≈ scale · q[i].
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Group {
-    /// −127 … 127, by fours.
-    pub(super) q: [[i8; 4]; GROUP / 4],
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group<V: Vector> {
+    /// The integers, as the machine wants them.
+    pub(super) q: V::Group,
     /// The scale.
     pub(super) scale: f32,
     /// Σ q over the first and the second sixteen.
@@ -20,7 +23,7 @@ pub(super) struct Group {
 /// Activations `[n_tokens, cols / 32]`.
 #[derive(Debug, Default)]
 pub(super) struct Activations {
-    groups: Vec<Group>,
+    groups: Vec<Group<Best>>,
     per_row: usize,
 }
 
@@ -29,27 +32,30 @@ impl Activations {
     pub(super) fn quantize(&mut self, x: &[f32], cols: usize) {
         self.per_row = cols / GROUP;
         self.groups.clear();
-        self.groups.extend(x.as_chunks::<GROUP>().0.iter().map(Group::new::<Best>));
+        self.groups.extend(x.as_chunks::<GROUP>().0.iter().map(Group::new));
     }
 
     /// The groups of one token.
-    pub(super) fn row(&self, token: usize) -> &[Group] {
+    pub(super) fn row(&self, token: usize) -> &[Group<Best>] {
         &self.groups[token * self.per_row..][..self.per_row]
     }
 }
 
-impl Group {
-    fn new<V: Vector>(x: &[f32; GROUP]) -> Self {
-        let x: [V::F; 8] = std::array::from_fn(|i| V::load(x[4 * i..][..4].try_into().expect("four of 32")));
+impl<V: Vector> Group<V> {
+    fn new(x: &[f32; GROUP]) -> Self {
+        let x: [V::F; 8] = std::array::from_fn(|i| V::load(&x.as_chunks().0[i]));
         let positive = x.iter().fold(V::splat(0.0), |a, b| V::max(a, *b));
         let negative = x.iter().fold(V::splat(0.0), |a, b| V::min(a, *b));
         let max = largest::<V>(V::max(positive, V::sub(V::splat(0.0), negative)));
-        let scale = max / 127.0;
-        let inverse = V::splat(if scale > 0.0 { 127.0 / max } else { 0.0 });
+        let inverse = V::splat(if max > 0.0 { MAX / max } else { 0.0 });
         let q = x.map(|x| round::<V>(V::mul(x, inverse)));
-        let halves = [V::narrow([q[0], q[1], q[2], q[3]]), V::narrow([q[4], q[5], q[6], q[7]])];
-        let sums = halves.map(|half| half.iter().map(|q| i32::from(*q)).sum());
-        let q = std::array::from_fn(|i| std::array::from_fn(|j| halves[i / 4][4 * (i % 4) + j]));
-        Self { q, scale, sums }
+        let eights: [[i16; 8]; 4] = std::array::from_fn(|i| V::narrow([q[2 * i], q[2 * i + 1]]));
+        Self::of(eights.as_flattened().try_into().expect("32 integers"), max / MAX)
+    }
+
+    /// The group of these integers.
+    pub(super) fn of(q: &[i16; GROUP], scale: f32) -> Self {
+        let sum = |half: &[i16]| half.iter().map(|q| i32::from(*q)).sum();
+        Self { q: V::group(q), scale, sums: [sum(&q[..GROUP / 2]), sum(&q[GROUP / 2..])] }
     }
 }

@@ -12,12 +12,12 @@
 //! Types of more than 4 bits add planes of high bits in the same order; 8-bit types are two nibble planes.
 
 use super::activations::Group;
-use super::vector::Vector;
+use super::vector::{GROUP, Vector};
 
 /// Rows of a block.
 pub(super) const ROWS: usize = 4;
 /// Columns of a block.
-pub(super) const COLS: usize = 32;
+pub(super) const COLS: usize = GROUP;
 
 /// The integers of a block.
 pub(super) trait Words: Copy + Sized {
@@ -27,8 +27,8 @@ pub(super) trait Words: Copy + Sized {
     /// The integer of one row and column.
     fn get(&self, row: usize, col: usize) -> u8;
 
-    /// starts + Σ w · x over the first sixteen columns and over the second, for each row.
-    fn dot<V: Vector>(&self, x: &Group, starts: [V::I; 2]) -> [V::I; 2];
+    /// For each row, starts + Σ w · x over all columns (N = 1), or over the first sixteen and over the second (N = 2).
+    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N];
 }
 
 /// 0 … 15: one nibble plane.
@@ -69,14 +69,18 @@ fn nibbles<V: Vector>(word: &[u8; 16]) -> (V::B, V::B) {
 
 /// starts + Σ w · x, where `word(k)` gives columns 4k … 4k + 3 and 16 + 4k … of every row.
 #[inline(always)]
-fn dot_words<V: Vector>(x: &Group, starts: [V::I; 2], word: impl Fn(usize) -> (V::B, V::B)) -> [V::I; 2] {
-    let (mut first, mut second) = (V::sums(starts[0]), V::sums(starts[1]));
+fn dot_words<V: Vector, const N: usize>(
+    x: &Group<V>,
+    starts: [V::I; N],
+    word: impl Fn(usize) -> (V::B, V::B),
+) -> [V::I; N] {
+    let mut sums = starts.map(V::sums);
     for k in 0..4 {
         let (low, high) = word(k);
-        first = V::dot(first, low, V::quad(&x.q[k]));
-        second = V::dot(second, high, V::quad(&x.q[4 + k]));
+        sums[0] = V::dot(sums[0], low, V::quad(&x.q, k));
+        sums[N - 1] = V::dot(sums[N - 1], high, V::quad(&x.q, 4 + k));
     }
-    [V::total(first), V::total(second)]
+    sums.map(V::total)
 }
 
 impl Words for Nibbles {
@@ -95,8 +99,8 @@ impl Words for Nibbles {
     }
 
     #[inline(always)]
-    fn dot<V: Vector>(&self, x: &Group, starts: [V::I; 2]) -> [V::I; 2] {
-        dot_words::<V>(x, starts, |k| nibbles::<V>(&self.0[k]))
+    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
+        dot_words::<V, N>(x, starts, |k| nibbles::<V>(&self.0[k]))
     }
 }
 
@@ -116,7 +120,7 @@ impl Words for Fives {
     }
 
     #[inline(always)]
-    fn dot<V: Vector>(&self, x: &Group, starts: [V::I; 2]) -> [V::I; 2] {
+    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
         let (fifth, mask) = (V::load_bytes(&self.1), V::splat_byte(0x10));
         let fifths = [
             (V::shift_left::<4>(fifth), V::shift_left::<3>(fifth)),
@@ -124,7 +128,7 @@ impl Words for Fives {
             (fifth, V::shift_right::<1>(fifth)),
             (V::shift_right::<2>(fifth), V::shift_right::<3>(fifth)),
         ];
-        dot_words::<V>(x, starts, |k| {
+        dot_words::<V, N>(x, starts, |k| {
             let (low, high) = nibbles::<V>(&self.0.0[k]);
             (V::or(low, V::and(fifths[k].0, mask)), V::or(high, V::and(fifths[k].1, mask)))
         })
@@ -147,7 +151,7 @@ impl Words for Sixes {
     }
 
     #[inline(always)]
-    fn dot<V: Vector>(&self, x: &Group, starts: [V::I; 2]) -> [V::I; 2] {
+    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
         let mask = V::splat_byte(0x30);
         let plane = |p: usize| V::load_bytes(&self.1[p]);
         let tops = [
@@ -156,7 +160,7 @@ impl Words for Sixes {
             (V::shift_left::<4>(plane(1)), V::shift_left::<2>(plane(1))),
             (plane(1), V::shift_right::<2>(plane(1))),
         ];
-        dot_words::<V>(x, starts, |k| {
+        dot_words::<V, N>(x, starts, |k| {
             let (low, high) = nibbles::<V>(&self.0.0[k]);
             (V::or(low, V::and(tops[k].0, mask)), V::or(high, V::and(tops[k].1, mask)))
         })
@@ -173,9 +177,16 @@ impl Words for Bytes {
     }
 
     #[inline(always)]
-    fn dot<V: Vector>(&self, x: &Group, starts: [V::I; 2]) -> [V::I; 2] {
-        let low = self.low.dot::<V>(x, starts);
-        let high = self.high.dot::<V>(x, [V::splat_int(0); 2]);
+    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
+        if V::TAKES_BYTES {
+            return dot_words::<V, N>(x, starts, |k| {
+                let (low, high) = (nibbles::<V>(&self.low.0[k]), nibbles::<V>(&self.high.0[k]));
+                let byte = |low, high| V::or(low, V::shift_left::<4>(high));
+                (byte(low.0, high.0), byte(low.1, high.1))
+            });
+        }
+        let low = self.low.dot::<V, N>(x, starts);
+        let high = self.high.dot::<V, N>(x, [V::splat_int(0); N]);
         std::array::from_fn(|i| V::add_int(low[i], V::shift_left_int::<4>(high[i])))
     }
 }
@@ -221,8 +232,8 @@ impl Number for Half {
     }
 }
 
-/// The scales of a block: how integer sums become floats.
-pub(super) trait Scales: Copy + Sized {
+/// The scales of a block, N for 32 columns: how integer sums become floats.
+pub(super) trait Scales<const N: usize>: Copy + Sized {
     /// From the scale and the offset of each row's first group and second group (the same if there is one).
     fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self;
 
@@ -230,39 +241,39 @@ pub(super) trait Scales: Copy + Sized {
     fn get(&self, row: usize, col: usize) -> (f32, f32);
 
     /// Where the integer sums start, so that Σ (w − zero) · x is what comes out.
-    fn starts<V: Vector>(x: &Group, zero: i32) -> [V::I; 2];
+    fn starts<V: Vector>(x: &Group<V>, zero: i32) -> [V::I; N];
 
     /// sum + what the block adds to each row.
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group) -> V::F;
+    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; N], x: &Group<V>) -> V::F;
 }
 
 /// w = scale · (q − zero), one scale for 32.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale<N>([N; ROWS]);
+pub(super) struct Scale<T>([T; ROWS]);
 
 /// w = scale · (q − zero), one scale for 16.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale16<N>([[N; ROWS]; 2]);
+pub(super) struct Scale16<T>([[T; ROWS]; 2]);
 
 /// w = scale · q + offset, for 32.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ScaleOffset<N> {
-    scale: [N; ROWS],
-    offset: [N; ROWS],
+pub(super) struct ScaleOffset<T> {
+    scale: [T; ROWS],
+    offset: [T; ROWS],
 }
 
 /// w = scale · q + offset, for 16.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ScaleOffset16<N> {
-    scale: [[N; ROWS]; 2],
-    offset: [[N; ROWS]; 2],
+pub(super) struct ScaleOffset16<T> {
+    scale: [[T; ROWS]; 2],
+    offset: [[T; ROWS]; 2],
 }
 
-fn group<N: Number>(values: [[f32; 2]; ROWS], group: usize) -> [N; ROWS] {
-    values.map(|row| N::new(row[group]))
+fn group<T: Number>(values: [[f32; 2]; ROWS], group: usize) -> [T; ROWS] {
+    values.map(|row| T::new(row[group]))
 }
 
-impl<N: Number> Scales for Scale<N> {
+impl<T: Number> Scales<1> for Scale<T> {
     fn pack(scale: [[f32; 2]; ROWS], _: [[f32; 2]; ROWS]) -> Self {
         Self(group(scale, 0))
     }
@@ -270,17 +281,17 @@ impl<N: Number> Scales for Scale<N> {
         (self.0[row].value(), 0.0)
     }
     #[inline(always)]
-    fn starts<V: Vector>(x: &Group, zero: i32) -> [V::I; 2] {
-        [V::splat_int(-zero * (x.sums[0] + x.sums[1])), V::splat_int(0)]
+    fn starts<V: Vector>(x: &Group<V>, zero: i32) -> [V::I; 1] {
+        [V::splat_int(-zero * (x.sums[0] + x.sums[1]))]
     }
     #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group) -> V::F {
-        let dot = V::to_float(V::add_int(dots[0], dots[1]));
-        V::mul_add(V::mul(N::load::<V>(&self.0), V::splat(x.scale)), dot, sum)
+    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 1], x: &Group<V>) -> V::F {
+        let dot = V::to_float(dots[0]);
+        V::mul_add(V::mul(T::load::<V>(&self.0), V::splat(x.scale)), dot, sum)
     }
 }
 
-impl<N: Number> Scales for Scale16<N> {
+impl<T: Number> Scales<2> for Scale16<T> {
     fn pack(scale: [[f32; 2]; ROWS], _: [[f32; 2]; ROWS]) -> Self {
         Self([group(scale, 0), group(scale, 1)])
     }
@@ -288,18 +299,18 @@ impl<N: Number> Scales for Scale16<N> {
         (self.0[col / 16][row].value(), 0.0)
     }
     #[inline(always)]
-    fn starts<V: Vector>(x: &Group, zero: i32) -> [V::I; 2] {
+    fn starts<V: Vector>(x: &Group<V>, zero: i32) -> [V::I; 2] {
         x.sums.map(|sum| V::splat_int(-zero * sum))
     }
     #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group) -> V::F {
-        let first = V::mul(N::load::<V>(&self.0[0]), V::to_float(dots[0]));
-        let both = V::mul_add(N::load::<V>(&self.0[1]), V::to_float(dots[1]), first);
+    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group<V>) -> V::F {
+        let first = V::mul(T::load::<V>(&self.0[0]), V::to_float(dots[0]));
+        let both = V::mul_add(T::load::<V>(&self.0[1]), V::to_float(dots[1]), first);
         V::mul_add(both, V::splat(x.scale), sum)
     }
 }
 
-impl<N: Number> Scales for ScaleOffset<N> {
+impl<T: Number> Scales<1> for ScaleOffset<T> {
     fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self {
         Self { scale: group(scale, 0), offset: group(offset, 0) }
     }
@@ -307,19 +318,19 @@ impl<N: Number> Scales for ScaleOffset<N> {
         (self.scale[row].value(), self.offset[row].value())
     }
     #[inline(always)]
-    fn starts<V: Vector>(_: &Group, _: i32) -> [V::I; 2] {
-        [V::splat_int(0); 2]
+    fn starts<V: Vector>(_: &Group<V>, _: i32) -> [V::I; 1] {
+        [V::splat_int(0)]
     }
     #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group) -> V::F {
-        let dot = V::to_float(V::add_int(dots[0], dots[1]));
+    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 1], x: &Group<V>) -> V::F {
+        let dot = V::to_float(dots[0]);
         let total = V::splat((x.sums[0] + x.sums[1]) as f32);
-        let offsets = V::mul(N::load::<V>(&self.offset), total);
-        V::mul_add(V::mul_add(N::load::<V>(&self.scale), dot, offsets), V::splat(x.scale), sum)
+        let offsets = V::mul(T::load::<V>(&self.offset), total);
+        V::mul_add(V::mul_add(T::load::<V>(&self.scale), dot, offsets), V::splat(x.scale), sum)
     }
 }
 
-impl<N: Number> Scales for ScaleOffset16<N> {
+impl<T: Number> Scales<2> for ScaleOffset16<T> {
     fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self {
         Self { scale: [group(scale, 0), group(scale, 1)], offset: [group(offset, 0), group(offset, 1)] }
     }
@@ -327,15 +338,15 @@ impl<N: Number> Scales for ScaleOffset16<N> {
         (self.scale[col / 16][row].value(), self.offset[col / 16][row].value())
     }
     #[inline(always)]
-    fn starts<V: Vector>(_: &Group, _: i32) -> [V::I; 2] {
+    fn starts<V: Vector>(_: &Group<V>, _: i32) -> [V::I; 2] {
         [V::splat_int(0); 2]
     }
     #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group) -> V::F {
+    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group<V>) -> V::F {
         let mut both = V::splat(0.0);
         for (g, dot) in dots.into_iter().enumerate() {
-            both = V::mul_add(N::load::<V>(&self.scale[g]), V::to_float(dot), both);
-            both = V::mul_add(N::load::<V>(&self.offset[g]), V::splat(x.sums[g] as f32), both);
+            both = V::mul_add(T::load::<V>(&self.scale[g]), V::to_float(dot), both);
+            both = V::mul_add(T::load::<V>(&self.offset[g]), V::splat(x.sums[g] as f32), both);
         }
         V::mul_add(both, V::splat(x.scale), sum)
     }
@@ -362,21 +373,28 @@ mod tests {
         for _ in 0..100 {
             let q: [[u8; COLS]; ROWS] =
                 std::array::from_fn(|_| std::array::from_fn(|_| u8::try_from(rng.below(1 << bits)).unwrap()));
-            let x: [i8; COLS] = std::array::from_fn(|_| i8::try_from(rng.below(255).cast_signed() - 127).unwrap());
+            let x: [i16; COLS] =
+                std::array::from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap());
             let words = W::pack(&q);
             assert!(cells().all(|(row, col)| words.get(row, col) == q[row][col]));
-            let group = Group { q: std::array::from_fn(|i| x.as_chunks().0[i]), ..Group::default() };
-            let sums = [0, 16].map(|first| {
-                q.map(|q| (first..first + 16).map(|i| i32::from(q[i]) * i32::from(x[i])).sum::<i32>() + 7)
-            });
-            assert_eq!(words.dot::<Plain>(&group, [[7; 4]; 2]), sums);
-            let best = words.dot::<Best>(&group, [Best::splat_int(7); 2]);
-            for (best, sums) in best.into_iter().zip(sums) {
-                let mut floats = [0.0; 4];
-                Best::store(Best::to_float(best), &mut floats);
-                assert_eq!(floats, sums.map(|sum| sum as f32));
-            }
+            let dot = |row: usize, cols: std::ops::Range<usize>| {
+                cols.map(|i| i32::from(q[row][i]) * i32::from(x[i])).sum::<i32>() + 7
+            };
+            let (plain, best) = (Group::of(&x, 1.0), Group::of(&x, 1.0));
+            let halves = [0, 16].map(|first| std::array::from_fn(|row| dot(row, first..first + 16)));
+            let whole = std::array::from_fn(|row| dot(row, 0..32));
+            assert_eq!(words.dot::<Plain, 2>(&plain, [[7; 4]; 2]), halves);
+            assert_eq!(words.dot::<Plain, 1>(&plain, [[7; 4]]), [whole]);
+            assert_eq!(words.dot::<Best, 2>(&best, [Best::splat_int(7); 2]).map(integers), halves);
+            assert_eq!(words.dot::<Best, 1>(&best, [Best::splat_int(7)]).map(integers), [whole]);
         }
+    }
+
+    /// The lanes.
+    fn integers(x: <Best as Vector>::I) -> [i32; 4] {
+        let mut lanes = [0.0; 4];
+        Best::store(Best::from_bits(x), &mut lanes);
+        lanes.map(|lane| lane.to_bits().cast_signed())
     }
 
     #[test]

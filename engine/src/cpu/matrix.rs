@@ -44,23 +44,23 @@ pub(super) fn new(dtype: DType, rows: usize, cols: usize) -> Box<dyn Matrix> {
         DType::F32 => Box::new(Dense::<f32>::new(dtype, rows, cols)),
         DType::F16 => Box::new(Dense::<Half>::new(dtype, rows, cols)),
         DType::BF16 => Box::new(Dense::<Brain>::new(dtype, rows, cols)),
-        DType::Q4_0 => Box::new(Blocks::<Nibbles, Scale<Half>>::new(dtype, rows, cols)),
-        DType::Q4_1 => Box::new(Blocks::<Nibbles, ScaleOffset<Half>>::new(dtype, rows, cols)),
-        DType::Q5_0 => Box::new(Blocks::<Fives, Scale<Half>>::new(dtype, rows, cols)),
-        DType::Q5_1 => Box::new(Blocks::<Fives, ScaleOffset<Half>>::new(dtype, rows, cols)),
-        DType::Q8_0 | DType::IQ4_NL => Box::new(Blocks::<Bytes, Scale<Half>>::new(dtype, rows, cols)),
-        DType::Q2_K => Box::new(Blocks::<Nibbles, ScaleOffset16<f32>>::new(dtype, rows, cols)),
-        DType::Q3_K => Box::new(Blocks::<Nibbles, Scale16<f32>>::new(dtype, rows, cols)),
-        DType::Q4_K => Box::new(Blocks::<Nibbles, ScaleOffset<f32>>::new(dtype, rows, cols)),
-        DType::Q5_K => Box::new(Blocks::<Fives, ScaleOffset<f32>>::new(dtype, rows, cols)),
-        DType::Q6_K => Box::new(Blocks::<Sixes, Scale16<f32>>::new(dtype, rows, cols)),
-        DType::IQ4_XS => Box::new(Blocks::<Bytes, Scale<f32>>::new(dtype, rows, cols)),
+        DType::Q4_0 => Box::new(Blocks::<Nibbles, Scale<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q4_1 => Box::new(Blocks::<Nibbles, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q5_0 => Box::new(Blocks::<Fives, Scale<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q5_1 => Box::new(Blocks::<Fives, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q8_0 | DType::IQ4_NL => Box::new(Blocks::<Bytes, Scale<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q2_K => Box::new(Blocks::<Nibbles, ScaleOffset16<f32>, 2>::new(dtype, rows, cols)),
+        DType::Q3_K => Box::new(Blocks::<Nibbles, Scale16<f32>, 2>::new(dtype, rows, cols)),
+        DType::Q4_K => Box::new(Blocks::<Nibbles, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
+        DType::Q5_K => Box::new(Blocks::<Fives, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
+        DType::Q6_K => Box::new(Blocks::<Sixes, Scale16<f32>, 2>::new(dtype, rows, cols)),
+        DType::IQ4_XS => Box::new(Blocks::<Bytes, Scale<f32>, 1>::new(dtype, rows, cols)),
     }
 }
 
 /// A quantised matrix: four rows at a time, blocks of 32 columns along them. Missing rows of the last four are zero.
 #[derive(Debug)]
-struct Blocks<W, S> {
+struct Blocks<W, S, const N: usize> {
     dtype: DType,
     rows: usize,
     cols: usize,
@@ -68,7 +68,7 @@ struct Blocks<W, S> {
     blocks: Vec<Block<W, S>>,
 }
 
-impl<W, S> Blocks<W, S> {
+impl<W, S, const N: usize> Blocks<W, S, N> {
     fn new(dtype: DType, rows: usize, cols: usize) -> Self {
         let zero = i32::from(quant::format(dtype).expect("a quantised type").zero);
         Self { dtype, rows, cols, zero, blocks: Vec::with_capacity(rows.div_ceil(ROWS) * cols / COLS) }
@@ -86,7 +86,7 @@ fn halves(values: &[f32], block: usize, group_len: usize) -> [f32; 2] {
     [0, 16].map(|col| values.get((block * COLS + col) / group_len).copied().unwrap_or(0.0))
 }
 
-impl<W: Words, S: Scales> Blocks<W, S> {
+impl<W: Words, S: Scales<N>, const N: usize> Blocks<W, S, N> {
     fn pack(&mut self, rows: &[Groups]) {
         let group_len = quant::format(self.dtype).expect("a quantised type").group_len;
         for block in 0..self.cols / COLS {
@@ -103,14 +103,14 @@ impl<W: Words, S: Scales> Blocks<W, S> {
 
     /// Four rows × T tokens.
     #[inline(always)]
-    fn dot<V: Vector, const T: usize>(&self, quad: usize, x: [&[Group]; T]) -> [V::F; T] {
+    fn dot<V: Vector, const T: usize>(&self, quad: usize, x: [&[Group<V>]; T]) -> [V::F; T] {
         let blocks = self.quad(quad);
         let x = x.map(|x| &x[..blocks.len()]);
         let mut sums = [V::splat(0.0); T];
         for (i, block) in blocks.iter().enumerate() {
             for t in 0..T {
                 let x = &x[t][i];
-                let dots = block.words.dot::<V>(x, S::starts::<V>(x, self.zero));
+                let dots = block.words.dot::<V, N>(x, S::starts::<V>(x, self.zero));
                 sums[t] = block.scales.add::<V>(sums[t], dots, x);
             }
         }
@@ -118,10 +118,10 @@ impl<W: Words, S: Scales> Blocks<W, S> {
     }
 }
 
-impl<W, S> Matrix for Blocks<W, S>
+impl<W, S, const N: usize> Matrix for Blocks<W, S, N>
 where
     W: Words + std::fmt::Debug + Send + Sync,
-    S: Scales + std::fmt::Debug + Send + Sync,
+    S: Scales<N> + std::fmt::Debug + Send + Sync,
 {
     fn put(&mut self, first_row: usize, bytes: &[u8]) {
         assert_eq!(self.blocks.len(), first_row / ROWS * self.cols / COLS, "rows come in order, by fours");

@@ -25,6 +25,9 @@ pub(crate) type Best = sse2::Sse2;
 #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
 pub(crate) type Best = plain::Plain;
 
+/// Activations of a group, which share a scale.
+pub(crate) const GROUP: usize = 32;
+
 /// What a kernel may ask of 128-bit vectors.
 pub(crate) trait Vector: Copy + 'static {
     /// Four f32.
@@ -33,7 +36,9 @@ pub(crate) trait Vector: Copy + 'static {
     type I: Copy;
     /// Sixteen bytes.
     type B: Copy;
-    /// Four activations, each repeated as [`Vector::dot`] wants them.
+    /// A group of activations, as [`Vector::quad`] reads them.
+    type Group: Copy + std::fmt::Debug;
+    /// Four activations, repeated as [`Vector::dot`] wants them.
     type Quad: Copy;
     /// Four running sums of products.
     type Sums: Copy;
@@ -75,8 +80,8 @@ pub(crate) trait Vector: Copy + 'static {
     fn shift_left_int<const N: u32>(x: Self::I) -> Self::I;
     /// The nearest floats.
     fn to_float(x: Self::I) -> Self::F;
-    /// Sixteen integers of −128 … 127 as bytes.
-    fn narrow(x: [Self::I; 4]) -> [i8; 16];
+    /// Eight integers of −32768 … 32767 as halfwords.
+    fn narrow(x: [Self::I; 2]) -> [i16; 8];
 
     /// Reads sixteen bytes.
     fn load_bytes(x: &[u8; 16]) -> Self::B;
@@ -91,11 +96,15 @@ pub(crate) trait Vector: Copy + 'static {
     /// All bits moved N up, likewise.
     fn shift_left<const N: u32>(x: Self::B) -> Self::B;
 
-    /// Repeats four activations.
-    fn quad(x: &[i8; 4]) -> Self::Quad;
+    /// Whether weights may be 0 … 255; else 0 … 127.
+    const TAKES_BYTES: bool;
+    /// A group of activations of −32512 … 32512.
+    fn group(x: &[i16; GROUP]) -> Self::Group;
+    /// Activations 4k … 4k + 3 of a group.
+    fn quad(group: &Self::Group, k: usize) -> Self::Quad;
     /// Sums that start at these values.
     fn sums(x: Self::I) -> Self::Sums;
-    /// sums[r] += Σ weights[4r + i] · activations[i]; weights are 0 … 127.
+    /// sums[r] += Σ weights[4r + i] · activations[i].
     fn dot(sums: Self::Sums, weights: Self::B, activations: Self::Quad) -> Self::Sums;
     /// The sums.
     fn total(sums: Self::Sums) -> Self::I;

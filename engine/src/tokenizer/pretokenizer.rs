@@ -20,20 +20,28 @@ const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}
 /// Llama 3's pattern, with numbers in threes.
 const WORDS_BY_THREE_DIGITS: &str = r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// The same with every digit for itself.
+/// The same with every digit for itself: Qwen 2's.
 const WORDS_BY_DIGIT: &str = r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// A row: names, patterns.
-type Row = (&'static [&'static str], &'static [&'static str]);
+/// The same with marks as parts of letters: Qwen 3.5's.
+const WORDS_WITH_MARKS: &str = r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
-/// Names that mean the same to llama.cpp stand together.
+struct Row {
+    /// To llama.cpp they mean the same.
+    names: &'static [&'static str],
+    patterns: &'static [&'static str],
+    /// Words that are tokens are taken whole, and texts start with a token.
+    like_llama_3: bool,
+}
+
 const TABLE: &[Row] = &[
-    (
-        &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"],
-        &[r"\p{N}", WORDS],
-    ),
-    (
-        &[
+    Row {
+        names: &["smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b", "mellum2"],
+        patterns: &[r"\p{N}", WORDS],
+        like_llama_3: false,
+    },
+    Row {
+        names: &[
             "gpt-2",
             "phi-2",
             "mpt",
@@ -46,35 +54,43 @@ const TABLE: &[Row] = &[
             "a.x-4.0",
             "mellum",
         ],
-        &[WORDS],
-    ),
-    (
-        &["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
-        &[WORDS_BY_THREE_DIGITS],
-    ),
-    (&["smaug-bpe", "dbrx"], &[WORDS_BY_THREE_DIGITS]),
-    (
-        &["qwen2", "deepseek-r1-qwen", "kormo", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2"],
-        &[WORDS_BY_DIGIT],
-    ),
-    (&["default"], &[r"[\p{P}\$\+<=>\^~\|]+", WORDS, r"\p{N}+", "[0-9][0-9][0-9]"]),
+        patterns: &[WORDS],
+        like_llama_3: false,
+    },
+    Row {
+        names: &["llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
+        patterns: &[WORDS_BY_THREE_DIGITS],
+        like_llama_3: true,
+    },
+    Row { names: &["smaug-bpe", "dbrx"], patterns: &[WORDS_BY_THREE_DIGITS], like_llama_3: false },
+    Row {
+        names: &["qwen2", "deepseek-r1-qwen", "kormo", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2"],
+        patterns: &[WORDS_BY_DIGIT],
+        like_llama_3: false,
+    },
+    Row { names: &["qwen35"], patterns: &[WORDS_WITH_MARKS], like_llama_3: false },
+    Row {
+        names: &["default"],
+        patterns: &[r"[\p{P}\$\+<=>\^~\|]+", WORDS, r"\p{N}+", "[0-9][0-9][0-9]"],
+        like_llama_3: false,
+    },
 ];
 
-/// Llama 3 and what is called like it.
-const LLAMA_3: &[&str] = TABLE[2].0;
-
 impl Pretokenizer {
-    /// By name. A file without one gets `default`; a name that is not known is an error, since any other way of splitting
-    /// would quietly make the model worse.
+    /// By name. A file without one gets `default`; a name that is not known is an error, as in llama.cpp, since any other
+    /// way of splitting would quietly make the model worse.
     pub(super) fn new(name: Option<&str>) -> Result<Self> {
         let name = name.unwrap_or("default");
-        let (_, patterns) = TABLE.iter().find(|(names, _)| names.contains(&name)).ok_or_else(|| {
-            let known: Vec<_> = TABLE.iter().flat_map(|(names, _)| names.iter().copied()).collect();
+        let row = TABLE.iter().find(|row| row.names.contains(&name)).ok_or_else(|| {
+            let known: Vec<_> = names().collect();
             unsupported(format!("the pre-tokenizer {name:?} is not known, only {}", known.join(", ")))
         })?;
         let compile = |source: &&str| Pattern::new(source).expect("a test compiles every pattern");
-        let is_llama_3 = LLAMA_3.contains(&name);
-        Ok(Self { patterns: patterns.iter().map(compile).collect(), ignore_merges: is_llama_3, add_bos: is_llama_3 })
+        Ok(Self {
+            patterns: row.patterns.iter().map(compile).collect(),
+            ignore_merges: row.like_llama_3,
+            add_bos: row.like_llama_3,
+        })
     }
 
     /// The words of `text`: all of it, in order.
@@ -85,13 +101,17 @@ impl Pretokenizer {
     }
 }
 
+fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|row| row.names.iter().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_pattern_compiles() {
-        for name in TABLE.iter().flat_map(|(names, _)| *names) {
+        for name in names() {
             assert_eq!(Pretokenizer::new(Some(name)).expect("it is in the table").split(" a1"), [" a", "1"], "{name}");
         }
     }

@@ -3,6 +3,7 @@
 use super::{Result, invalid};
 use crate::gguf::{Metadata, Strings};
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, RandomState};
 
 /// A token is its place in the vocabulary; no two are written alike.
@@ -36,26 +37,31 @@ impl Vocab {
     pub(super) fn new(metadata: &Metadata) -> Result<Self> {
         let listed =
             metadata.strings("tokenizer.ggml.tokens")?.ok_or_else(|| invalid("the file has no list of tokens"))?;
-        u32::try_from(listed.len()).map_err(|_| invalid("the vocabulary is larger than 32 bits can count"))?;
+        let n_vocab =
+            u32::try_from(listed.len()).map_err(|_| invalid("the vocabulary is larger than 32 bits can count"))?;
+        let texts = named(listed);
         let mut vocab = Self {
-            texts: named(listed),
-            kinds: kinds(metadata, listed.len())?,
-            by_text: HashTable::with_capacity(listed.len()),
+            kinds: kinds(metadata, texts.len())?,
+            by_text: HashTable::with_capacity(texts.len()),
             hasher: RandomState::new(),
-            text_bytes_max: listed.iter().map(str::len).max().unwrap_or(0),
+            text_bytes_max: texts.iter().map(str::len).max().unwrap_or(0),
+            texts,
         };
-        (0..).zip(listed.iter()).try_for_each(|(id, _)| vocab.insert(id))?;
+        (0..n_vocab).try_for_each(|id| vocab.insert(id))?;
         Ok(vocab)
     }
 
     fn insert(&mut self, id: u32) -> Result<()> {
-        let text = &self.texts[id as usize];
-        if let Some(twin) = self.id(text) {
-            return Err(invalid(format!("tokens {twin} and {id} are both {text:?}")));
+        let Self { texts, by_text, hasher, .. } = self;
+        let text = &texts[id as usize];
+        let is_same = |&other: &u32| &texts[other as usize] == text;
+        match by_text.entry(hasher.hash_one(text), is_same, |&other| hasher.hash_one(&texts[other as usize])) {
+            Entry::Vacant(place) => {
+                place.insert(id);
+                Ok(())
+            }
+            Entry::Occupied(twin) => Err(invalid(format!("tokens {} and {id} are both {text:?}", twin.get()))),
         }
-        let rehash = |&id: &u32| self.hasher.hash_one(&self.texts[id as usize]);
-        self.by_text.insert_unique(self.hasher.hash_one(text), id, rehash);
-        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Arrays: for machines without an implementation of their own, and as the twin that the others are tested against.
 
-use super::Vector;
+use super::{GROUP, Vector};
 use std::array::from_fn;
 
 /// No vector instructions.
@@ -11,7 +11,8 @@ impl Vector for Plain {
     type F = [f32; 4];
     type I = [i32; 4];
     type B = [u8; 16];
-    type Quad = [i8; 4];
+    type Group = [i16; GROUP];
+    type Quad = [i16; 4];
     type Sums = [i32; 4];
 
     fn load(x: &[f32; 4]) -> Self::F {
@@ -69,9 +70,9 @@ impl Vector for Plain {
     fn to_float(x: Self::I) -> Self::F {
         x.map(|x| x as f32)
     }
-    #[expect(clippy::cast_possible_truncation, reason = "the contract: −128 … 127")]
-    fn narrow(x: [Self::I; 4]) -> [i8; 16] {
-        from_fn(|i| x[i / 4][i % 4] as i8)
+    #[expect(clippy::cast_possible_truncation, reason = "the contract: −32768 … 32767")]
+    fn narrow(x: [Self::I; 2]) -> [i16; 8] {
+        from_fn(|i| x[i / 4][i % 4] as i16)
     }
 
     fn load_bytes(x: &[u8; 16]) -> Self::B {
@@ -93,8 +94,13 @@ impl Vector for Plain {
         (u128::from_le_bytes(x) << N).to_le_bytes()
     }
 
-    fn quad(x: &[i8; 4]) -> Self::Quad {
+    const TAKES_BYTES: bool = true;
+
+    fn group(x: &[i16; GROUP]) -> Self::Group {
         *x
+    }
+    fn quad(group: &Self::Group, k: usize) -> Self::Quad {
+        from_fn(|i| group[4 * k + i])
     }
     fn sums(x: Self::I) -> Self::Sums {
         x

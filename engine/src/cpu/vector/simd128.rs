@@ -1,9 +1,10 @@
 //! WebAssembly's vectors; [`Relaxed`] is the same with fused multiply-add and the one-instruction integer dot product.
 
-use super::Vector;
+use super::{GROUP, Vector};
 use core::arch::wasm32::*;
 
 /// Plain SIMD128.
+#[cfg(not(target_feature = "relaxed-simd"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Simd128;
 
@@ -94,11 +95,10 @@ macro_rules! common {
             f32x4_convert_i32x4(x)
         }
         #[inline(always)]
-        fn narrow(x: [v128; 4]) -> [i8; 16] {
-            let bytes = i8x16_narrow_i16x8(i16x8_narrow_i32x4(x[0], x[1]), i16x8_narrow_i32x4(x[2], x[3]));
-            let mut dst = [0; 16];
+        fn narrow(x: [v128; 2]) -> [i16; 8] {
+            let mut dst = [0; 8];
             // SAFETY: 16 bytes are behind the pointer, and v128_store needs no alignment.
-            unsafe { v128_store(dst.as_mut_ptr().cast(), bytes) };
+            unsafe { v128_store(dst.as_mut_ptr().cast(), i16x8_narrow_i32x4(x[0], x[1])) };
             dst
         }
 
@@ -130,18 +130,26 @@ macro_rules! common {
     };
 }
 
+#[cfg(not(target_feature = "relaxed-simd"))]
 impl Vector for Simd128 {
     common!();
+    type Group = [[i16; 4]; GROUP / 4];
     type Quad = v128;
     type Sums = [v128; 2];
+    const TAKES_BYTES: bool = true;
 
     #[inline(always)]
     fn mul_add(a: v128, b: v128, c: v128) -> v128 {
         f32x4_add(f32x4_mul(a, b), c)
     }
     #[inline(always)]
-    fn quad(x: &[i8; 4]) -> v128 {
-        i16x8_extend_low_i8x16(repeat(x))
+    fn group(x: &[i16; GROUP]) -> Self::Group {
+        std::array::from_fn(|k| std::array::from_fn(|i| x[4 * k + i]))
+    }
+    #[inline(always)]
+    fn quad(group: &Self::Group, k: usize) -> v128 {
+        // SAFETY: 8 bytes are behind the reference, and the load needs no alignment.
+        unsafe { v128_load64_splat(group[k].as_ptr().cast()) }
     }
     #[inline(always)]
     fn sums(x: v128) -> [v128; 2] {
@@ -166,32 +174,50 @@ impl Vector for Simd128 {
 #[cfg(target_feature = "relaxed-simd")]
 impl Vector for Relaxed {
     common!();
-    type Quad = v128;
-    type Sums = v128;
+    /// The upper bytes by fours, then the lower ones: x = 256 · upper + lower, both −128 … 127.
+    type Group = [[[i8; 4]; GROUP / 4]; 2];
+    type Quad = [v128; 2];
+    /// Of upper and lower bytes.
+    type Sums = [v128; 2];
+    const TAKES_BYTES: bool = false;
 
     #[inline(always)]
     fn mul_add(a: v128, b: v128, c: v128) -> v128 {
         f32x4_relaxed_madd(a, b, c)
     }
     #[inline(always)]
-    fn quad(x: &[i8; 4]) -> v128 {
-        repeat(x)
+    #[expect(clippy::cast_possible_truncation, reason = "it cuts a halfword into its bytes")]
+    fn group(x: &[i16; GROUP]) -> Self::Group {
+        let upper = |x: i16| ((x + 128) >> 8) as i8;
+        let lower = |x: i16| x as i8;
+        [
+            std::array::from_fn(|k| std::array::from_fn(|i| upper(x[4 * k + i]))),
+            std::array::from_fn(|k| std::array::from_fn(|i| lower(x[4 * k + i]))),
+        ]
     }
     #[inline(always)]
-    fn sums(x: v128) -> v128 {
-        x
+    fn quad(group: &Self::Group, k: usize) -> [v128; 2] {
+        [repeat(&group[0][k]), repeat(&group[1][k])]
     }
     #[inline(always)]
-    fn dot(sums: v128, weights: v128, activations: v128) -> v128 {
-        i32x4_relaxed_dot_i8x16_i7x16_add(activations, weights, sums)
+    fn sums(x: v128) -> [v128; 2] {
+        [i32x4_splat(0), x]
     }
     #[inline(always)]
-    fn total(sums: v128) -> v128 {
-        sums
+    fn dot(sums: [v128; 2], weights: v128, activations: [v128; 2]) -> [v128; 2] {
+        [
+            i32x4_relaxed_dot_i8x16_i7x16_add(activations[0], weights, sums[0]),
+            i32x4_relaxed_dot_i8x16_i7x16_add(activations[1], weights, sums[1]),
+        ]
+    }
+    #[inline(always)]
+    fn total(sums: [v128; 2]) -> v128 {
+        i32x4_add(i32x4_shl(sums[0], 8), sums[1])
     }
 }
 
 /// Four bytes, four times.
+#[cfg(target_feature = "relaxed-simd")]
 #[inline(always)]
 fn repeat(x: &[i8; 4]) -> v128 {
     i32x4_splat(i32::from_le_bytes(x.map(i8::cast_unsigned)))

@@ -1,6 +1,6 @@
 //! What every x86-64 has.
 
-use super::Vector;
+use super::{GROUP, Vector};
 use core::arch::x86_64::*;
 
 /// SSE2.
@@ -19,6 +19,7 @@ impl Vector for Sse2 {
     type F = __m128;
     type I = __m128i;
     type B = __m128i;
+    type Group = [[i16; 4]; GROUP / 4];
     type Quad = __m128i;
     type Sums = [__m128i; 2];
 
@@ -104,13 +105,10 @@ impl Vector for Sse2 {
         sse2!(_mm_cvtepi32_ps(x))
     }
     #[inline(always)]
-    fn narrow(x: [Self::I; 4]) -> [i8; 16] {
-        sse2!({
-            let bytes = _mm_packs_epi16(_mm_packs_epi32(x[0], x[1]), _mm_packs_epi32(x[2], x[3]));
-            let mut dst = [0; 16];
-            _mm_storeu_si128(dst.as_mut_ptr().cast(), bytes);
-            dst
-        })
+    fn narrow(x: [Self::I; 2]) -> [i16; 8] {
+        let mut dst = [0; 8];
+        sse2!(_mm_storeu_si128(dst.as_mut_ptr().cast(), _mm_packs_epi32(x[0], x[1])));
+        dst
     }
 
     #[inline(always)]
@@ -138,11 +136,17 @@ impl Vector for Sse2 {
         sse2!(_mm_sll_epi64(x, _mm_cvtsi32_si128(N.cast_signed())))
     }
 
+    const TAKES_BYTES: bool = true;
+
     #[inline(always)]
-    fn quad(x: &[i8; 4]) -> Self::Quad {
+    fn group(x: &[i16; GROUP]) -> Self::Group {
+        std::array::from_fn(|k| std::array::from_fn(|i| x[4 * k + i]))
+    }
+    #[inline(always)]
+    fn quad(group: &Self::Group, k: usize) -> Self::Quad {
         sse2!({
-            let bytes = _mm_set1_epi32(i32::from_le_bytes(x.map(i8::cast_unsigned)));
-            _mm_srai_epi16::<8>(_mm_unpacklo_epi8(bytes, bytes))
+            let four = _mm_loadl_epi64(group[k].as_ptr().cast());
+            _mm_unpacklo_epi64(four, four)
         })
     }
     #[inline(always)]
