@@ -89,7 +89,10 @@ fn local_storage() -> Option<Storage> {
 
 /// Puts text on the clipboard. Returns whether the browser allowed it.
 pub async fn copy(text: &str) -> bool {
-    JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
+    match write_text(text) {
+        Ok(writing) => JsFuture::from(writing).await.is_ok(),
+        Err(_) => false,
+    }
 }
 
 /// Offers text to the person as a file.
@@ -139,11 +142,19 @@ pub fn has_touch() -> bool {
 }
 
 /// Asks the browser not to clear what is kept when the device runs out of room. It decides by itself, or asks.
-pub fn ask_to_persist() {
-    if let Ok(asked) = window().navigator().storage().persist() {
-        leptos::task::spawn_local(async move {
-            // Refused or not, everything works the same until the device is full.
-            let _ = JsFuture::from(asked).await;
-        });
+pub async fn ask_to_persist() {
+    if let Ok(asked) = persist() {
+        // Refused or not, everything works the same until the device is full.
+        let _ = JsFuture::from(asked).await;
     }
+}
+
+// Pages that are not served securely have neither, so calling them may fail; web-sys does not expect that.
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = ["navigator", "storage"])]
+    fn persist() -> Result<js_sys::Promise, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
+    fn write_text(text: &str) -> Result<js_sys::Promise, JsValue>;
 }

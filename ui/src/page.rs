@@ -71,11 +71,9 @@ struct Parts {
 impl Page {
     /// Recalls what was kept, and starts the engine.
     pub fn start() -> Self {
-        let mut state = State::default();
-        state.settings = browser::recall(kept::SETTINGS).unwrap_or_default();
-        state.drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
-        state.resume = browser::recall(kept::MODEL);
-        let state = RwSignal::new(state);
+        let settings = browser::recall(kept::SETTINGS).unwrap_or_default();
+        let drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
+        let state = RwSignal::new(State::new(settings, drafts, browser::recall(kept::MODEL)));
         // The engine's listener needs the page, and the page holds the engine.
         let cell = StoredValue::new_local(None::<Self>);
         let engine = Engine::new(move |signal| {
@@ -454,7 +452,7 @@ impl Page {
         Effect::new(move |_| {
             if let Some(source) = model.get() {
                 browser::remember(kept::MODEL, &source);
-                browser::ask_to_persist();
+                spawn_local(browser::ask_to_persist());
             }
         });
         let title = Memo::new(move |_| self.state.with(|state| state.chat().map(|chat| chat.title.clone())));

@@ -158,6 +158,11 @@ impl Stamp {
 
 /// What the engine says.
 impl State {
+    /// The state at the start, from what was kept.
+    pub fn new(settings: Settings, drafts: BTreeMap<String, String>, resume: Option<Source>) -> Self {
+        Self { settings, drafts, resume, ..Self::default() }
+    }
+
     /// Takes in an event; returns what to ask next.
     pub fn apply(&mut self, event: Event, now_ms: u64) -> Vec<Request> {
         match event {
