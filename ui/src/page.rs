@@ -205,7 +205,10 @@ impl Page {
         if !can_answer {
             // What was typed stays where it is.
             let busy = self.state.with_untracked(|state| state.reply.is_some());
-            return if busy { () } else { self.dialog.set(Some(Dialog::Models)) };
+            if !busy {
+                self.dialog.set(Some(Dialog::Models));
+            }
+            return;
         }
         self.act(|state| state.send(&text, browser::stamp()));
         self.save();

@@ -12,18 +12,18 @@ use std::io::{Read, Seek, SeekFrom};
 const HEAD_BYTES: u64 = 1 << 20;
 
 /// A model that is ready to run.
-pub struct Opened {
+pub(crate) struct Opened {
     /// The file's header.
-    pub gguf: Gguf,
+    pub(crate) gguf: Gguf,
     /// What it computes.
     #[allow(dead_code, reason = "not every example asks")]
-    pub model: Model,
+    pub(crate) model: Model,
     /// Where.
-    pub backend: Backend,
+    pub(crate) backend: Backend,
 }
 
 /// The backend of this name.
-pub fn backend_kind(name: &str) -> Result<BackendKind> {
+pub(crate) fn backend_kind(name: &str) -> Result<BackendKind> {
     match name {
         "reference" => Ok(BackendKind::Reference),
         "cpu" => Ok(BackendKind::Cpu),
@@ -32,7 +32,7 @@ pub fn backend_kind(name: &str) -> Result<BackendKind> {
 }
 
 /// Loads the model at `path`, with room for `n_ctx` tokens.
-pub fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opened> {
+pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opened> {
     let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
     let mut file = File::open(path).map_err(unreadable)?;
     let file_bytes = file.metadata().map_err(unreadable)?.len();
