@@ -412,29 +412,4 @@ mod tests {
             assert_eq!(best, sorted[..k]);
         }
     }
-
-    /// Prints how long a draw takes: `cargo test --release sampler -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "a measurement"]
-    #[expect(clippy::print_stdout, reason = "a measurement")]
-    fn speed() {
-        for n_vocab in [49_152, 262_144] {
-            let logits = random_logits(n_vocab, 2.5, 6);
-            for (name, sampling) in [
-                ("default", Sampling::default()),
-                ("neutral", NEUTRAL),
-                ("top-p 0.95", Sampling { top_p: 0.95, ..NEUTRAL }),
-                ("min-p 0.05", Sampling { min_p: 0.05, ..NEUTRAL }),
-            ] {
-                let mut sampler = Sampler::new(&sampling, 1);
-                let mut copies = vec![logits.clone(); 50];
-                let draws = copies.iter_mut().map(|copy| {
-                    let start = std::time::Instant::now();
-                    sampler.sample(copy);
-                    start.elapsed().as_secs_f64() * 1e3
-                });
-                println!("{n_vocab} {name}: {:.3} ms", draws.fold(f64::MAX, f64::min));
-            }
-        }
-    }
 }
