@@ -1,7 +1,8 @@
 //! A reply's Markdown as a tree of plain nodes: no HTML ever passes through.
 //!
-//! A reply grows at its end, and only its last block can still change its meaning: [`Document::update`] parses that
-//! one again and keeps the others.
+//! A reply grows at its end, and only the block there can still change its meaning: [`Document::update`] parses that
+//! one again and keeps the others. A line that is not complete says nothing yet: what looks like a new paragraph may
+//! become another row of the table above it.
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag};
 use std::sync::Arc;
@@ -60,7 +61,9 @@ impl Document {
         if source == self.source {
             return false;
         }
-        let kept = if source.starts_with(&self.source) { self.starts.len().saturating_sub(1) } else { 0 };
+        let last_line = self.source.rfind('\n').map_or(0, |at| at + 1);
+        let last_sure = self.starts.iter().rposition(|start| *start < last_line).unwrap_or(0);
+        let kept = if source.starts_with(&self.source) { last_sure } else { 0 };
         let from = self.starts.get(kept).copied().unwrap_or(0);
         self.blocks.truncate(kept);
         self.starts.truncate(kept);

@@ -115,11 +115,25 @@ fn ThinkingSwitch(on: bool, on_thinking: Callback<bool>) -> impl IntoView {
 #[component]
 fn ContextMeter(used: u32, total: u32) -> impl IntoView {
     use crate::format::count;
-    let text = format!("{} of {} tokens", count(used), count(total));
+    let percent = f64::from(used) * 100.0 / f64::from(total.max(1));
+    let is_full = percent > 90.0;
+    let numbers = format!("{} / {}", count(used), count(total));
     view! {
-        <label class="composer__context" data-testid="context" title="How much the model has read, and can hold">
-            {text} <meter aria-label="Context used" min="0" max=total high=total / 10 * 9 value=used></meter>
-        </label>
+        <span class="composer__context" data-testid="context" title="How much the model has read, and can hold">
+            {numbers}
+            <span class="composer__unit">" tokens"</span>
+            <span
+                class="composer__meter"
+                class:composer__meter--full=is_full
+                role="meter"
+                aria-label="Context used"
+                aria-valuemin="0"
+                aria-valuemax=total
+                aria-valuenow=used
+            >
+                <i style:width=format!("{percent:.1}%")></i>
+            </span>
+        </span>
     }
 }
 

@@ -123,6 +123,7 @@ fn Kept(
     };
     let origin = match &model.source {
         Source::Hub { repo, file, .. } => format!("{repo} · {file}"),
+        Source::Url(url) if url.starts_with(&base) => "comes with this page".to_owned(),
         Source::Url(url) => url.clone(),
         Source::Local { .. } => "from a file".to_owned(),
     };
@@ -176,7 +177,7 @@ fn LoadButton(
     let word = move || if is_loaded.get() { "Reload" } else { "Load" };
     view! {
         <button
-            class="button button--primary"
+            class="button"
             aria-label=move || format!("{} {name}", word())
             disabled=busy
             on:click=move |_| on_load.run(source.get_value())
