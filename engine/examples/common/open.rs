@@ -1,4 +1,6 @@
-//! Opens a model file for the examples.
+//! Opens a model file, for the examples and for the tests.
+
+#![allow(dead_code, reason = "each of them uses a part of it")]
 
 use engine::backend::{Backend, BackendKind};
 use engine::error::{Error, ErrorKind, Result};
@@ -16,7 +18,6 @@ pub(crate) struct Opened {
     /// The file's header.
     pub(crate) gguf: Gguf,
     /// What it computes.
-    #[allow(dead_code, reason = "not every example asks")]
     pub(crate) model: Model,
     /// Where.
     pub(crate) backend: Backend,
