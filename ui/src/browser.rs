@@ -22,11 +22,13 @@ pub fn base() -> String {
     address[..address.rfind('/').map_or(0, |slash| slash + 1)].to_owned()
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are below 2^53")]
 pub fn now_ms() -> u64 {
     js_sys::Date::now() as u64
 }
 
 /// The time, and a number that no other tab draws.
+#[expect(clippy::cast_possible_truncation, reason = "the number is below 2^53")]
 pub fn stamp() -> Stamp {
     /// Ids stay exact in a JS number, with room for those that count up from here.
     const IDS: f64 = 9.0e15;

@@ -4,6 +4,8 @@
 //! one again and keeps the others. A line that is not complete says nothing yet: what looks like a new paragraph may
 //! become another row of the table above it.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the parser's enums are not ours")]
+
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag};
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub struct Document {
 pub enum Block {
     Paragraph(Vec<Inline>),
     Heading { level: u8, content: Vec<Inline> },
-    Quote(Vec<Block>),
+    Quote(Vec<Self>),
     Code { language: String, text: String },
     List { start: Option<u64>, items: Vec<Item> },
     Table { head: Row, rows: Vec<Row>, alignments: Vec<Alignment> },
@@ -44,13 +46,13 @@ pub type Row = Vec<Vec<Inline>>;
 pub enum Inline {
     Text(String),
     Code(String),
-    Emphasis(Vec<Inline>),
-    Strong(Vec<Inline>),
-    Strikethrough(Vec<Inline>),
+    Emphasis(Vec<Self>),
+    Strong(Vec<Self>),
+    Strikethrough(Vec<Self>),
     /// A link, or an image: the page fetches nothing that the person did not ask for.
     Link {
         href: String,
-        content: Vec<Inline>,
+        content: Vec<Self>,
     },
     Break,
 }

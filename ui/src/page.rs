@@ -279,10 +279,10 @@ impl Page {
                 return;
             }
             self.act(|state| state.delete(id));
-            if let Some(storage) = self.storage() {
-                if let Err(error) = storage.delete(id).await {
-                    return self.trouble(format!("The conversation could not be deleted: {error}"));
-                }
+            if let Some(storage) = self.storage()
+                && let Err(error) = storage.delete(id).await
+            {
+                return self.trouble(format!("The conversation could not be deleted: {error}"));
             }
             let title = self.state.with_untracked(|state| state.deleted.as_ref().map(|chat| chat.title.clone()));
             let text = format!("Deleted “{}”.", title.unwrap_or_default());

@@ -127,6 +127,7 @@ fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
 }
 
 /// `31 MB of 98 MB · 32 % · 12 MB/s · 6 s left`, as far as it is known.
+#[expect(clippy::cast_possible_truncation, reason = "a fraction of a byte is nothing")]
 fn describe(load: &Load) -> String {
     let so_far = match load.total_bytes {
         0 if load.loaded_bytes == 0 => None,

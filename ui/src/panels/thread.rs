@@ -26,7 +26,7 @@ pub fn Thread(
     let follow = Follow::new();
     Effect::new(move |_| {
         if let (Some(scroller), Some(content)) = (scroller.get(), content.get()) {
-            follow.watch(scroller.into(), &content.into());
+            follow.watch(scroller, &content.into());
         }
     });
     let first = Memo::new(move |_| messages.with(|messages| messages.first().map(|shown| shown.message.id)));

@@ -1,5 +1,7 @@
 //! The settings that are numbers, as a table.
 
+#![expect(clippy::cast_possible_truncation, reason = "the limits of a dial are those of its type")]
+
 use super::settings::Settings;
 
 /// A setting that is a number.
