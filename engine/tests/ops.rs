@@ -65,7 +65,7 @@ impl Case {
         }
         let mut start = 0;
         for n in batches {
-            let tokens: Vec<u32> = (0..*n).map(|_| u32::try_from(self.rng.below(N_INPUTS)).unwrap()).collect();
+            let tokens: Vec<u32> = (0..*n).map(|_| u32::try_from(self.rng.below(N_INPUTS)).expect("small")).collect();
             let batch = Batch { tokens: &tokens, start, outputs: Outputs::All };
             let (expected, actual) = (reference.forward(&batch), cpu.forward(&batch));
             let nmse = nmse(&expected, &actual);
