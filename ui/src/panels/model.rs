@@ -2,8 +2,7 @@
 
 use crate::format;
 use crate::state::load::Load;
-use engine::error::ErrorKind;
-use engine::protocol::LoadStage;
+use engine::protocol::{ErrorKind, LoadStage};
 use leptos::prelude::*;
 
 /// What there is to say about the model.
