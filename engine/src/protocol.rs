@@ -4,7 +4,7 @@
 //! text, so the message that carries [`Request::Load`] of a [`Source::Local`] is a JS array `[json, File]`; every
 //! other message is the JSON string alone.
 
-use crate::error::ErrorKind;
+pub use crate::error::ErrorKind;
 use serde::{Deserialize, Serialize};
 
 /// What the page asks of the worker.

@@ -2,7 +2,7 @@
 
 use crate::format;
 use crate::state::load::Load;
-use engine::error::ErrorKind;
+use engine::protocol::ErrorKind;
 use engine::protocol::LoadStage;
 use leptos::prelude::*;
 
