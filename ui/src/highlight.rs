@@ -31,7 +31,7 @@ const MARKUP: Syntax =
 #[rustfmt::skip]
 const KEYWORDS: &[&str] = &[
     "False", "None", "Self", "True", "abstract", "and", "as", "assert", "async", "await", "begin", "bool", "boolean",
-    "break", "by", "case", "catch", "char", "class", "const", "continue", "create", "crate", "def", "default",
+    "break", "by", "case", "catch", "char", "class", "const", "continue", "crate", "create", "def", "default",
     "defer", "del", "delete", "do", "done", "double", "drop", "elif", "else", "end", "enum", "esac", "except",
     "export", "extends", "extern", "false", "fi", "final", "finally", "float", "fn", "for", "foreach", "from", "func",
     "function", "global", "go", "goto", "group", "having", "if", "impl", "implements", "import", "in", "inner",

@@ -322,11 +322,11 @@ mod tests {
     #[test]
     fn finished_blocks_are_kept() {
         let mut document = Document::default();
-        document.update("one\n\ntwo");
+        document.update("one\n\ntwo\n\nthree");
         let first = Arc::clone(&document.blocks()[0]);
-        document.update("one\n\ntwo and\n\nthree");
+        document.update("one\n\ntwo\n\nthree and\n\nfour");
         assert!(Arc::ptr_eq(&first, &document.blocks()[0]));
-        assert!(!document.update("one\n\ntwo and\n\nthree"));
+        assert!(!document.update("one\n\ntwo\n\nthree and\n\nfour"));
         document.update("other");
         assert_eq!(document.blocks().len(), 1);
     }

@@ -12,15 +12,14 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-use chat::{Chat, Id, Message, Outcome, Place, Summary};
+use chat::{Chat, Id, Message, Outcome, Summary};
 use engine::protocol::{
     self, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage, StoredModel,
 };
 use load::Load;
-pub use reply::{Phase, Reply};
+pub use reply::{Phase, Reply, Shown};
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Everything the page shows.
 #[derive(Debug, Clone, Default)]
@@ -89,25 +88,6 @@ pub struct Shelf {
     pub models: Vec<StoredModel>,
     pub used_bytes: u64,
     pub quota_bytes: u64,
-}
-
-/// A message on screen.
-#[derive(Debug, Clone)]
-pub struct Shown {
-    pub message: Arc<Message>,
-    pub place: Place,
-    /// How far it is, if it is being written.
-    pub phase: Option<Phase>,
-    /// What the person is changing it to.
-    pub edit: Option<String>,
-}
-
-impl PartialEq for Shown {
-    /// A message that changes gets a new address; comparing texts at every token would be slow.
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.message, &other.message)
-            && (self.place, self.phase, &self.edit) == (other.place, other.phase, &other.edit)
-    }
 }
 
 /// What an action takes from the outside world: the time, and a number that nobody else draws.

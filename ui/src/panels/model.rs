@@ -2,7 +2,8 @@
 
 use crate::format;
 use crate::state::load::Load;
-use engine::protocol::{ErrorKind, LoadStage};
+use engine::protocol::ErrorKind;
+use engine::protocol::LoadStage;
 use leptos::prelude::*;
 
 /// What there is to say about the model.

@@ -1,6 +1,7 @@
-//! The reply in progress, and how far it is.
+//! The reply in progress, and messages as they are shown.
 
-use super::chat::Id;
+use super::chat::{Id, Message, Place};
+use std::sync::Arc;
 
 /// The reply in progress.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,6 +9,25 @@ pub struct Reply {
     pub chat: Id,
     pub message: Id,
     pub phase: Phase,
+}
+
+/// A message on screen.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub message: Arc<Message>,
+    pub place: Place,
+    /// How far it is, if it is being written.
+    pub phase: Option<Phase>,
+    /// What the person is changing it to.
+    pub edit: Option<String>,
+}
+
+impl PartialEq for Shown {
+    /// A message that changes gets a new address; comparing texts at every token would be slow.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.message, &other.message)
+            && (self.place, self.phase, &self.edit) == (other.place, other.phase, &other.edit)
+    }
 }
 
 /// How far a reply is.

@@ -66,10 +66,15 @@ fn last(state: &State) -> Message {
     state.chat().and_then(|chat| chat.path().pop().cloned()).expect("there is a message").as_ref().clone()
 }
 
+/// What is sent to the model, but for the system prompt that is there from the start.
 #[track_caller]
 fn prompt(requests: &[Request]) -> Vec<&str> {
     match requests {
-        [Request::Generate(options)] => options.messages.iter().map(|message| message.content.as_str()).collect(),
+        [Request::Generate(options)] => {
+            let default = Settings::default().system_prompt;
+            let said = options.messages.iter().filter(|message| message.content != default);
+            said.map(|message| message.content.as_str()).collect()
+        }
         other => panic!("expected one Generate, got {other:?}"),
     }
 }
