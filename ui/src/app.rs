@@ -77,6 +77,7 @@ pub fn App() -> impl IntoView {
                 on_dismiss=Callback::new(move |()| page.dismiss_news())
             />
             <Thread
+                chat=see.memo(|state| state.current)
                 messages=see.memo(State::shown)
                 idle=see.memo(|state| state.reply.is_none())
                 announcement=Memo::new(move |before| see.announcement(before))

@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::thread;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, anyhow, bail};
 use tiny_http::{Header, Method, Request, Response, Server};
@@ -86,7 +87,11 @@ fn answer(request: Request, root: &Path) {
 
 fn send_file(request: Request, path: &Path) -> io::Result<()> {
     let mut file = File::open(path)?;
-    let size_bytes = file.metadata()?.len();
+    let metadata = file.metadata()?;
+    let size_bytes = metadata.len();
+    // An interrupted download goes on only if it can tell that the file is still the same.
+    let changed_secs = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let etag = format!("\"{size_bytes:x}-{changed_secs:x}\"");
     let asked = request.headers().iter().find(|header| header.field.equiv("Range")).map(|h| h.value.to_string());
     let (status, range) = match asked.map(|value| Asked::parse(&value, size_bytes)) {
         None | Some(Asked::Everything) => (200, 0..size_bytes),
@@ -102,7 +107,8 @@ fn send_file(request: Request, path: &Path) -> io::Result<()> {
     let mut response =
         with_headers(Response::new(status.into(), Vec::new(), file.take(length), length_or_unknown, None))
             .with_chunked_threshold(usize::MAX)
-            .with_header(header("Content-Type", mime(path)));
+            .with_header(header("Content-Type", mime(path)))
+            .with_header(header("ETag", &etag));
     if status == 206 {
         response.add_header(header("Content-Range", &format!("bytes {}-{}/{size_bytes}", range.start, range.end - 1)));
     }

@@ -62,7 +62,7 @@ fn wasm_tests() -> Result<()> {
     let toolchain = Toolchain::ensure()?;
     for variant in &VARIANTS {
         println!("  variant {}", variant.name);
-        let mut test = command("cargo", ["test", "--quiet", "--package", "minnow-engine", "--lib", "--test", "ops"]);
+        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
         test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
             .env("NODE_ARGS", node_args());
         run_command(toolchain.apply(variant.apply(&mut test)))?;

@@ -12,6 +12,7 @@ use web_sys::{HtmlElement, ResizeObserver};
 /// The conversation on screen.
 #[component]
 pub fn Thread(
+    #[prop(into)] chat: Signal<Option<Id>>,
     #[prop(into)] messages: Signal<Vec<Shown>>,
     #[prop(into)] idle: Signal<bool>,
     /// Said to screen readers: that a reply begins, and the reply once it is complete.
@@ -29,10 +30,15 @@ pub fn Thread(
             follow.watch(scroller, &content.into());
         }
     });
-    let first = Memo::new(move |_| messages.with(|messages| messages.first().map(|shown| shown.message.id)));
+    // Another conversation begins at its end, and so does a reply.
     Effect::new(move |_| {
-        first.track();
+        chat.track();
         follow.to_end();
+    });
+    Effect::new(move |_| {
+        if !idle.get() {
+            follow.to_end();
+        }
     });
     let is_empty = Memo::new(move |_| messages.with(Vec::is_empty));
     let heads = move || messages.with(|all| all.iter().map(|s| (s.message.id, s.message.role)).collect::<Vec<_>>());
@@ -89,7 +95,9 @@ impl Follow {
 
     fn watch(self, scroller: HtmlElement, content: &web_sys::Element) {
         let grown = Closure::<dyn Fn()>::new(move || {
-            if !self.is_away.get_untracked() {
+            if self.is_away.get_untracked() {
+                self.scrolled();
+            } else {
                 self.to_end();
             }
         });
