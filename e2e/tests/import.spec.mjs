@@ -77,6 +77,7 @@ test('what is exported can be imported', async ({ minnow }) => {
 
 test('conversations survive a reload', async ({ minnow }) => {
   await minnow.import('one.json', archive(conversation('Kept', [message(1, 'user', 'Hello'), message(2, 'assistant', '**Hi**', 1)])));
+  await expect(minnow.conversations.getByRole('link', { name: 'Kept' })).toBeVisible();
   await minnow.page.reload();
   await minnow.conversations.getByRole('link', { name: 'Kept' }).click();
   await expect(minnow.replies.locator('strong')).toHaveText('Hi');

@@ -34,7 +34,7 @@ test('light and dark follow the system and the setting', async ({ minnow }) => {
   const brightness = () =>
     minnow.page.evaluate(() => {
       const context = new OffscreenCanvas(1, 1).getContext('2d');
-      context.fillStyle = getComputedStyle(document.body).backgroundColor;
+      context.fillStyle = getComputedStyle(document.documentElement).backgroundColor;
       context.fillRect(0, 0, 1, 1);
       return context.getImageData(0, 0, 1, 1).data[1];
     });

@@ -34,6 +34,13 @@ pub fn App() -> impl IntoView {
             browser::focus(".header__menu");
         }
     });
+    // On a phone the focus may be anywhere when the list lies over the page.
+    let escape = window_event_listener(leptos::ev::keydown, move |event| {
+        if event.key() == "Escape" {
+            close_sidebar.run(());
+        }
+    });
+    on_cleanup(move || escape.remove());
     let open_models = Callback::new(move |()| page.dialog.set(Some(Dialog::Models)));
     let is_open = move |dialog: Dialog| Signal::derive(move || page.dialog.get() == Some(dialog));
     let close_dialog = Callback::new(move |()| page.dialog.set(None));

@@ -23,14 +23,9 @@ pub fn Sidebar(
             all.iter().filter(|summary| summary.title.to_lowercase().contains(&words)).cloned().collect::<Vec<_>>()
         })
     });
-    let close_on_escape = move |event: web_sys::KeyboardEvent| {
-        if event.key() == "Escape" {
-            on_close.run(());
-        }
-    };
     view! {
         <div class="sidebar__shade" class:sidebar__shade--open=open on:click=move |_| on_close.run(())></div>
-        <nav class="sidebar" class:sidebar--open=open aria-label="Conversations" on:keydown=close_on_escape>
+        <nav class="sidebar" class:sidebar--open=open aria-label="Conversations">
             <div class="sidebar__brand">
                 <Fish />
                 "Minnow"
