@@ -170,7 +170,7 @@ function answerCdn(signed, request, response) {
 
 /** The bytes first ..= last, as slowly and as far as the entry's faults let them go. */
 async function send({ entry, first, last }, response) {
-  const cut = entry.cutAt > first && entry.cutAt <= last && (entry.cuts ?? Infinity) > 0;
+  const cut = entry.cutAt >= first && entry.cutAt <= last && (entry.cuts ?? Infinity) > 0;
   try {
     await pipeline(paced(entry, first, cut ? entry.cutAt - 1 : last, response.log), response, { end: !cut });
   } catch {
