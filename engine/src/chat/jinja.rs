@@ -123,14 +123,16 @@ fn is_namespace(value: &Value) -> bool {
 /// Weighs what a template makes.
 struct Meter {
     value_bytes_max: usize,
+    values_bytes_max: usize,
     /// Bytes that may still be made.
     left: AtomicUsize,
 }
 
 impl Meter {
     fn new(input_bytes: usize) -> Self {
-        let value_bytes_max = VALUE_BYTES + VALUE_PER_INPUT * input_bytes;
-        Self { value_bytes_max, left: AtomicUsize::new(VALUES_MAX * value_bytes_max) }
+        let value_bytes_max = input_bytes.saturating_mul(VALUE_PER_INPUT).saturating_add(VALUE_BYTES);
+        let values_bytes_max = value_bytes_max.saturating_mul(VALUES_MAX);
+        Self { value_bytes_max, values_bytes_max, left: AtomicUsize::new(values_bytes_max) }
     }
 
     fn install(self: &Arc<Self>, env: &mut Environment<'_>) {
@@ -243,7 +245,7 @@ impl Meter {
 
     fn charge(&self, bytes: usize) -> Result<()> {
         let left = self.left.load(Ordering::Relaxed).checked_sub(bytes);
-        let left = left.ok_or_else(|| too_large("what it makes", VALUES_MAX * self.value_bytes_max))?;
+        let left = left.ok_or_else(|| too_large("what it makes", self.values_bytes_max))?;
         self.left.store(left, Ordering::Relaxed);
         Ok(())
     }
