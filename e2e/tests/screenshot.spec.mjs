@@ -1,4 +1,4 @@
-// The picture that the README shows; `npx playwright test screenshot -u` takes it anew.
+// The picture that the README shows; `npx playwright test screenshot --update-snapshots=all` takes it anew.
 
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
