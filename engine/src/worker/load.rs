@@ -1,6 +1,6 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
-use super::{budget, info};
+use super::{budget, info, threads};
 use crate::backend::BackendKind;
 use crate::chat::Template;
 use crate::error::{ErrorKind, Result};
@@ -77,7 +77,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx)?;
+    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx, threads::pool(0))?;
     if options.keep {
         reader.keep().await;
     }
