@@ -1,6 +1,6 @@
 //! Where a plan runs: one closed choice, made when the model is loaded.
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Threads};
 use crate::error::Result;
 use crate::reference::Reference;
 
@@ -74,6 +74,22 @@ impl Backend {
         match self {
             Self::Reference(reference) => reference.n_ctx(),
             Self::Cpu(cpu) => cpu.n_ctx(),
+        }
+    }
+
+    /// Finds out how the work is best shared out on this device; `clock` gives seconds. The cache is forgotten.
+    pub fn tune(&mut self, clock: impl Fn() -> f64) {
+        match self {
+            Self::Reference(_) => {}
+            Self::Cpu(cpu) => cpu.tune(clock),
+        }
+    }
+
+    /// Threads that write a reply, and that read a prompt.
+    pub fn threads(&self) -> Threads {
+        match self {
+            Self::Reference(_) => Threads { decode: 1, prefill: 1 },
+            Self::Cpu(cpu) => cpu.threads(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::activations::Activations;
 use super::dot::{Dot, Pairs};
 use super::matrix::{self, Matrix};
+use super::pool::Pool;
 use super::vector::Best;
 use crate::dtype::DType;
 
@@ -12,7 +13,7 @@ pub(super) struct Kernels {
     /// See [`matrix::new`].
     pub(super) matrix: fn(DType, usize, usize) -> Box<dyn Matrix>,
     /// See [`Activations::quantize`].
-    pub(super) quantize: fn(&mut Activations, &[f32], usize),
+    pub(super) quantize: fn(&mut Activations, &Pool, &[f32], usize),
 }
 
 impl Kernels {

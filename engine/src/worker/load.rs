@@ -86,7 +86,8 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         loader.put(&piece, bytes)?;
     }
     let kept = reader.finish().await?;
-    let (model, backend) = loader.finish()?;
+    let (model, mut backend) = loader.finish()?;
+    backend.tune(|| js::now_ms() / 1000.0);
     let info = ModelInfo {
         name: info::name(&gguf, source::file_name(&options.source)),
         architecture: model.config.architecture.to_owned(),
