@@ -77,14 +77,6 @@ impl Backend {
         }
     }
 
-    /// Finds out how the work is best shared out on this device; `clock` gives seconds. The cache is forgotten.
-    pub fn tune(&mut self, clock: impl Fn() -> f64) {
-        match self {
-            Self::Reference(_) => {}
-            Self::Cpu(cpu) => cpu.tune(clock),
-        }
-    }
-
     /// Threads that write a reply, and that read a prompt.
     pub fn threads(&self) -> Threads {
         match self {

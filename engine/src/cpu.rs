@@ -10,11 +10,13 @@ mod cache;
 mod dot;
 mod elementwise;
 mod kernels;
+mod machine;
 mod matrix;
 mod pool;
 mod tune;
 mod vector;
 
+pub use machine::Machine;
 pub use pool::{Helper, Pool};
 pub use tune::Threads;
 
@@ -63,12 +65,15 @@ pub struct Cpu {
     kernels: Kernels,
     pool: Pool,
     threads: Threads,
+    /// With which to tune.
+    clock: Option<fn() -> f64>,
 }
 
 impl Cpu {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
-    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, pool: Pool) -> Self {
-        let kernels = Kernels::fastest();
+    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, machine: Machine) -> Self {
+        let Machine { pool, clock, tune } = machine;
+        let kernels = Kernels::fastest(clock);
         let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
         let weights = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => Packed::Matrix((kernels.matrix)(*dtype, w.rows, w.cols)),
@@ -84,6 +89,7 @@ impl Cpu {
             scratch: Scratch::default(),
             kernels,
             threads: Threads::all(&pool),
+            clock: tune.then_some(clock),
             pool,
             plan,
             dtypes,

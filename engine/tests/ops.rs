@@ -4,7 +4,7 @@
 //! used.
 
 use engine::backend::{Batch, Outputs};
-use engine::cpu::{Cpu, Pool};
+use engine::cpu::{Cpu, Machine};
 use engine::dtype::DType;
 use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
 use engine::quant::random_blocks;
@@ -58,7 +58,7 @@ impl Case {
         self.plan.logits = Some(logits);
         let dtypes: Vec<DType> = self.weights.iter().map(|(dtype, _)| *dtype).collect();
         let mut reference = Reference::new(self.plan.clone(), dtypes.clone(), N_CTX);
-        let mut cpu = Cpu::new(self.plan.clone(), dtypes, N_CTX, Pool::alone());
+        let mut cpu = Cpu::new(self.plan.clone(), dtypes, N_CTX, Machine::alone());
         for (i, (_, bytes)) in self.weights.iter().enumerate() {
             reference.put(Weight(i), 0, bytes);
             cpu.put(Weight(i), 0, bytes);
@@ -214,7 +214,7 @@ fn outputs_are_the_rows_that_were_asked_for() {
     let last = case.plan.output_buf("last", 8);
     case.plan.push(Op::TakeOutputs { x, dst: last });
     case.plan.logits = Some(last);
-    let mut backend = Cpu::new(case.plan.clone(), vec![DType::F32], N_CTX, Pool::alone());
+    let mut backend = Cpu::new(case.plan.clone(), vec![DType::F32], N_CTX, Machine::alone());
     backend.put(Weight(0), 0, &case.weights[0].1);
     let mut run = |outputs| backend.forward(&Batch { tokens: &[5, 3, 9], start: 0, outputs });
     let all = run(Outputs::All);

@@ -24,6 +24,10 @@ const OPS_MAX: usize = 60;
 /// Each number of threads is tried so often; the best time counts, because everything that disturbs makes it longer.
 const TRIES: usize = 5;
 
+/// So long everything runs before it is timed: a browser compiles what is new quickly, and once more, properly, in the
+/// background.
+const WARM_UP_SECS: f64 = 0.1;
+
 /// One more thread must make it this much faster, or it is not worth its heat.
 const GAIN: f64 = 1.03;
 
@@ -45,31 +49,35 @@ impl Cpu {
         self.threads
     }
 
-    /// Finds out how many threads pay off, by computing some layers of the model; `clock` gives seconds. Whatever was in
-    /// the cache is forgotten.
-    pub fn tune(&mut self, clock: impl Fn() -> f64) {
-        let all = Threads::all(&self.pool);
-        if self.pool.n_threads_max() == 1 {
-            return;
+    /// Finds out how many threads pay off, by computing some layers of the model, once its weights are there.
+    pub fn tune(&mut self) {
+        let Some(clock) = self.clock.filter(|_| self.pool.n_threads_max() > 1) else { return };
+        let n_tokens = 2 * PREFILL_TOKENS.min(self.n_ctx / 2);
+        let start = clock();
+        while clock() - start < WARM_UP_SECS {
+            self.try_out(1);
+            self.try_out(n_tokens);
         }
-        let decode = self.fastest(1, &clock);
-        self.threads = Threads { decode, ..all };
-        let prefill = self.fastest(2 * PREFILL_TOKENS.min(self.n_ctx / 2), &clock);
+        let decode = self.fastest(1, clock);
+        let prefill = self.fastest(n_tokens, clock);
         self.threads = Threads { decode, prefill };
     }
 
-    /// The number of threads that computes a batch of this many tokens fastest.
-    fn fastest(&mut self, n_tokens: usize, clock: &impl Fn() -> f64) -> usize {
+    fn try_out(&mut self, n_tokens: usize) {
         let tokens = vec![0; n_tokens];
         let batch = Batch { tokens: &tokens, start: 0, outputs: Outputs::None };
-        let n_ops = self.plan.ops.len().min(OPS_MAX);
+        self.run_ops(self.plan.ops.len().min(OPS_MAX), &batch);
+    }
+
+    /// The number of threads that computes a batch of this many tokens fastest.
+    fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> usize {
         let (mut best, mut best_secs) = (1, f64::INFINITY);
         for n_threads in (1..=self.pool.n_threads_max()).filter(|n| *n < 5 || n % 2 == 0) {
             self.threads = Threads { decode: n_threads, prefill: n_threads };
             let mut secs = f64::INFINITY;
             for _ in 0..TRIES {
                 let start = clock();
-                self.run_ops(n_ops, &batch);
+                self.try_out(n_tokens);
                 secs = secs.min(clock() - start);
             }
             if secs * GAIN < best_secs {

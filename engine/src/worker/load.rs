@@ -77,7 +77,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx, threads::pool(0))?;
+    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx, threads::machine(options.threads))?;
     if options.keep {
         reader.keep().await;
     }
@@ -86,8 +86,8 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         loader.put(&piece, bytes)?;
     }
     let kept = reader.finish().await?;
-    let (model, mut backend) = loader.finish()?;
-    backend.tune(|| js::now_ms() / 1000.0);
+    threads::arrive().await;
+    let (model, backend) = loader.finish()?;
     let info = ModelInfo {
         name: info::name(&gguf, source::file_name(&options.source)),
         architecture: model.config.architecture.to_owned(),
@@ -97,6 +97,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         context_tokens: tokens(n_ctx),
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
+        threads: tokens(backend.threads().decode.max(backend.threads().prefill)),
         can_think: false,
         fallback_template: None,
         load_secs: 0.0,
