@@ -110,7 +110,7 @@ async function inPage(name, threads) {
 
 async function native(threads) {
   const { start } = await import('./bench/native.mjs');
-  return start({ modelPath: resolve(flags.models, file), threads, contextTokens: CONTEXT_TOKENS });
+  return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens: CONTEXT_TOKENS });
 }
 
 function machine() {

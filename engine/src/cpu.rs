@@ -184,10 +184,15 @@ impl Cpu {
             Op::Rope { x, head_dim, factors, rope } => {
                 let mut out = self.take(*x);
                 let angles = self.angles(*rope, *factors, batch);
-                elementwise::rope(&mut out, self.plan.width(*x), *head_dim, rope, &self.angles[angles].cos_sin);
+                let (width, angles) = (self.plan.width(*x), &self.angles[angles].cos_sin);
+                self.pool.rows(&mut out, width, |first, rows| {
+                    elementwise::rope(rows, width, *head_dim, rope, &angles[first * rope.n_rot / 2..]);
+                });
                 self.bufs[x.0] = out;
             }
-            Op::Store { k, v, cache } => self.caches[cache.0].store(batch.start, &self.bufs[k.0], &self.bufs[v.0]),
+            Op::Store { k, v, cache } => {
+                self.caches[cache.0].store(&self.pool, batch.start, &self.bufs[k.0], &self.bufs[v.0]);
+            }
             Op::Attention { q, cache, n_head, scale, window, dst } => {
                 let mut out = self.take(*dst);
                 let info = self.plan.caches[cache.0];
@@ -205,7 +210,10 @@ impl Cpu {
             }
             Op::Add { x, dst } => {
                 let mut out = self.take(*dst);
-                elementwise::add::<Best>(&self.bufs[x.0], &mut out);
+                let (x, width) = (&self.bufs[x.0], self.plan.width(*x));
+                self.pool.rows(&mut out, width, |first, rows| {
+                    elementwise::add::<Best>(&x[first * width..][..rows.len()], rows);
+                });
                 self.bufs[dst.0] = out;
             }
             Op::Glu { gate, up, activation } => {

@@ -67,13 +67,14 @@ pub(super) fn attention<V: Vector>(
             }
         }
     });
-    for (i, splits) in scratch.0.chunks_exact_mut(width * n_splits).enumerate() {
-        let (h, tile, _) = cut.task(i * n_splits);
-        for (n, query) in cut.queries(tile).enumerate() {
-            let dst = &mut dst[cut.row(shape, h, query)..][..head_dim];
-            merge::<V>(splits.chunks_exact_mut(width).map(|found| Found::new(found, head_dim)), n, dst);
+    let found = &scratch.0;
+    pool.rows(dst, head_dim, |first, rows| {
+        for (row, dst) in (first..).zip(rows.chunks_exact_mut(head_dim)) {
+            let (task, n) = cut.place(shape, row);
+            let splits = found[task * width..][..n_splits * width].chunks_exact(width);
+            merge(splits.map(|found| Part::of(found, head_dim, n)), dst);
         }
-    }
+    });
 }
 
 impl Cut {
@@ -86,6 +87,13 @@ impl Cut {
     /// The queries of a tile. Query i of a key head belongs to token i / per_key.
     fn queries(&self, tile: usize) -> Range<usize> {
         tile * QUERIES..self.n_queries.min((tile + 1) * QUERIES)
+    }
+
+    /// The first task and the number in its tile of row `row` of `[n_tokens · n_head]` queries.
+    fn place(&self, shape: &Attention, row: usize) -> (usize, usize) {
+        let (token, head) = (row / shape.n_head, row % shape.n_head);
+        let (h, i) = (head / self.per_key, token * self.per_key + head % self.per_key);
+        ((h * self.n_tiles + i / QUERIES) * self.n_splits, i % QUERIES)
     }
 
     /// Where query i of key head h starts.
@@ -253,17 +261,35 @@ fn weigh<V: Vector, const Q: usize>(
     }
 }
 
-/// dst = what the splits found for query n, together.
-fn merge<'a, V: Vector>(splits: impl Iterator<Item = Found<'a>>, n: usize, dst: &mut [f32]) {
-    let splits: Vec<_> = splits.collect();
-    let max = splits.iter().fold(f32::NEG_INFINITY, |max, found| max.max(found.max[n]));
-    let weight = |found: &Found<'_>| if found.sum[n] > 0.0 { (found.max[n] - max).exp() } else { 0.0 };
-    let total: f32 = splits.iter().map(|found| weight(found) * found.sum[n]).sum();
+/// What one split found for one query.
+struct Part<'a> {
+    max: f32,
+    sum: f32,
+    values: &'a [f32],
+}
+
+impl<'a> Part<'a> {
+    /// Query n's part of a [`Found`].
+    fn of(floats: &'a [f32], head_dim: usize, n: usize) -> Self {
+        let (_, rest) = floats.split_at(QUERIES * head_dim);
+        let (max, rest) = rest.split_at(QUERIES);
+        let (sum, values) = rest.split_at(QUERIES);
+        Self { max: max[n], sum: sum[n], values: &values[n * head_dim.next_multiple_of(STEP)..][..head_dim] }
+    }
+
+    /// How much its values count beside those of splits with this maximum.
+    fn weight(&self, max: f32) -> f32 {
+        if self.sum > 0.0 { (self.max - max).exp() } else { 0.0 }
+    }
+}
+
+/// dst = what the splits found, together.
+fn merge<'a>(splits: impl Iterator<Item = Part<'a>> + Clone, dst: &mut [f32]) {
+    let max = splits.clone().fold(f32::NEG_INFINITY, |max, part| max.max(part.max));
+    let total: f32 = splits.clone().map(|part| part.weight(max) * part.sum).sum();
     dst.fill(0.0);
-    for found in &splits {
-        let scale = weight(found) / total;
-        let per_value = found.values.len() / QUERIES;
-        let values = found.values[n * per_value..][..per_value].as_flattened();
-        dst.iter_mut().zip(values).for_each(|(dst, value)| *dst += scale * value);
+    for part in splits {
+        let scale = part.weight(max) / total;
+        dst.iter_mut().zip(part.values).for_each(|(dst, value)| *dst += scale * value);
     }
 }

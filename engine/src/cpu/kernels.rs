@@ -1,14 +1,11 @@
 //! Which of the ways to multiply a model uses: tried out once, on the device itself.
 
 use super::activations::Activations;
-#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-use super::dot::Quads;
 use super::dot::{Dot, Pairs};
-use super::matrix::{self, Input, Matrix};
+use super::matrix::{self, Matrix};
 use super::pool::Pool;
 use super::vector::Best;
 use crate::dtype::DType;
-use std::sync::OnceLock;
 
 /// What depends on the way to multiply.
 #[derive(Debug, Clone, Copy)]
@@ -19,84 +16,88 @@ pub(super) struct Kernels {
     pub(super) quantize: fn(&mut Activations, &Pool, &[f32], usize),
 }
 
-/// The matrix that is tried, and how many tokens it is multiplied by.
-const ROWS: usize = 64;
-const COLS: usize = 512;
-const TOKENS: usize = 4;
-
-/// Products that are timed together: browsers give the time in steps of 0.1 ms.
-const PRODUCTS: usize = 20;
-
-/// How long it is tried: a browser compiles what runs for the first time quickly, and once more, properly, in the
-/// background.
-const TRIAL_SECS: f64 = 0.15;
-
-/// If the clock stands still.
-const TRIALS_MAX: usize = 500;
-
 impl Kernels {
     fn new<D: Dot>() -> Self {
         Self { matrix: matrix::new::<D>, quantize: Activations::quantize::<D> }
     }
 
-    /// All that this build has.
-    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    fn all() -> Vec<Self> {
-        vec![Self::new::<Pairs<Best>>(), Self::new::<Quads<Best>>()]
-    }
-
-    /// All that this build has.
+    /// The only ones of this build.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
-    fn all() -> Vec<Self> {
-        vec![Self::new::<Pairs<Best>>()]
+    pub(super) fn fastest(_clock: fn() -> f64) -> Self {
+        Self::new::<Pairs<Best>>()
     }
 
-    /// The fastest ones; `clock` gives seconds.
+    /// The faster ones; `clock` gives seconds.
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     pub(super) fn fastest(clock: fn() -> f64) -> Self {
-        static FASTEST: OnceLock<Kernels> = OnceLock::new();
-        *FASTEST.get_or_init(|| {
-            let mut trials: Vec<Trial> = Self::all().into_iter().map(Trial::new).collect();
-            if let [only] = &trials[..] {
-                return only.kernels;
-            }
-            let start = clock();
-            for _ in 0..TRIALS_MAX {
-                trials.iter_mut().for_each(|trial| trial.run(clock));
-                if clock() - start > TRIAL_SECS {
-                    break;
+        use super::dot::Quads;
+        use std::sync::OnceLock;
+
+        static PAIRS_ARE_FASTER: OnceLock<bool> = OnceLock::new();
+        match PAIRS_ARE_FASTER.get_or_init(|| trial::is_faster::<Pairs<Best>, Quads<Best>>(clock)) {
+            true => Self::new::<Pairs<Best>>(),
+            false => Self::new::<Quads<Best>>(),
+        }
+    }
+}
+
+/// A race between two ways to multiply.
+///
+/// What runs is the inner loop alone. A browser compiles what is new quickly, and once more, properly, in the background
+/// when it has run for a while; a large function would still be waiting for that when the race is over.
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod trial {
+    use super::super::dot::{Arranged, Dot, GROUP, Part};
+    use super::super::vector::Vector;
+    use std::hint::black_box;
+
+    /// Laps that are timed together: browsers give the time in steps of 0.1 ms.
+    const LAPS: usize = 2000;
+    /// The race is over when nobody has become faster for so long,
+    const CALM_SECS: f64 = 0.05;
+    /// or when so many rounds have been run: the clock may stand still.
+    const ROUNDS_MAX: usize = 1000;
+    /// Less is not faster.
+    const GAIN: f64 = 0.97;
+
+    /// Whether `A` is at least as fast as `B`.
+    pub(super) fn is_faster<A: Dot, B: Dot>(clock: fn() -> f64) -> bool {
+        let mut best_secs = [f64::INFINITY; 2];
+        let mut changed = clock();
+        for _ in 0..ROUNDS_MAX {
+            let times = [time(run::<A>, clock), time(run::<B>, clock)];
+            for (best, secs) in best_secs.iter_mut().zip(times) {
+                if secs < *best * GAIN {
+                    (*best, changed) = (secs, clock());
                 }
             }
-            trials.sort_by(|a, b| a.best_secs.total_cmp(&b.best_secs));
-            trials[0].kernels
-        })
-    }
-}
-
-/// One way to multiply, being tried.
-struct Trial {
-    kernels: Kernels,
-    matrix: Box<dyn Matrix>,
-    activations: Activations,
-    best_secs: f64,
-}
-
-impl Trial {
-    fn new(kernels: Kernels) -> Self {
-        let mut matrix = (kernels.matrix)(DType::Q4_0, ROWS, COLS);
-        let bytes = DType::Q4_0.row_bytes(COLS).expect("whole blocks") * ROWS;
-        matrix.put(0, &vec![0; bytes]);
-        let mut activations = Activations::default();
-        (kernels.quantize)(&mut activations, &Pool::alone(), &[1.0; TOKENS * COLS], COLS);
-        Self { kernels, matrix, activations, best_secs: f64::INFINITY }
-    }
-
-    fn run(&mut self, clock: fn() -> f64) {
-        let (pool, mut dst) = (Pool::alone(), [0.0; TOKENS * ROWS]);
-        let input = Input { floats: &[], integers: &self.activations };
-        let start = clock();
-        for _ in 0..PRODUCTS {
-            pool.columns(&mut dst, ROWS, matrix::ROWS, |columns| self.matrix.matmul(&input, columns));
+            if clock() - changed > CALM_SECS {
+                break;
+            }
         }
-        self.best_secs = self.best_secs.min(clock() - start);
+        best_secs[0] <= best_secs[1]
+    }
+
+    fn time(run: fn(&[Part], &Arranged) -> i32, clock: fn() -> f64) -> f64 {
+        let (panel, x) = (black_box([Part::default(); 4 * PARTS_MAX]), black_box([[1; 4]; GROUP / 2]));
+        let start = clock();
+        for _ in 0..LAPS {
+            black_box(run(&panel, &x));
+        }
+        clock() - start
+    }
+
+    /// Parts of a word, at most.
+    const PARTS_MAX: usize = 4;
+
+    /// A block of weights × four tokens.
+    #[inline(never)]
+    fn run<D: Dot>(panel: &[Part], x: &Arranged) -> i32 {
+        let tile = D::panel::<4>(&panel[..4 * D::PARTS], [x; 4].map(|x| x.as_slice()));
+        let sums = tile.iter().flatten().map(|sums| D::total(*sums));
+        let total = sums.fold(D::V::splat_int(0), |a, b| D::V::add_int(a, b));
+        let mut lanes = [0.0; 4];
+        D::V::store(D::V::from_bits(total), &mut lanes);
+        lanes[0].to_bits().cast_signed()
     }
 }

@@ -24,7 +24,7 @@ const OPEN: u32 = 1 << 31;
 const SPINS: u32 = 20_000;
 
 /// Tasks for each thread: enough that a slow thread does fewer of them.
-const TASKS_PER_THREAD: usize = 4;
+const TASKS_PER_THREAD: usize = 8;
 
 /// What all threads see.
 #[derive(Debug, Default)]
