@@ -225,7 +225,7 @@ impl Weights for Sixes {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let plane = D::V::load_bytes(&self.1[K / 2][word]);
-        let plane = if K % 2 == 0 { plane } else { D::V::shift_right::<2>(plane) };
+        let plane = if K.is_multiple_of(2) { plane } else { D::V::shift_right::<2>(plane) };
         D::V::or(self.0.part::<D, K, J>(word), D::high::<J>(plane, 3))
     }
 }

@@ -25,6 +25,7 @@ fn info() -> ModelInfo {
         size_bytes: 98_000_000,
         context_tokens: 2048,
         trained_context_tokens: 8192,
+        threads: 1,
         backend: "cpu".to_owned(),
         can_think: true,
         fallback_template: None,
