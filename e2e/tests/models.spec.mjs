@@ -2,15 +2,10 @@
 
 import { tinyModel } from '../gguf.mjs';
 import { expect, test } from './fixtures.mjs';
-import { DEFAULT_MODEL } from './minnow.mjs';
+import { DEFAULT_MODEL, downloads, sum } from './minnow.mjs';
 
 // The browser reports every response that is not a success, and every connection that breaks.
 test.use({ allowedErrors: [/Failed to load resource/] });
-
-/** What the CDN was asked for, as [first byte, bytes sent]. */
-const downloads = (hub) => hub.requests.filter(({ server }) => server === 'cdn').map(({ range, sent }) => [Number(range?.match(/\d+/)?.[0] ?? 0), sent]);
-
-const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
 
 test('a repository is listed, and one of its files loaded', async ({ minnow, hub }) => {
   await minnow.inDialog('Models', async (dialog) => {
@@ -67,11 +62,6 @@ test('a connection that keeps breaking: a message, and a retry that goes on from
   await minnow.news.getByRole('button', { name: 'Try again' }).click();
   await minnow.answers();
   expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(entry.bytes.length * 0.75);
-});
-
-test('a file that changes on the server in the middle is never mixed', async ({ minnow }) => {
-  await minnow.load('acme/changes/model.gguf');
-  await expect(minnow.model.or(minnow.alert)).toContainText(/Changed|changed/);
 });
 
 for (const repo of ['acme/no-ranges', 'acme/busy']) {
