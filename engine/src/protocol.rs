@@ -154,7 +154,8 @@ pub struct Sampling {
 impl Default for Sampling {
     fn default() -> Self {
         Self {
-            temperature: 0.7,
+            // Small models talk nonsense sooner than large ones.
+            temperature: 0.3,
             top_k: 40,
             top_p: 0.95,
             min_p: 0.05,

@@ -196,8 +196,8 @@ impl Look {
             return Begin::Look;
         }
         let source = self.first_offer();
-        let size = ENTRIES.iter().find(|entry| self.base.with_value(|base| entry.source(base)) == source);
-        let size = size.map(|entry| format::bytes(entry.size_bytes)).unwrap_or_default();
+        let entry = self.base.with_value(|base| catalogue::find(&source, base));
+        let size = entry.map(|entry| format::bytes(entry.size_bytes)).unwrap_or_default();
         Begin::Load { name: self.name(&source), size }
     }
 

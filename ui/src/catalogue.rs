@@ -102,9 +102,14 @@ pub const ENTRIES: &[Entry] = &[
     },
 ];
 
+/// The entry for a source, if it is one of ours.
+pub fn find(source: &Source, base: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.source(base) == *source)
+}
+
 /// What a source is called where its model has not told its own name yet.
 pub fn name(source: &Source, base: &str) -> String {
-    if let Some(entry) = ENTRIES.iter().find(|entry| entry.source(base) == *source) {
+    if let Some(entry) = find(source, base) {
         return entry.name.to_owned();
     }
     let path = match source {

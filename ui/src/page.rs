@@ -74,7 +74,9 @@ impl Page {
     pub fn start() -> Self {
         let settings = browser::recall(kept::SETTINGS).unwrap_or_default();
         let drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
-        let state = RwSignal::new(State::new(settings, drafts, browser::recall(kept::MODEL), hub::address()));
+        let mut state = State::new(settings, drafts, browser::recall(kept::MODEL));
+        (state.hub, state.base) = (hub::address(), browser::base());
+        let state = RwSignal::new(state);
         // The engine's listener needs the page, and the page holds the engine.
         let cell = StoredValue::new_local(None::<Self>);
         let engine = Engine::new(move |signal| {

@@ -13,6 +13,7 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
 pub use conversations::edit_key;
 use engine::protocol::{
@@ -52,6 +53,8 @@ pub struct State {
     pub drafts: BTreeMap<String, String>,
     /// Hugging Face's address, or a mirror's.
     pub hub: String,
+    /// The page's folder.
+    pub base: String,
     /// The model that answered last time: loaded again as soon as the worker finds it on this device.
     pub resume: Option<Source>,
     /// Conversations that changed since they were last saved.
@@ -114,8 +117,8 @@ impl Stamp {
 /// What the engine says.
 impl State {
     /// The state at the start, from what was kept.
-    pub fn new(settings: Settings, drafts: BTreeMap<String, String>, resume: Option<Source>, hub: String) -> Self {
-        Self { settings, drafts, resume, hub, ..Self::default() }
+    pub fn new(settings: Settings, drafts: BTreeMap<String, String>, resume: Option<Source>) -> Self {
+        Self { settings, drafts, resume, ..Self::default() }
     }
 
     /// Takes in an event; returns what to ask next.
@@ -192,10 +195,13 @@ impl State {
         }
     }
 
-    fn loaded(&mut self, info: ModelInfo) -> Vec<Request> {
-        let Some(load) = self.load.take() else { return Vec::new() };
+    fn loaded(&mut self, mut info: ModelInfo) -> Vec<Request> {
+        let Some(Load { options, started_over, .. }) = self.load.take() else { return Vec::new() };
         self.load_failure = None;
-        let Load { options, started_over, .. } = load;
+        // Files give themselves odd names.
+        if let Some(entry) = catalogue::find(&options.source, &self.base) {
+            entry.name.clone_into(&mut info.name);
+        }
         self.model = Some(Loaded { info, options, started_over, notes_read: false });
         let waiting = self.reply.as_ref().filter(|reply| reply.phase == Phase::Waiting).map(|r| (r.chat, r.message));
         let generate = waiting.and_then(|(chat, message)| self.generate(chat, message));

@@ -5,6 +5,7 @@ use super::report::{COLUMNS, cells, markdown};
 use super::run::{Run, Step};
 use super::wish::{NAMES, Wish};
 use crate::browser;
+use crate::catalogue;
 use crate::engine::{Engine, Signal as Heard};
 use crate::hub;
 use crate::state::load::explain;
@@ -86,7 +87,9 @@ impl Page {
 
     fn prepare(self, wish: Wish) -> Result<Run, String> {
         let hub = hub::address();
-        let source = wish.source(&browser::base(), &hub)?;
+        let base = browser::base();
+        let source = wish.source(&base, &hub)?;
+        let name = catalogue::find(&source, &base).map(|entry| entry.name.to_owned());
         let variants = self.variants.get_untracked();
         let variant = match &wish.variant {
             None => variants.last().cloned().unwrap_or_else(|| variant::PLAIN.to_owned()),
@@ -98,7 +101,7 @@ impl Page {
                 ));
             }
         };
-        Ok(Run::new(wish, source, hub, variant))
+        Ok(Run::new(wish, source, name, hub, variant))
     }
 
     fn receive(self, signal: Heard) {

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone)]
 pub struct Run {
     pub wish: Wish,
+    name: Option<String>,
     /// The build of the engine that runs.
     pub variant: String,
     pub step: Step,
@@ -50,7 +51,8 @@ pub enum Step {
 const QUESTION: &str = "What is the capital of France?";
 
 impl Run {
-    pub fn new(wish: Wish, source: Source, hub: String, variant: String) -> Self {
+    /// `name` is what the model is called, if its file is not to say that itself.
+    pub fn new(wish: Wish, source: Source, name: Option<String>, hub: String, variant: String) -> Self {
         let options = LoadOptions {
             source,
             hub,
@@ -62,6 +64,7 @@ impl Run {
         Self {
             tests: wish.tests().into(),
             wish,
+            name,
             variant,
             step: Step::Starting,
             load: Load::new(options),
@@ -108,8 +111,9 @@ impl Run {
                 self.load.started_over = Some(why);
                 None
             }
-            Event::Loaded(info) => {
+            Event::Loaded(mut info) => {
                 self.load_ms = now_ms - self.sent_ms;
+                info.name = self.name.clone().unwrap_or(info.name);
                 self.info = Some(info);
                 self.step = Step::Asking;
                 self.sent_ms = now_ms;
@@ -171,7 +175,8 @@ impl Run {
         let mut warnings = Vec::new();
         let asked = backend_name(self.wish.backend);
         if self.wish.backend != BackendWish::Best && asked != info.backend {
-            warnings.push(format!("Asked for the {asked}, but it runs on the {}.", info.backend));
+            let (asked, ran) = (asked.to_uppercase(), info.backend.to_uppercase());
+            warnings.push(format!("Asked for the {asked}, but it runs on the {ran}."));
         }
         if self.wish.threads != 0 && self.wish.threads != info.threads {
             let threads = |n: u32| if n == 1 { "1 thread".to_owned() } else { format!("{n} threads") };
@@ -249,7 +254,7 @@ mod tests {
 
     fn run(query: &str) -> Run {
         let wish = Wish::parse(query).expect("it is right");
-        Run::new(wish, Source::Url("http://h/m.gguf".to_owned()), String::new(), "plain".to_owned())
+        Run::new(wish, Source::Url("http://h/m.gguf".to_owned()), None, String::new(), "plain".to_owned())
     }
 
     fn done() -> Event {
@@ -286,7 +291,7 @@ mod tests {
         assert_eq!((report.first_token_ms, report.heap_bytes, report.threads), (Some(30.0), 64, 1));
         assert_eq!(
             report.warnings,
-            ["Asked for the gpu, but it runs on the cpu.", "Asked for 4 threads, but it runs on 1 thread."]
+            ["Asked for the GPU, but it runs on the CPU.", "Asked for 4 threads, but it runs on 1 thread."]
         );
     }
 

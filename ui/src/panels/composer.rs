@@ -120,8 +120,7 @@ fn ContextMeter(used: u32, total: u32) -> impl IntoView {
     let numbers = format!("{} of {}", count(used), count(total));
     view! {
         <span class="composer__context" data-testid="context" title="How much the model has read, and can hold">
-            {numbers}
-            <span class="composer__unit">" tokens"</span>
+            <span>{numbers} <span class="composer__unit">" tokens"</span></span>
             <span
                 class="composer__meter"
                 class:composer__meter--full=is_full
