@@ -97,8 +97,13 @@ test('a kept model loads without the hub, until it is deleted', async ({ minnow,
   await minnow.inDialog('Models', async (dialog) => {
     const kept = dialog.getByRole('list', { name: 'On this device' });
     await expect(kept).toContainText('acme/large');
+    const sure = kept.getByRole('button', { name: 'Delete', exact: true });
     await kept.getByRole('button', { name: /^Delete / }).click();
-    await kept.getByRole('button', { name: 'Delete', exact: true }).click();
+    await expect(sure).toBeFocused();
+    await kept.getByRole('button', { name: 'Keep', exact: true }).click();
+    await kept.getByRole('button', { name: /^Delete / }).click();
+    await expect(sure).toBeFocused();
+    await sure.click();
     await expect(kept).toBeHidden();
   });
   await expect.poll(used).toBeLessThan(before - 8e6);
