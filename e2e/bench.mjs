@@ -5,6 +5,7 @@
 //
 // Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
 // engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
+// Ours is measured by its own page, #/bench; it loads the model again for every repetition, which does not count.
 // The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
 import { chromium } from '@playwright/test';
@@ -70,7 +71,7 @@ async function measure(threads) {
   const engines = [];
   for (const name of names) {
     log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
-    engines.push({ name, samples: {}, ...(await (name === 'native' ? native(threads) : inPage(name, threads))) });
+    engines.push({ name, samples: {}, ...(await open(name, threads)) });
   }
   for (const test of tests) {
     for (let rep = -1; rep < reps; rep += 1) {
@@ -92,25 +93,25 @@ function variants() {
   return JSON.parse(readFileSync(resolve(DIST, 'variants.json'), 'utf8'));
 }
 
-/** An engine in a page of its own, as `module` or `module:variant`; bench/MODULE.mjs has `start`. */
-async function inPage(name, threads) {
+/** An engine by its name: `minnow:VARIANT`, `wllama` or `native`. Each has a module in bench/ with a `start`. */
+async function open(name, threads) {
   const [module, variant] = name.split(':');
-  const page = await browser.newPage();
-  await page.goto(`${site.url}bench/`);
-  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, variant };
-  const info = await page.evaluate(
-    async ({ module, options }) => {
-      globalThis.engine = await (await import(`/bench/${module}.mjs`)).start(options);
-      return globalThis.engine.info;
-    },
-    { module, options },
-  );
-  return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
+  if (module === 'wllama') return wllama(threads);
+  const { start } = await import(`./bench/${module}.mjs`);
+  if (module === 'native') return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens: CONTEXT_TOKENS });
+  return start({ browser, url: site.url, model: `models/${file}`, threads, variant });
 }
 
-async function native(threads) {
-  const { start } = await import('./bench/native.mjs');
-  return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens: CONTEXT_TOKENS });
+/** wllama in a page of its own. */
+async function wllama(threads) {
+  const page = await browser.newPage();
+  await page.goto(`${site.url}bench/`);
+  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS };
+  const info = await page.evaluate(async (options) => {
+    globalThis.engine = await (await import('/bench/wllama.mjs')).start(options);
+    return globalThis.engine.info;
+  }, options);
+  return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
 }
 
 function machine() {

@@ -31,8 +31,8 @@ const CHUNK_BYTES = 1 << 16;
  * @property {Buffer} [bytes] its content,
  * @property {string} [path] or where on disk it is
  * @property {string} [sha256] what the listing claims; the true one if absent
- * @property {number} [cutAt] the connection dies at this offset of the file …
- * @property {number} [cuts] … so often; always if absent
+ * @property {number} [cutAt] every connection dies that would send this byte of the file or a later one …
+ * @property {number} [cuts] … so many of them; all if absent
  * @property {Buffer} [then] the content after the first cut
  * @property {boolean} [ignoresRange] answers 200 with everything
  * @property {number} [bytesPerSec] slow
@@ -164,32 +164,49 @@ function answerCdn(signed, request, response) {
   if (range) response.setHeader('Content-Range', `bytes ${first}-${last}/${total}`);
   response.setHeader('Content-Length', last - first + 1);
   response.writeHead(range ? 206 : 200);
+  response.flushHeaders(); // A connection may die before the first byte of the body.
   if (request.method === 'HEAD') return response.end();
   send({ entry, first, last }, response);
 }
 
 /** The bytes first ..= last, as slowly and as far as the entry's faults let them go. */
 async function send({ entry, first, last }, response) {
-  const cut = entry.cutAt >= first && entry.cutAt <= last && (entry.cuts ?? Infinity) > 0;
+  const cut = takeCut(entry, last);
+  const end = cut ? Math.max(entry.cutAt, first) : last + 1; // The first byte that is not sent.
   try {
-    await pipeline(paced(entry, first, cut ? entry.cutAt - 1 : last, response.log), response, { end: !cut });
+    await pipeline(paced(entry, first, end, response.log), response, { end: !cut });
+    if (!cut) return;
+    await drained(response);
   } catch {
     return; // The page went away in the middle.
   }
-  if (!cut) return;
-  // What was written must leave before the connection dies, or the client sees nothing of it.
-  await new Promise((resolve) => response.write('', resolve));
-  if (entry.cuts) entry.cuts -= 1;
   if (entry.then) entry.bytes = entry.then;
   response.destroy();
 }
 
-async function* paced(entry, first, last, log) {
-  for await (const chunk of entry.path ? createReadStream(entry.path, { start: first, end: last }) : slices(entry.bytes.subarray(first, last + 1))) {
+/** Whether the connection that is to send everything up to `last` dies on the way. It counts from now on. */
+function takeCut(entry, last) {
+  if (entry.cutAt === undefined || entry.cutAt > last || entry.cuts === 0) return false;
+  if (entry.cuts !== undefined) entry.cuts -= 1;
+  return true;
+}
+
+/** Waits until all that was written has left; what waits when the connection dies never arrives. */
+async function drained(response) {
+  while (response.socket?.writableLength > 0) await sleep(5);
+}
+
+async function* paced(entry, first, end, log) {
+  for await (const chunk of content(entry, first, end)) {
     yield chunk;
     log.sent += chunk.length;
     if (entry.bytesPerSec) await sleep((1000 * chunk.length) / entry.bytesPerSec);
   }
+}
+
+function content(entry, first, end) {
+  if (first === end) return [];
+  return entry.path ? createReadStream(entry.path, { start: first, end: end - 1 }) : slices(entry.bytes.subarray(first, end));
 }
 
 function* slices(bytes) {

@@ -5,9 +5,12 @@
 
 const CACHE = "minnow";
 
-/** What the page's HTML does not name. */
-const ENGINE = ["worker_loader.js", "worker.js", "worker_bg.wasm"];
-const ENGINE_RELAXED = ["worker_relaxed_loader.js", "worker_relaxed.js", "worker_relaxed_bg.wasm"];
+/** What the page's HTML does not name: the files of each build of the engine. */
+const ENGINE = {
+  plain: ["worker_loader.js", "worker.js", "worker_bg.wasm"],
+  relaxed: ["worker_relaxed_loader.js", "worker_relaxed.js", "worker_relaxed_bg.wasm"],
+  threads: ["worker_threads_loader.js", "worker_threads_helper.js", "worker_threads.js", "worker_threads_bg.wasm"],
+};
 
 /** A page with these headers may share memory. Other origins are only ever read with CORS, which they allow. */
 const ISOLATION = {
@@ -83,13 +86,14 @@ function isolated(response) {
 async function keepAll() {
   const page = await (await fetchAndKeep(new Request(scope.href))).text();
   const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, address]) => address);
-  const engine = (await hasRelaxed()) ? [...ENGINE, ...ENGINE_RELAXED] : ENGINE;
+  const engine = (await variants()).flatMap((name) => ENGINE[name] ?? []);
   const addresses = [...named, "variants.json", "icons/minnow-512.png", ...engine];
   const requests = addresses.map((address) => new Request(new URL(address, scope))).filter(isOurs);
   await Promise.allSettled(requests.map(fetchAndKeep));
 }
 
-async function hasRelaxed() {
+/** The builds that this site has. */
+async function variants() {
   const response = await fetch(new URL("variants.json", scope), { cache: "no-cache" });
-  return response.ok && (await response.json()).includes("relaxed");
+  return response.ok ? response.json() : ["plain"];
 }

@@ -1,33 +1,26 @@
-// Drives Minnow's worker through its own protocol (engine/src/protocol.rs). Runs in the page.
+// Drives Minnow's own page for measuring, #/bench. Runs in this process, with a browser page for every test.
 
-/** Loads the model; `bench` then runs one test and gives tokens per second. */
-export async function start({ model, threads, contextTokens, variant }) {
-  if (threads > 1 && variant !== 'threads') throw new Error(`variant ${variant} runs one thread`);
-  const loader = variant === 'plain' ? '/worker_loader.js' : `/worker_${variant}_loader.js`;
-  const worker = new Worker(loader, { type: 'module' });
-  await event(worker, 'Ready');
-  const source = { Url: new URL(model, location.href).href };
-  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep: false, threads } }));
-  const info = await event(worker, 'Loaded');
-  return { bench: (test) => bench(worker, test), info };
+/** Gives a `bench` that runs one test, and gives tokens per second. The model is kept in the browser after the first load. */
+export async function start({ browser, url, model, threads, variant }) {
+  const context = await browser.newContext();
+  const measure = async (asked) => {
+    const page = await context.newPage();
+    try {
+      const query = new URLSearchParams({ model: new URL(model, url).href, threads, variant, backend: 'cpu', reps: 1, ...asked });
+      await page.goto(`${url}#/bench?${query}`);
+      const result = await (await page.waitForFunction(() => globalThis.minnowBench, null, { timeout: 0 })).jsonValue();
+      if (result.error) throw new Error(result.error);
+      if (result.warnings.length > 0) throw new Error(result.warnings.join(' '));
+      return result;
+    } finally {
+      await page.close();
+    }
+  };
+  const { tests, pp, tg, ...info } = await measure({ pp: 32, tg: 0 });
+  return { info, bench: async (test) => (await measure(asked(test))).tests[0].mean, close: () => context.close() };
 }
 
-/** Reads `n_prompt` tokens in an empty context; with `n_gen`, the steps after them are timed instead. */
-async function bench(worker, { n_prompt, n_gen }) {
-  const options = n_gen > 0 ? { n_prompt: 0, n_gen, depth: n_prompt } : { n_prompt, n_gen: 0, depth: 0 };
-  worker.postMessage(JSON.stringify({ Bench: { ...options, reps: 1 } }));
-  return (await event(worker, 'Measured')).tokens_per_sec[0];
-}
-
-/** The next event of this name; a failure or a crash rejects. */
-function event(worker, name) {
-  return new Promise((resolve, reject) => {
-    worker.onerror = (error) => reject(new Error(`the worker died: ${error.message}`));
-    worker.onmessage = ({ data }) => {
-      const event = JSON.parse(data);
-      const [key, value] = typeof event === 'string' ? [event] : Object.entries(event)[0];
-      if (key === name) resolve(value);
-      if (key === 'Failed') reject(new Error(value.message));
-    };
-  });
+/** `n_prompt` tokens are read in an empty context; with `n_gen`, the steps after them are timed instead. */
+function asked({ n_prompt, n_gen }) {
+  return n_gen > 0 ? { pp: 0, tg: n_gen, depth: n_prompt } : { pp: n_prompt, tg: 0, depth: 0 };
 }

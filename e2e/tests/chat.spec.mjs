@@ -19,7 +19,7 @@ test('the reply streams in', async ({ chat }) => {
   const lengths = await chat.page.evaluate(() => globalThis.lengths);
   expect(lengths.length).toBeGreaterThan(3);
   expect([...lengths].sort((a, b) => a - b)).toEqual(lengths);
-  await expect(chat.page.getByTestId('context')).toContainText(/^\d+ \/ [\d\s]+ tokens/);
+  await expect(chat.page.getByTestId('context')).toContainText(/^\d+ of [\d\s]+ tokens/);
 });
 
 test('a question that needs the one before it', async ({ chat }) => {

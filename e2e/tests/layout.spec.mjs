@@ -16,17 +16,27 @@ test.describe('on a phone', () => {
     await expect(chat.send).toBeInViewport({ ratio: 1 });
   });
 
-  test('dialogs and the list of conversations fit', async ({ chat }) => {
+  test('dialogs fit', async ({ chat }) => {
     for (const name of ['Models', 'Settings']) {
       await chat.inDialog(name, async (dialog) => {
         await expect(dialog).toBeInViewport({ ratio: 1 });
         expect(await chat.isTooWide()).toBe(false);
       });
     }
-    await chat.page.getByRole('button', { name: 'Conversations', exact: true }).click();
-    await expect(chat.conversations.getByRole('button', { name: 'New chat' })).toBeInViewport({ ratio: 1 });
-    await chat.page.keyboard.press('Escape');
-    await expect(chat.conversations.getByRole('button', { name: 'New chat' })).not.toBeInViewport();
+  });
+
+  test('the list of conversations takes the focus, and gives it back', async ({ chat }) => {
+    const menu = chat.page.getByRole('button', { name: 'Conversations', exact: true });
+    const first = chat.conversations.getByRole('button', { name: 'New chat' });
+    const close = () => chat.conversations.getByRole('button', { name: 'Close conversations' }).click();
+    for (const leave of [() => chat.page.keyboard.press('Escape'), close]) {
+      await menu.click();
+      await expect(first).toBeInViewport({ ratio: 1 });
+      await expect(first).toBeFocused();
+      await leave();
+      await expect(first).not.toBeInViewport();
+      await expect(menu).toBeFocused();
+    }
   });
 });
 
@@ -44,6 +54,26 @@ test('light and dark follow the system and the setting', async ({ minnow }) => {
   await expect.poll(brightness).toBeLessThan(60);
   await minnow.inDialog('Settings', (dialog) => dialog.getByRole('radio', { name: 'Light' }).check());
   await expect.poll(brightness).toBeGreaterThan(200);
+});
+
+test('a conversation is renamed with the keyboard, also while it is being answered', async ({ chat }) => {
+  const { page, conversations } = chat;
+  const title = conversations.getByRole('textbox', { name: 'Title' });
+  await chat.set('Longest reply', 60);
+  const reply = await chat.say('Tell of a trout.');
+  await conversations.getByRole('button', { name: 'Rename Tell of a trout.' }).press('Enter');
+  await expect(title).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(conversations.getByRole('link', { name: 'Tell of a trout.' })).toBeFocused();
+  await conversations.getByRole('button', { name: 'Rename Tell of a trout.' }).press('Enter');
+  await expect(title).toBeFocused();
+  await page.keyboard.type('The trout');
+  await chat.complete(reply);
+  await expect(title).toBeFocused();
+  await expect(title).toHaveValue('The trout');
+  await page.keyboard.press('Enter');
+  await expect(conversations.getByRole('link', { name: 'The trout' })).toBeFocused();
+  await chat.set('Longest reply', 0);
 });
 
 test('the keyboard alone is enough', async ({ chat }) => {

@@ -5,6 +5,11 @@ import { expect } from '@playwright/test';
 export const DEFAULT_MODEL = 'SmolLM2 135M Instruct';
 const ANSWERS = 'Suggestions'; // What an empty chat shows once a model answers.
 
+/** What the CDN was asked for, as [first byte, bytes sent]. */
+export const downloads = (hub) => hub.requests.filter(({ server }) => server === 'cdn').map(({ range, sent }) => [Number(range?.match(/\d+/)?.[0] ?? 0), sent]);
+
+export const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
+
 /** Minnow in a browser page. */
 export class Minnow {
   constructor(page, site) {

@@ -24,6 +24,8 @@ pub enum ErrorKind {
     ContextFull,
     /// The user asked to stop.
     Cancelled,
+    /// The engine made a mistake and is gone; a new one has to be started.
+    Crashed,
 }
 
 /// An error of the engine. `Display` is a sentence for the person who meets it.

@@ -25,7 +25,8 @@ pub enum Request {
     Generate(GenerateOptions),
     /// End the reply in progress within one token.
     Stop,
-    /// Measure the loaded model, as llama-bench does. Answered by one [`Event::Measured`] for every test.
+    /// Measure the loaded model, as llama-bench does. Answered by [`Event::Measuring`] …, and one [`Event::Measured`] for
+    /// every test.
     Bench(BenchOptions),
 }
 
@@ -53,8 +54,23 @@ pub struct LoadOptions {
     pub context_tokens: u32,
     /// Keep the file on this device for the next time.
     pub keep: bool,
+    /// Where the arithmetic is wanted; [`ModelInfo::backend`] says where it is.
+    pub backend: BackendWish,
     /// How many threads are wanted, 0 for as many as pay off; [`ModelInfo::threads`] says how many there are.
     pub threads: u32,
+}
+
+/// Where the arithmetic is wanted. What cannot be had is replaced, and said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendWish {
+    /// Where it is fastest.
+    #[default]
+    Best,
+    /// On the CPU.
+    Cpu,
+    /// On the GPU.
+    Gpu,
 }
 
 /// Where a model file is.
@@ -138,7 +154,8 @@ pub struct Sampling {
 impl Default for Sampling {
     fn default() -> Self {
         Self {
-            temperature: 0.7,
+            // Small models talk nonsense sooner than large ones.
+            temperature: 0.3,
             top_k: 40,
             top_p: 0.95,
             min_p: 0.05,
@@ -174,6 +191,8 @@ pub enum Event {
         /// Bytes of the whole file; 0 while unknown.
         total_bytes: u64,
     },
+    /// What is stored of the model is no good: the load begins again from the first byte.
+    StartedOver(StartOver),
     /// The model answers from now on.
     Loaded(ModelInfo),
     /// The load was given up, as asked.
@@ -199,6 +218,13 @@ pub enum Event {
     },
     /// The reply is complete.
     Done(ReplyStats),
+    /// A measurement goes on.
+    Measuring {
+        /// Tokens computed so far, of all tests of the request.
+        done_tokens: u64,
+        /// Tokens that the request takes.
+        total_tokens: u64,
+    },
     /// A measurement is complete.
     Measured {
         /// llama-bench's name of the test: `pp512`, `tg64`, `tg64 @ d512`.
@@ -226,6 +252,17 @@ pub enum LoadStage {
     Download,
     /// Bytes come from this device.
     Read,
+}
+
+/// Why a load begins again from the first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StartOver {
+    /// The file became another one on the server.
+    Changed,
+    /// The server does not say whether it is still the same file.
+    Unsure,
+    /// The copy on this device is not what was written, or cannot be read.
+    Unusable,
 }
 
 /// Which request an [`Event::Failed`] belongs to.
@@ -273,6 +310,8 @@ pub struct ModelInfo {
     pub trained_context_tokens: u32,
     /// Where the arithmetic runs: `cpu` or `gpu`.
     pub backend: String,
+    /// What of that device's abilities it uses: `simd128`, `relaxed-simd`, …
+    pub tier: String,
     /// How many threads it runs on.
     pub threads: u32,
     /// Whether its template can switch thinking on and off.

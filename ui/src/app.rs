@@ -11,6 +11,7 @@ use crate::panels::modal::Modal;
 use crate::panels::model::{ModelNews, ModelStrip};
 use crate::panels::models::Models;
 use crate::panels::notice::NoticeBar;
+use crate::panels::reply;
 use crate::panels::settings::Settings;
 use crate::panels::sidebar::Sidebar;
 use crate::panels::thread::Thread;
@@ -69,7 +70,10 @@ pub fn App() -> impl IntoView {
                 model=see.memo(|state| state.model.as_ref().map(|model| model.info.name.clone()))
                 sidebar_open
                 on_sidebar=Callback::new(move |()| {
-                    sidebar_open.update(|open| *open = !*open);
+                    if sidebar_open.get_untracked() {
+                        return close_sidebar.run(());
+                    }
+                    sidebar_open.set(true);
                     browser::focus(".sidebar__new");
                 })
                 on_models=open_models
@@ -192,20 +196,20 @@ impl Look {
             return Begin::Look;
         }
         let source = self.first_offer();
-        let size = ENTRIES.iter().find(|entry| self.base.with_value(|base| entry.source(base)) == source);
-        let size = size.map(|entry| format::bytes(entry.size_bytes)).unwrap_or_default();
+        let entry = self.base.with_value(|base| catalogue::find(&source, base));
+        let size = entry.map(|entry| format::bytes(entry.size_bytes)).unwrap_or_default();
         Begin::Load { name: self.name(&source), size }
     }
 
-    /// What screen readers are told: that a reply begins, and the reply once it is complete.
+    /// What screen readers are told: that a reply begins, and once it is complete, what it says and how it ended.
     fn announcement(self, before: Option<&String>) -> String {
         const BEGINS: &str = "The model is answering.";
         self.state.with(|state| {
             if state.reply.is_some() {
                 return BEGINS.to_owned();
             }
-            let ended = before.filter(|before| *before == BEGINS).and_then(|_| state.chat()?.path().pop());
-            ended.map(|message| message.content.clone()).or_else(|| before.cloned()).unwrap_or_default()
+            let ended = before.filter(|before| *before == BEGINS).and_then(|_| state.shown().pop());
+            ended.map(|shown| reply::spoken(&shown)).or_else(|| before.cloned()).unwrap_or_default()
         })
     }
 }

@@ -89,6 +89,19 @@ fn local_storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
+/// Says that the page itself has failed; after that nothing on it works. Conversations and drafts are kept as they come,
+/// so a reload loses nothing.
+pub fn confess(panic: &str) {
+    leptos::logging::error!("{panic}");
+    let document = document();
+    let (Some(body), Ok(alert)) = (document.body(), document.create_element("p")) else { return };
+    // Setting an attribute of this name cannot fail, and a body takes any element.
+    let _ = alert.set_attribute("role", "alert");
+    let _ = alert.set_attribute("class", "notice notice--trouble");
+    alert.set_text_content(Some("Minnow ran into a mistake of its own. Reload the page; nothing you wrote is lost."));
+    let _ = body.append_child(&alert);
+}
+
 /// Puts text on the clipboard. Returns whether the browser allowed it.
 pub async fn copy(text: &str) -> bool {
     match write_text(text) {
@@ -128,14 +141,43 @@ fn into_listener<E: JsCast + 'static>(mut callback: impl FnMut(E) + 'static) -> 
         .unchecked_into()
 }
 
-/// Moves the focus, once what it moves to is on screen.
-pub fn focus(selector: &'static str) {
-    leptos::prelude::request_animation_frame(move || {
+/// Shows the page, and the browser's own bars around it, in the theme of this name: `system`, `light` or `dark`.
+pub fn show_theme(name: &str) {
+    let set = |selector: &str, attribute: &str, value: &str| {
         if let Ok(Some(element)) = document().query_selector(selector) {
-            // An element that cannot be focused leaves the focus where it is.
-            let _ = element.unchecked_into::<web_sys::HtmlElement>().focus();
+            // Setting an attribute of such a name cannot fail.
+            let _ = element.set_attribute(attribute, value);
+        }
+    };
+    set(":root", "data-theme", name);
+    for scheme in ["light", "dark"] {
+        let media = match name {
+            "system" => format!("(prefers-color-scheme: {scheme})"),
+            chosen if chosen == scheme => "all".to_owned(),
+            _ => "not all".to_owned(),
+        };
+        set(&format!("meta[data-scheme={scheme}]"), "media", &media);
+    }
+}
+
+/// Moves the focus to the first element that the selector finds, once it is on screen.
+pub fn focus(selector: impl AsRef<str> + 'static) {
+    leptos::prelude::request_animation_frame(move || {
+        if let Ok(Some(element)) = document().query_selector(selector.as_ref()) {
+            focus_now(&element);
         }
     });
+}
+
+/// Moves the focus to an element that was just made, once it is on screen.
+pub fn focus_element(element: impl Into<web_sys::Element>) {
+    let element = element.into();
+    leptos::prelude::request_animation_frame(move || focus_now(&element));
+}
+
+/// Moves the focus. An element that cannot have it leaves it where it is.
+pub fn focus_now(element: &web_sys::Element) {
+    let _ = element.unchecked_ref::<web_sys::HtmlElement>().focus();
 }
 
 /// Whether fingers are what the person mainly points with.
@@ -159,4 +201,10 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
     fn write_text(text: &str) -> Result<js_sys::Promise, JsValue>;
+}
+
+/// Whether this page may share memory with its workers.
+pub fn is_isolated() -> bool {
+    let isolated = js_sys::Reflect::get(&js_sys::global(), &"crossOriginIsolated".into());
+    isolated.is_ok_and(|isolated| isolated.is_truthy())
 }

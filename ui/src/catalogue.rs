@@ -5,6 +5,8 @@ use engine::protocol::Source;
 /// A model the page offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
+    /// Its name in addresses.
+    pub id: &'static str,
     pub name: &'static str,
     /// What it is good for, in a few words.
     pub note: &'static str,
@@ -37,6 +39,7 @@ impl Entry {
 /// The smallest first.
 pub const ENTRIES: &[Entry] = &[
     Entry {
+        id: "smollm2-135m",
         name: "SmolLM2 135M Instruct",
         note: "Here in seconds, runs on anything. Knows little.",
         size_bytes: 98_362_432,
@@ -44,6 +47,7 @@ pub const ENTRIES: &[Entry] = &[
         place: Place::Here { path: "models/SmolLM2-135M-Instruct.Q4_1.gguf" },
     },
     Entry {
+        id: "gemma-3-270m",
         name: "Gemma 3 270M",
         note: "Follows instructions well for its size; many languages.",
         size_bytes: 291_546_112,
@@ -51,6 +55,7 @@ pub const ENTRIES: &[Entry] = &[
         place: Place::Hub { repo: "ggml-org/gemma-3-270m-it-GGUF", file: "gemma-3-270m-it-Q8_0.gguf" },
     },
     Entry {
+        id: "smollm2-360m",
         name: "SmolLM2 360M Instruct",
         note: "Quick, and a little wiser.",
         size_bytes: 386_404_992,
@@ -58,6 +63,7 @@ pub const ENTRIES: &[Entry] = &[
         place: Place::Hub { repo: "HuggingFaceTB/SmolLM2-360M-Instruct-GGUF", file: "smollm2-360m-instruct-q8_0.gguf" },
     },
     Entry {
+        id: "tinyllama-1.1b",
         name: "TinyLlama 1.1B Chat",
         note: "A classic.",
         size_bytes: 668_788_096,
@@ -68,6 +74,7 @@ pub const ENTRIES: &[Entry] = &[
         },
     },
     Entry {
+        id: "gemma-3-1b",
         name: "Gemma 3 1B",
         note: "The best answers of its size; many languages.",
         size_bytes: 806_058_240,
@@ -75,6 +82,7 @@ pub const ENTRIES: &[Entry] = &[
         place: Place::Hub { repo: "ggml-org/gemma-3-1b-it-GGUF", file: "gemma-3-1b-it-Q4_K_M.gguf" },
     },
     Entry {
+        id: "llama-3.2-1b",
         name: "Llama 3.2 1B Instruct",
         note: "A good all-rounder.",
         size_bytes: 807_694_464,
@@ -82,6 +90,7 @@ pub const ENTRIES: &[Entry] = &[
         place: Place::Hub { repo: "bartowski/Llama-3.2-1B-Instruct-GGUF", file: "Llama-3.2-1B-Instruct-Q4_K_M.gguf" },
     },
     Entry {
+        id: "smollm2-1.7b",
         name: "SmolLM2 1.7B Instruct",
         note: "The largest here; wants a fast device.",
         size_bytes: 1_055_609_536,
@@ -93,9 +102,14 @@ pub const ENTRIES: &[Entry] = &[
     },
 ];
 
+/// The entry for a source, if it is one of ours.
+pub fn find(source: &Source, base: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.source(base) == *source)
+}
+
 /// What a source is called where its model has not told its own name yet.
 pub fn name(source: &Source, base: &str) -> String {
-    if let Some(entry) = ENTRIES.iter().find(|entry| entry.source(base) == *source) {
+    if let Some(entry) = find(source, base) {
         return entry.name.to_owned();
     }
     let path = match source {

@@ -1,6 +1,7 @@
 //! The worker that runs the engine, as the page holds it.
 
 use crate::browser;
+use crate::variant::{self, PLAIN};
 use engine::protocol::{Event, LoadOptions, Request, Source};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +12,7 @@ use web_sys::{ErrorEvent, File, MessageEvent, Worker, WorkerOptions, WorkerType}
 #[derive(Debug)]
 pub enum Signal {
     Event(Event),
-    /// The worker is gone, for this reason.
+    /// The worker is gone, for this reason, in whole sentences.
     Died(String),
 }
 
@@ -47,13 +48,23 @@ impl Engine {
         Self(Rc::new(Inner { listener: Box::new(listener), running: RefCell::default(), file: RefCell::default() }))
     }
 
-    /// Starts a fresh worker; one that runs is ended.
+    /// Starts a fresh worker, of the fastest build that this browser can run; one that runs is ended.
     pub async fn start(&self) {
-        let url = worker_url().await;
-        match self.spawn(url) {
+        let fastest = variant::runnable().await.pop().unwrap_or_else(|| PLAIN.to_owned());
+        self.start_variant(&fastest);
+    }
+
+    /// Starts a fresh worker of one build.
+    pub fn start_variant(&self, name: &str) {
+        match self.spawn(&variant::loader(name)) {
             Ok(running) => *self.0.running.borrow_mut() = Some(running),
-            Err(error) => (self.0.listener)(Signal::Died(browser::message(&error))),
+            Err(error) => (self.0.listener)(Signal::Died(format!("{}.", browser::message(&error)))),
         }
+    }
+
+    /// Ends the worker, and gives its memory back.
+    pub fn end(&self) {
+        *self.0.running.borrow_mut() = None;
     }
 
     /// Holds a local file for loads of its name, also after a restart.
@@ -71,7 +82,7 @@ impl Engine {
         let running = self.0.running.borrow();
         let Some(running) = running.as_ref() else { return };
         if let Err(error) = running.worker.post_message(&message) {
-            (self.0.listener)(Signal::Died(browser::message(&error)));
+            (self.0.listener)(Signal::Died(format!("{}.", browser::message(&error))));
         }
     }
 
@@ -100,7 +111,7 @@ impl Engine {
             let json = message.data().as_string().unwrap_or_default();
             // Page and worker are built together, so an event that does not parse is a bug or a mix of versions.
             (inner.listener)(serde_json::from_str(&json).map_or_else(
-                |_| Signal::Died("Page and engine are of different versions: reload the page".to_owned()),
+                |_| Signal::Died("Page and engine are of different versions: reload the page.".to_owned()),
                 Signal::Event,
             ));
         });
@@ -117,31 +128,13 @@ impl Engine {
     }
 }
 
-const NOT_LOADED: &str = "Its program could not be loaded: check the connection";
+const NOT_LOADED: &str = "Its program could not be loaded: check the connection.";
 
-/// What a program that ran into a wall says means little to people; most often it was the memory.
+/// A program that fails by a mistake says so itself, as an event; one that gets no more memory cannot.
 fn explain(reason: &str) -> String {
-    format!("Perhaps the model needs more memory than the browser gives ({})", reason.trim_start_matches("Uncaught "))
-}
-
-/// A module that is valid only where relaxed SIMD is: one function, `i32x4.relaxed_dot_i8x16_i7x16_add_s` of zeros.
-const RELAXED_PROBE: &[u8] = &[
-    0, 97, 115, 109, 1, 0, 0, 0, // magic, version
-    1, 5, 1, 96, 0, 1, 123, // type: () → v128
-    3, 2, 1, 0, // function 0 has type 0
-    10, 19, 1, 17, 0, // code: one body without locals
-    65, 0, 253, 15, 65, 0, 253, 15, 65, 0, 253, 15, // three times i32.const 0, i8x16.splat
-    253, 147, 2, 11, // the dot product, end
-];
-
-/// The fastest worker that was built and that this browser can run.
-async fn worker_url() -> &'static str {
-    let built = browser::fetch_text("variants.json").await.unwrap_or_default();
-    let variants: Vec<String> = serde_json::from_str(&built).unwrap_or_default();
-    let probe = js_sys::Uint8Array::from(RELAXED_PROBE);
-    if variants.iter().any(|name| name == "relaxed") && js_sys::WebAssembly::validate(&probe).unwrap_or(false) {
-        "./worker_relaxed_loader.js"
-    } else {
-        "./worker_loader.js"
-    }
+    let reason = reason.trim_start_matches("Uncaught ");
+    format!(
+        "Most likely the model needs more memory than the browser gives: choose a smaller one, or set a smaller context \
+         ({reason})."
+    )
 }

@@ -1,12 +1,13 @@
 //! Numbers as people read them.
 
-/// Bytes in decimal units, as browsers and Hugging Face show them.
+/// Bytes in decimal units, as browsers and Hugging Face show them; each limit is where the rounded number would need
+/// another digit.
 pub fn bytes(bytes: u64) -> String {
-    let bytes = bytes as f64;
-    match bytes {
+    match bytes as f64 {
         b if b < 1e3 => format!("{b} bytes"),
-        b if b < 1e6 => format!("{:.0} KB", b / 1e3),
-        b if b < 1e9 => format!("{:.0} MB", b / 1e6),
+        b if b < 999.5e3 => format!("{:.0} kB", b / 1e3),
+        b if b < 9.95e6 => format!("{:.1} MB", b / 1e6),
+        b if b < 999.5e6 => format!("{:.0} MB", b / 1e6),
         b => format!("{:.2} GB", b / 1e9),
     }
 }
@@ -46,7 +47,12 @@ mod tests {
     fn numbers_as_people_read_them() {
         for (got, want) in [
             (bytes(0), "0 bytes"),
+            (bytes(999_499), "999 kB"),
+            (bytes(999_500), "1.0 MB"),
+            (bytes(9_440_000), "9.4 MB"),
+            (bytes(9_960_000), "10 MB"),
             (bytes(98_123_456), "98 MB"),
+            (bytes(999_600_000), "1.00 GB"),
             (bytes(1_055_609_824), "1.06 GB"),
             (duration(0.2), "1 s"),
             (duration(61.0), "2 min"),

@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "Leptos turns a component into public items")]
 
 mod app;
+mod bench;
 mod browser;
 mod catalogue;
 mod engine;
@@ -17,7 +18,22 @@ mod page;
 mod panels;
 mod state;
 mod storage;
+mod variant;
 
 fn main() {
-    leptos::mount::mount_to_body(app::App);
+    std::panic::set_hook(Box::new(|panic| browser::confess(&panic.to_string())));
+    // Chat and bench are two pages at one address: going from one to the other starts anew, so that nothing of the chat
+    // runs beside what is measured.
+    let measures = bench::is_here();
+    browser::on_window("hashchange", move |_: web_sys::Event| {
+        if measures || bench::is_here() {
+            // Only a page that is going away anyway refuses.
+            let _ = browser::window().location().reload();
+        }
+    });
+    if measures {
+        leptos::mount::mount_to_body(bench::Bench);
+    } else {
+        leptos::mount::mount_to_body(app::App);
+    }
 }

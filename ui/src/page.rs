@@ -1,5 +1,6 @@
 //! The page at work: what panels ask for becomes changes of the state, requests to the engine, and things kept.
 
+use crate::bench;
 use crate::browser;
 use crate::engine::{Engine, Signal};
 use crate::hub;
@@ -73,7 +74,9 @@ impl Page {
     pub fn start() -> Self {
         let settings = browser::recall(kept::SETTINGS).unwrap_or_default();
         let drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
-        let state = RwSignal::new(State::new(settings, drafts, browser::recall(kept::MODEL)));
+        let mut state = State::new(settings, drafts, browser::recall(kept::MODEL));
+        (state.hub, state.base) = (hub::address(), browser::base());
+        let state = RwSignal::new(state);
         // The engine's listener needs the page, and the page holds the engine.
         let cell = StoredValue::new_local(None::<Self>);
         let engine = Engine::new(move |signal| {
@@ -101,7 +104,8 @@ impl Page {
         let event = match signal {
             Signal::Died(reason) => {
                 self.take_in();
-                return self.state.update(|state| state.worker_died(reason, browser::now_ms()));
+                self.state.update(|state| state.worker_died(reason, browser::now_ms()));
+                return self.bury_engine();
             }
             Signal::Event(event) => event,
         };
@@ -126,6 +130,15 @@ impl Page {
         self.act(|state| events.into_iter().flat_map(|event| state.apply(event, now_ms)).collect());
         if ended {
             self.save();
+            self.bury_engine();
+        }
+    }
+
+    /// Gives the memory of a worker back that is gone. Not in its own callback, which must outlive its call.
+    fn bury_engine(self) {
+        if self.state.with_untracked(|state| matches!(state.worker, WorkerStatus::Dead(_))) {
+            let engine = self.engine();
+            spawn_local(async move { engine.end() });
         }
     }
 
@@ -154,7 +167,7 @@ impl Page {
     pub fn load(self, source: Source) {
         self.dialog.set(None);
         let dead = self.state.with_untracked(|state| matches!(state.worker, WorkerStatus::Dead(_)));
-        self.act(|state| state.load(source, hub::address()));
+        self.act(|state| state.load(source));
         if dead {
             self.restart_engine();
         }
@@ -351,10 +364,14 @@ impl Page {
             let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| exchange::import(&t));
             match chats {
                 Ok(chats) => {
-                    let text = format!("Imported {} conversations.", chats.len());
+                    let text = match chats.len() {
+                        1 => "Imported 1 conversation.".to_owned(),
+                        n => format!("Imported {n} conversations."),
+                    };
                     self.state.update(|state| state.import(chats, browser::stamp()));
-                    self.save();
-                    self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
+                    if self.save_now().await {
+                        self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
+                    }
                 }
                 Err(problem) => self.trouble(problem),
             }
@@ -411,24 +428,32 @@ impl Page {
         }
     }
 
-    /// Saves every conversation that changed.
+    /// Saves every conversation that changed, in its own time.
     fn save(self) {
-        let Some(storage) = self.storage() else { return };
-        let changed = self.state.write_untracked().take_changed();
         spawn_local(async move {
-            for chat in changed {
-                let id = chat.id;
-                match storage.save(chat).await {
-                    Ok(saved) => {
-                        self.state.maybe_update(|state| state.absorb(&saved));
-                    }
-                    Err(error) => {
-                        self.state.update(|state| state.mark_changed(id));
-                        return self.trouble(format!("A conversation could not be saved: {error}"));
-                    }
+            self.save_now().await;
+        });
+    }
+
+    /// Saves every conversation that changed. Returns whether all of them are safe now; if not, the person knows.
+    async fn save_now(self) -> bool {
+        // Without a database, what is here ends with the tab, and the person knows that too.
+        let Some(storage) = self.storage() else { return true };
+        let changed = self.state.write_untracked().take_changed();
+        for (n, chat) in changed.iter().enumerate() {
+            match storage.save(chat.clone()).await {
+                Ok(saved) => {
+                    self.state.maybe_update(|state| state.absorb(&saved));
+                }
+                Err(error) => {
+                    let unsaved = changed[n..].iter().map(|chat| chat.id);
+                    self.state.update(|state| unsaved.for_each(|id| state.mark_changed(id)));
+                    self.trouble(format!("A conversation could not be saved: {error}"));
+                    return false;
                 }
             }
-        });
+        }
+        true
     }
 
     /// The database may have no time to write when the page closes; the local storage writes at once.
@@ -464,11 +489,7 @@ impl Page {
             browser::document().set_title(&title);
         });
         Effect::new(move |_| {
-            let theme = settings.with(|settings| settings.theme);
-            if let Some(root) = browser::document().document_element() {
-                // Setting an attribute of this name cannot fail.
-                let _ = root.set_attribute("data-theme", theme.name());
-            }
+            browser::show_theme(settings.with(|settings| settings.theme).name());
         });
     }
 
@@ -530,6 +551,10 @@ impl Page {
 
     fn go_to_address(self) {
         let hash = browser::window().location().hash().unwrap_or_default();
+        if bench::is_here() {
+            // This page is about to go.
+            return;
+        }
         match hash.strip_prefix("#/c/").map(str::parse::<Id>) {
             Some(Ok(id)) => self.open(id),
             Some(Err(_)) | None => self.state.update(|state| state.current = None),

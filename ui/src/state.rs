@@ -4,6 +4,7 @@
 //! of it is tested without a browser.
 
 pub mod chat;
+mod conversations;
 pub mod dials;
 pub mod exchange;
 pub mod load;
@@ -12,9 +13,12 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
+pub use conversations::edit_key;
 use engine::protocol::{
-    self, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage, StoredModel,
+    self, BackendWish, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage,
+    StartOver, StoredModel,
 };
 use load::Load;
 pub use reply::{Phase, Reply, Shown};
@@ -47,6 +51,10 @@ pub struct State {
     pub settings: Settings,
     /// What the person typed and did not send yet; see [`State::draft_key`].
     pub drafts: BTreeMap<String, String>,
+    /// Hugging Face's address, or a mirror's.
+    pub hub: String,
+    /// The page's folder.
+    pub base: String,
     /// The model that answered last time: loaded again as soon as the worker finds it on this device.
     pub resume: Option<Source>,
     /// Conversations that changed since they were last saved.
@@ -70,6 +78,8 @@ pub enum WorkerStatus {
 pub struct Loaded {
     pub info: ModelInfo,
     pub options: LoadOptions,
+    /// Why its load began again, if it did.
+    pub started_over: Option<StartOver>,
     /// The person has read what there was to say about it.
     pub notes_read: bool,
 }
@@ -125,6 +135,11 @@ impl State {
                     load.progress(stage, loaded_bytes, total_bytes, now_ms);
                 }
             }
+            Event::StartedOver(why) => {
+                if let Some(load) = &mut self.load {
+                    load.started_over = Some(why);
+                }
+            }
             Event::Loaded(info) => return self.loaded(info),
             Event::LoadCancelled => {
                 self.load = None;
@@ -139,21 +154,23 @@ impl State {
                 }
             }
             Event::Done(stats) => self.finish_reply(Outcome::Done(stats), now_ms),
-            // The page does not measure yet.
-            Event::Measured { .. } => {}
+            // The page that measures has an engine of its own.
+            Event::Measuring { .. } | Event::Measured { .. } => {}
+            Event::Failed { kind: ErrorKind::Crashed, message, .. } => self.worker_died(message, now_ms),
             Event::Failed { during, kind, message } => return self.failed(during, kind, message, now_ms),
         }
         Vec::new()
     }
 
-    /// The worker is gone. What it had written is kept.
+    /// The worker is gone, for a reason in whole sentences. What it had written is kept. A worker that could still say
+    /// why is heard first; that it then is gone is no news.
     pub fn worker_died(&mut self, reason: String, now_ms: u64) {
-        if let Some(load) = self.load.take() {
-            let message = format!("The engine stopped while the model was loading: {reason}");
-            self.load_failure = Some(LoadFailure { options: load.options, kind: ErrorKind::Memory, message });
+        if matches!(self.worker, WorkerStatus::Dead(_)) {
+            return;
         }
+        self.load = None;
         self.model = None;
-        self.finish_reply(Outcome::Failed(format!("The engine stopped: {reason}")), now_ms);
+        self.finish_reply(Outcome::Failed(format!("The engine has stopped. {reason}")), now_ms);
         self.worker = WorkerStatus::Dead(reason);
     }
 
@@ -173,15 +190,19 @@ impl State {
     fn load_again(&mut self) -> Vec<Request> {
         let Some(source) = self.resume.take() else { return Vec::new() };
         match self.stored(&source) {
-            Some(model) if is_whole(model) => self.load(source, DEFAULT_HUB.to_owned()),
+            Some(model) if is_whole(model) => self.load(source),
             Some(_) | None => Vec::new(),
         }
     }
 
-    fn loaded(&mut self, info: ModelInfo) -> Vec<Request> {
-        let Some(load) = self.load.take() else { return Vec::new() };
+    fn loaded(&mut self, mut info: ModelInfo) -> Vec<Request> {
+        let Some(Load { options, started_over, .. }) = self.load.take() else { return Vec::new() };
         self.load_failure = None;
-        self.model = Some(Loaded { info, options: load.options, notes_read: false });
+        // Files give themselves odd names.
+        if let Some(entry) = catalogue::find(&options.source, &self.base) {
+            entry.name.clone_into(&mut info.name);
+        }
+        self.model = Some(Loaded { info, options, started_over, notes_read: false });
         let waiting = self.reply.as_ref().filter(|reply| reply.phase == Phase::Waiting).map(|r| (r.chat, r.message));
         let generate = waiting.and_then(|(chat, message)| self.generate(chat, message));
         [Some(Request::List), generate].into_iter().flatten().collect()
@@ -218,13 +239,14 @@ impl State {
             Stage::Store => self.shelf_failure = Some(message),
             Stage::Load => {
                 self.fail_waiting(&format!("The model could not be loaded. {message}"));
-                if let Some(load) = self.load.take() {
-                    self.load_failure = Some(LoadFailure { options: load.options, kind, message });
+                if let Some(Load { options, started_over, .. }) = self.load.take() {
+                    let why = started_over.map(|why| format!("{} ", load::explain(why))).unwrap_or_default();
+                    self.load_failure = Some(LoadFailure { options, kind, message: format!("{why}{message}") });
                 }
                 return vec![Request::List];
             }
             Stage::Generate => self.finish_reply(Outcome::Failed(message), now_ms),
-            // The page does not measure yet.
+            // The page that measures has an engine of its own.
             Stage::Bench => {}
         }
         Vec::new()
@@ -258,17 +280,13 @@ impl State {
 /// What the person does with models.
 impl State {
     /// Loads a model; one at a time. A reply in progress is stopped first, and kept.
-    pub fn load(&mut self, source: Source, hub: String) -> Vec<Request> {
+    pub fn load(&mut self, source: Source) -> Vec<Request> {
         if self.load.is_some() {
             return Vec::new();
         }
-        let options = LoadOptions {
-            source,
-            hub,
-            context_tokens: self.settings.context_tokens,
-            keep: self.settings.keep,
-            threads: 0,
-        };
+        let Settings { context_tokens, keep, .. } = self.settings;
+        let hub = self.hub.clone();
+        let options = LoadOptions { source, hub, context_tokens, keep, backend: BackendWish::Best, threads: 0 };
         let stop = self.stop();
         self.resume = None;
         self.load_failure = None;
@@ -293,7 +311,8 @@ impl State {
 
     /// What the person should know about the model that answers, if anything.
     pub fn notes(&self) -> Option<String> {
-        let info = &self.model.as_ref().filter(|model| !model.notes_read)?.info;
+        let Loaded { info, started_over, .. } = self.model.as_ref().filter(|model| !model.notes_read)?;
+        let started_over = started_over.map(|why| load::explain(why).to_owned());
         let kept = match &info.kept {
             Kept::No(reason) => Some(format!("The model could not be kept on this device: {reason}")),
             Kept::Yes | Kept::NotAsked => None,
@@ -303,7 +322,7 @@ impl State {
                 "This file has no chat template, so “{name}” is used. It may not be a chat model; expect odd replies."
             )
         });
-        let notes: Vec<String> = kept.into_iter().chain(template).collect();
+        let notes: Vec<String> = started_over.into_iter().chain(kept).chain(template).collect();
         (!notes.is_empty()).then(|| notes.join(" "))
     }
 
@@ -424,154 +443,6 @@ impl State {
             thinking: self.settings.thinking,
         }))
     }
-}
-
-/// What the person does with conversations.
-impl State {
-    pub fn chat(&self) -> Option<&Chat> {
-        self.chats.get(&self.current?)
-    }
-
-    /// The messages on screen.
-    pub fn shown(&self) -> Vec<Shown> {
-        let live = |id: Id| self.reply.as_ref().filter(|reply| reply.message == id).map(|reply| reply.phase);
-        let shown = self.chat().map(Chat::shown).unwrap_or_default();
-        shown
-            .into_iter()
-            .map(|(message, place)| {
-                let (phase, edit) = (live(message.id), self.drafts.get(&edit_key(message.id)).cloned());
-                Shown { message, place, phase, edit }
-            })
-            .collect()
-    }
-
-    /// Where the draft of the conversation on screen is kept.
-    pub fn draft_key(&self) -> String {
-        self.current.map_or_else(|| "new".to_owned(), |id| id.to_string())
-    }
-
-    /// Keeps what was typed; nothing typed needs no place.
-    pub fn set_draft(&mut self, key: &str, text: String) {
-        if text.is_empty() {
-            self.drafts.remove(key);
-        } else {
-            self.drafts.insert(key.to_owned(), text);
-        }
-    }
-
-    /// Keeps what a message is being changed to; `None` gives the change up.
-    pub fn set_edit(&mut self, message: Id, text: Option<String>) {
-        match text {
-            Some(text) => self.drafts.insert(edit_key(message), text),
-            None => self.drafts.remove(&edit_key(message)),
-        };
-    }
-
-    /// Shows another branch.
-    pub fn select(&mut self, message: Id) {
-        if let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get_mut(&id)?))) {
-            chat.select(message);
-            self.changed.insert(id);
-        }
-    }
-
-    pub fn rename(&mut self, id: Id, title: &str) {
-        if let Some(chat) = self.chats.get_mut(&id) {
-            chat.title = chat::title(title);
-            let now_ms = chat.updated_ms;
-            self.touch(id, now_ms);
-        }
-    }
-
-    /// Deletes a conversation that is in memory, and holds it for [`State::undelete`].
-    pub fn delete(&mut self, id: Id) -> Vec<Request> {
-        let stop = match &self.reply {
-            Some(reply) if reply.chat == id => self.stop(),
-            Some(_) | None => Vec::new(),
-        };
-        self.deleted = self.chats.remove(&id);
-        self.summaries.retain(|summary| summary.id != id);
-        self.changed.remove(&id);
-        if self.current == Some(id) {
-            self.current = None;
-        }
-        stop
-    }
-
-    /// Brings back what was deleted last.
-    pub fn undelete(&mut self) -> Option<Id> {
-        let chat = self.deleted.take()?;
-        let (id, updated_ms) = (chat.id, chat.updated_ms);
-        self.chats.insert(id, chat);
-        self.touch(id, updated_ms);
-        Some(id)
-    }
-
-    /// Takes in conversations from a file. One that is here already, and differs, comes in beside it.
-    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) {
-        for (n, mut chat) in (0..).zip(chats) {
-            if self.summaries.iter().any(|summary| summary.id == chat.id) {
-                chat.id = stamp.id(n);
-            }
-            chat.title = chat::title(&chat.title);
-            let (id, updated_ms) = (chat.id, chat.updated_ms);
-            self.chats.insert(id, chat);
-            self.touch(id, updated_ms);
-        }
-    }
-
-    /// Takes in what another tab has saved. Returns whether there was anything new.
-    pub fn absorb(&mut self, saved: &Chat) -> bool {
-        self.chats.get_mut(&saved.id).is_some_and(|chat| chat.merge(saved))
-    }
-
-    /// The conversations that changed since they were last taken.
-    pub fn changed(&self) -> Vec<Chat> {
-        self.changed.iter().filter_map(|id| self.chats.get(id)).cloned().collect()
-    }
-
-    /// The same, and from now on they count as saved.
-    pub fn take_changed(&mut self) -> Vec<Chat> {
-        let changed = self.changed();
-        self.changed.clear();
-        changed
-    }
-
-    pub fn mark_changed(&mut self, id: Id) {
-        self.changed.insert(id);
-    }
-
-    /// Takes over the list from the storage; what is not saved yet stays in it.
-    pub fn set_summaries(&mut self, mut summaries: Vec<Summary>) {
-        for id in &self.changed {
-            if let Some(chat) = self.chats.get(id) {
-                summaries.retain(|summary| summary.id != *id);
-                summaries.push(chat.summary());
-            }
-        }
-        summaries.sort_by_key(|summary| std::cmp::Reverse(summary.updated_ms));
-        self.summaries = summaries;
-    }
-
-    pub fn has_changed(&self) -> bool {
-        !self.changed.is_empty()
-    }
-
-    /// Marks a conversation as changed, and puts it into its place in the list. At time 0 it stays where it is.
-    fn touch(&mut self, id: Id, now_ms: u64) {
-        let Some(chat) = self.chats.get_mut(&id) else { return };
-        chat.updated_ms = chat.updated_ms.max(now_ms);
-        self.changed.insert(id);
-        let summary = chat.summary();
-        self.summaries.retain(|other| other.id != id);
-        let at = self.summaries.partition_point(|other| other.updated_ms > summary.updated_ms);
-        self.summaries.insert(at, summary);
-    }
-}
-
-/// Where the draft of an edited message is kept.
-pub fn edit_key(message: Id) -> String {
-    format!("edit-{message}")
 }
 
 /// Hugging Face; the person may have set a mirror.

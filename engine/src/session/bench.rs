@@ -1,8 +1,9 @@
 //! Measures the model as llama-bench does: reading a prompt (`pp`) and writing token by token (`tg`), with a given number
 //! of tokens already in the context.
 //!
-//! Tokens are random, from a seed, and nothing is drawn. Every test has one run first that does not count. Time is what
-//! the model takes; what happens between steps does not count.
+//! What is read is random, from a seed; what is written is what the model finds most likely, whatever that says: no
+//! token ends it. Every test has one run first that does not count. Time is what the model takes and choosing the token;
+//! what happens between steps does not count.
 //! <https://github.com/ggml-org/llama.cpp/tree/b6527/tools/llama-bench>
 
 use super::Session;
@@ -16,7 +17,12 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, PartialEq)]
 pub enum BenchStep {
     /// Computed some tokens.
-    Working,
+    Working {
+        /// So far, of all tests.
+        done: usize,
+        /// Of all tests.
+        total: usize,
+    },
     /// Finished a test.
     Measured {
         /// llama-bench's name of it: `pp512`, `tg64 @ d512`.
@@ -34,6 +40,11 @@ pub(super) struct Bench {
     depth: usize,
     reps: usize,
     rng: Rng,
+    /// Of all tests: tokens that are computed, and tokens there are to compute.
+    done: usize,
+    total: usize,
+    /// What the model would write after the token before; none where it has not said.
+    next: Option<u32>,
     /// Of the current test: the current run's tokens and time, and what the runs before it reached.
     n_done: usize,
     secs: f64,
@@ -73,11 +84,15 @@ impl Session {
         }
         self.reply = None;
         self.cached.clear();
+        let reps = options.reps as usize;
         self.bench = Some(Bench {
+            total: depth + tests.iter().map(|test| test.warm_up_tokens() + reps * test.n_tokens).sum::<usize>(),
             tests,
             depth,
-            reps: options.reps as usize,
+            reps,
             rng: Rng::new(seed),
+            done: 0,
+            next: None,
             n_done: 0,
             secs: 0.0,
             is_warm: false,
@@ -100,8 +115,10 @@ impl Session {
         if missing > 0 {
             let tokens = self.random_tokens(&mut bench.rng, missing.min(self.chunk_tokens));
             self.evaluate(&tokens, Outputs::None).await?;
+            bench.done += tokens.len();
+            let step = bench.working();
             self.bench = Some(bench);
-            return Ok(BenchStep::Working);
+            return Ok(step);
         }
 
         let n_run = bench.run_tokens(test);
@@ -111,12 +128,17 @@ impl Session {
             Kind::Generation => 1,
         };
         let wants_logits = test.kind == Kind::Generation || n == n_left;
-        let tokens = self.random_tokens(&mut bench.rng, n);
+        let tokens = match bench.next.take() {
+            Some(token) => vec![token],
+            None => self.random_tokens(&mut bench.rng, n),
+        };
         let start_secs = clock();
-        self.evaluate(&tokens, if wants_logits { Outputs::Last } else { Outputs::None }).await?;
+        let logits = self.evaluate(&tokens, if wants_logits { Outputs::Last } else { Outputs::None }).await?;
+        bench.next = (test.kind == Kind::Generation).then(|| most_likely(&logits));
         bench.secs += clock() - start_secs;
         bench.n_done += n;
-        let step = if bench.n_done == n_run { bench.end_run(test) } else { BenchStep::Working };
+        bench.done += n;
+        let step = if bench.n_done == n_run { bench.end_run(test) } else { bench.working() };
         self.bench = Some(bench);
         Ok(step)
     }
@@ -128,21 +150,21 @@ impl Session {
 }
 
 impl Bench {
-    /// One token is enough to warm generation up.
     fn run_tokens(&self, test: Test) -> usize {
-        match test.kind {
-            Kind::Generation if !self.is_warm => 1,
-            Kind::Generation | Kind::Prompt => test.n_tokens,
-        }
+        if self.is_warm { test.n_tokens } else { test.warm_up_tokens() }
+    }
+
+    fn working(&self) -> BenchStep {
+        BenchStep::Working { done: self.done, total: self.total }
     }
 
     fn end_run(&mut self, test: Test) -> BenchStep {
         if self.is_warm {
             self.tokens_per_sec.push(test.n_tokens as f64 / self.secs.max(f64::MIN_POSITIVE));
         }
-        (self.n_done, self.secs, self.is_warm) = (0, 0.0, true);
+        (self.n_done, self.secs, self.is_warm, self.next) = (0, 0.0, true, None);
         if self.tokens_per_sec.len() < self.reps {
-            return BenchStep::Working;
+            return self.working();
         }
         self.tests.pop_front();
         self.is_warm = false;
@@ -150,7 +172,26 @@ impl Bench {
     }
 }
 
+/// The first of the largest.
+fn most_likely(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (token, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = token;
+        }
+    }
+    u32::try_from(best).expect("token ids are u32")
+}
+
 impl Test {
+    /// One token is enough to warm generation up.
+    fn warm_up_tokens(&self) -> usize {
+        match self.kind {
+            Kind::Generation => 1,
+            Kind::Prompt => self.n_tokens,
+        }
+    }
+
     fn name(&self, depth: usize) -> String {
         let kind = match self.kind {
             Kind::Prompt => "pp",

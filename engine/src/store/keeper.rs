@@ -2,6 +2,7 @@
 //!
 //! Its two handles are exclusive: while a keeper lives, no other tab can write this model or delete it.
 
+use super::checksum::Fingerprint;
 use super::js;
 use super::opfs::{self, Create};
 use super::sidecar::Sidecar;
@@ -9,8 +10,10 @@ use crate::error::{Error, ErrorKind, Result};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{FileSystemDirectoryHandle, FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
 
-/// After this many bytes the journal says that they are here: the most that a crash can lose.
+/// After this many bytes, or this long, the journal says that they are here: the most that a crash can lose.
 const CHECKPOINT_BYTES: u64 = 16 << 20;
+const CHECKPOINT_MS: f64 = 1000.0;
+const FULL: &str = "The storage is full. Delete a model that you no longer need, or make room on the device.";
 /// A worker that was ended a moment ago may still hold its handles.
 const LOCK_WAITS_MS: [u32; 4] = [50, 150, 300, 500];
 
@@ -22,6 +25,9 @@ pub struct Keeper {
     journal: FileSystemSyncAccessHandle,
     sidecar: Sidecar,
     written_bytes: u64,
+    /// Of the bytes that have been written.
+    fingerprint: Option<String>,
+    checkpoint_ms: f64,
 }
 
 impl Keeper {
@@ -36,7 +42,15 @@ impl Keeper {
                 return Err(error);
             }
         };
-        let mut keeper = Self { id: id.to_owned(), data, journal, written_bytes: sidecar.stored_bytes, sidecar };
+        let mut keeper = Self {
+            id: id.to_owned(),
+            data,
+            journal,
+            written_bytes: sidecar.stored_bytes,
+            fingerprint: sidecar.fingerprint.clone(),
+            checkpoint_ms: js::now_ms(),
+            sidecar,
+        };
         keeper.begin().map_err(|error| refused(&error))?;
         Ok(keeper)
     }
@@ -63,20 +77,23 @@ impl Keeper {
         }
     }
 
-    /// Writes the next bytes of the file.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Writes the next bytes of the file. `fingerprint` is of everything up to their end.
+    pub fn append(&mut self, bytes: &[u8], fingerprint: &Fingerprint) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let written = self
             .data
             .write_with_u8_array_and_options(bytes, &at(self.written_bytes))
-            .map_err(|error| storage_full(&error))?;
+            .map_err(|error| not_written(&error))?;
         if js::bytes(written) != bytes.len() as u64 {
-            return Err(Error::new(ErrorKind::Storage, "This device's storage is full."));
+            return Err(Error::new(ErrorKind::Storage, FULL));
         }
         self.written_bytes += bytes.len() as u64;
-        if self.written_bytes - self.sidecar.stored_bytes >= CHECKPOINT_BYTES {
-            self.checkpoint()?;
-        }
-        Ok(())
+        self.fingerprint = Some(fingerprint.value());
+        let is_due = self.written_bytes - self.sidecar.stored_bytes >= CHECKPOINT_BYTES
+            || js::now_ms() - self.checkpoint_ms >= CHECKPOINT_MS;
+        if is_due { self.checkpoint() } else { Ok(()) }
     }
 
     /// The whole file is written; `verified` says that its checksum was right.
@@ -95,9 +112,11 @@ impl Keeper {
 
     /// What the journal says was flushed before the journal says it.
     fn checkpoint(&mut self) -> Result<()> {
-        self.data.flush().map_err(|error| storage_full(&error))?;
+        self.data.flush().map_err(|error| not_written(&error))?;
         self.sidecar.stored_bytes = self.written_bytes;
-        self.write_line().map_err(|error| storage_full(&error))
+        self.sidecar.fingerprint.clone_from(&self.fingerprint);
+        self.checkpoint_ms = js::now_ms();
+        self.write_line().map_err(|error| not_written(&error))
     }
 
     fn write_line(&self) -> std::result::Result<(), JsValue> {
@@ -135,13 +154,17 @@ async fn open_handle(folder: &FileSystemDirectoryHandle, name: &str) -> Result<F
 }
 
 fn refused(error: &JsValue) -> Error {
-    js::error(ErrorKind::Storage, "The browser keeps no files here", error)
+    failed("The browser keeps no files here", error)
 }
 
-fn storage_full(error: &JsValue) -> Error {
+fn not_written(error: &JsValue) -> Error {
+    failed("The browser could not write the file", error)
+}
+
+fn failed(what: &str, error: &JsValue) -> Error {
     match js::error_name(error).as_str() {
-        "QuotaExceededError" => Error::new(ErrorKind::Storage, "This device's storage is full."),
-        _ => js::error(ErrorKind::Storage, "The browser could not write the file", error),
+        "QuotaExceededError" => Error::new(ErrorKind::Storage, FULL),
+        _ => js::error(ErrorKind::Storage, what, error),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::buffer::Buffer;
 use super::cancel::Cancel;
-use super::checksum::Checksum;
+use super::checksum::{Checksum, Fingerprint};
 use super::download::{self, Download, Place};
 use super::js;
 use super::keeper::Keeper;
@@ -11,7 +11,7 @@ use super::served::{self, Served};
 use super::sidecar::Sidecar;
 use super::source;
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Kept, LoadStage, Source};
+use crate::protocol::{Kept, LoadStage, Source, StartOver};
 use js_sys::{Uint8Array, futures::future_to_promise};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
@@ -51,6 +51,10 @@ pub struct Reader {
     keeper: Option<Keeper>,
     kept: Kept,
     checksum: Option<Checksum>,
+    /// Of everything that has passed.
+    fingerprint: Fingerprint,
+    /// Why nothing of what is stored is used.
+    outdated: Option<StartOver>,
     cancel: Cancel,
     on_progress: Progress,
     buffer: Buffer,
@@ -77,7 +81,7 @@ impl Reader {
             validator: Some(format!("{}", file.last_modified())),
             sha256: None,
         };
-        let is_here = stored.is_some_and(|(sidecar, _)| sidecar.is_complete() && sidecar.matches(&served));
+        let is_here = stored.is_some_and(|(sidecar, _)| sidecar.is_complete() && sidecar.outdated(&served).is_none());
         let kept = if is_here { Kept::Yes } else { Kept::NotAsked };
         let sidecar = Sidecar::new(options.source.clone(), served);
         Self { kept, local_is_stored: false, ..Self::new(id, sidecar, Some(file.clone().into()), None, options) }
@@ -100,8 +104,13 @@ impl Reader {
             None => None,
         };
         let served = |download: &Download| Served { sha256: sha256.clone(), ..download.served().clone() };
-        let stored = stored.filter(|(sidecar, _)| download.as_ref().is_some_and(|it| sidecar.matches(&served(it))));
-        if from > 0 && stored.is_none() {
+        let outdated = match (&stored, &download) {
+            (Some((known, _)), Some(download)) if from > 0 => known.outdated(&served(download)),
+            (Some(_), None) => Some(StartOver::Changed),
+            (Some(_) | None, _) => None,
+        };
+        let stored = stored.filter(|_| from > 0 && outdated.is_none());
+        if outdated.is_some() {
             download = Download::open(place, 0).await?;
         }
         let Some(download) = download else { return Err(Error::new(ErrorKind::Invalid, "The file is empty.")) };
@@ -109,9 +118,10 @@ impl Reader {
         let local = stored.map(|(known, data)| {
             sidecar.stored_bytes = known.stored_bytes;
             sidecar.sha256 = sidecar.sha256.take().or(known.sha256);
+            sidecar.fingerprint = known.fingerprint;
             data
         });
-        Ok(Self::new(id, sidecar, local, Some(download), options))
+        Ok(Self { outdated, ..Self::new(id, sidecar, local, Some(download), options) })
     }
 
     fn new(
@@ -131,6 +141,8 @@ impl Reader {
             download,
             keeper: None,
             kept: Kept::NotAsked,
+            fingerprint: Fingerprint::default(),
+            outdated: None,
             cancel: options.cancel.clone(),
             on_progress: options.on_progress.clone(),
             buffer: Buffer::default(),
@@ -182,7 +194,7 @@ impl Reader {
         opfs::persist().await;
         let mut keeper = Keeper::open(&self.id, self.sidecar.clone()).await?;
         let passed = self.buffer.since(keeper.written_bytes());
-        if let Err(error) = keeper.append(passed) {
+        if let Err(error) = keeper.append(passed, &self.fingerprint) {
             keeper.discard().await?;
             return Err(error);
         }
@@ -206,7 +218,7 @@ impl Reader {
 
     /// Takes in the rest, compares the checksum if one was published, and says what became of the wish to keep the file.
     pub async fn finish(&mut self) -> Result<Kept> {
-        let wants_all = self.download.is_some() || self.keeper.is_some() || self.checksum.is_some();
+        let wants_all = self.download.is_some() || self.keeper.is_some() || self.local_is_stored;
         while wants_all && self.position() < self.total_bytes() {
             self.buffer.forget_until(self.position());
             self.pull().await?;
@@ -235,11 +247,16 @@ impl Reader {
         }
     }
 
-    /// Whether the file's beginning was not from the file that the server has now, so that reading it anew, without what is
-    /// stored, may go better.
-    pub fn may_start_over(&self) -> bool {
+    /// Why nothing is used of what was stored, if something was.
+    pub fn outdated(&self) -> Option<StartOver> {
+        self.outdated
+    }
+
+    /// Of a file that turned out to be no good: why reading it anew, without what is stored, may go better.
+    pub fn may_start_over(&self) -> Option<StartOver> {
         let has_changed = self.download.as_ref().is_some_and(Download::changed);
-        has_changed || (self.local.is_some() && self.local_is_stored)
+        let is_stored = self.local.is_some() && self.local_is_stored;
+        has_changed.then_some(StartOver::Changed).or(is_stored.then_some(StartOver::Unusable))
     }
 
     /// Removes what is stored of a file that turned out to be no good.
@@ -272,10 +289,24 @@ impl Reader {
         if let Some(checksum) = &mut self.checksum {
             checksum.update(&bytes);
         }
+        self.fingerprint.update(&bytes);
+        self.check_stored(position + bytes.len() as u64)?;
         self.keep_bytes(position, &bytes).await;
         self.buffer.extend(&bytes);
         (self.on_progress)(stage, self.position(), self.total_bytes());
         Ok(())
+    }
+
+    /// At the end of what is stored: is it still what was written?
+    fn check_stored(&self, position: u64) -> Result<()> {
+        let at_its_end = self.local_is_stored && position == self.local_bytes;
+        match &self.sidecar.fingerprint {
+            Some(written) if at_its_end && *written != self.fingerprint.value() => Err(Error::new(
+                ErrorKind::Invalid,
+                "The copy on this device was damaged, and is removed. Load the model again.",
+            )),
+            Some(_) | None => Ok(()),
+        }
     }
 
     async fn read_local(&self, start: u64) -> Result<Vec<u8>> {
@@ -305,7 +336,7 @@ impl Reader {
         if position < keeper.written_bytes() {
             return;
         }
-        if let Err(error) = keeper.append(bytes) {
+        if let Err(error) = keeper.append(bytes, &self.fingerprint) {
             self.kept = Kept::No(error.to_string());
             if let Some(keeper) = self.keeper.take() {
                 keeper.discard().await.ok();

@@ -5,7 +5,7 @@
 //! the bytes it speaks of were flushed; a line that was cut off by a crash is not whole, and the one before it counts.
 
 use super::served::Served;
-use crate::protocol::{Source, StoredModel};
+use crate::protocol::{Source, StartOver, StoredModel};
 use serde::{Deserialize, Serialize};
 
 /// One line of the journal.
@@ -23,13 +23,15 @@ pub struct Sidecar {
     pub sha256: Option<String>,
     /// The stored bytes have this checksum.
     pub verified: bool,
+    /// [`Fingerprint`](super::checksum::Fingerprint) of the stored bytes; none if nothing is stored.
+    pub fingerprint: Option<String>,
 }
 
 impl Sidecar {
     /// Nothing is stored yet of a file that the server has.
     pub fn new(source: Source, served: Served) -> Self {
         let Served { total_bytes, validator, sha256 } = served;
-        Self { source, total_bytes, stored_bytes: 0, validator, sha256, verified: false }
+        Self { source, total_bytes, stored_bytes: 0, validator, sha256, verified: false, fingerprint: None }
     }
 
     /// The last whole line.
@@ -47,12 +49,18 @@ impl Sidecar {
         self.stored_bytes == self.total_bytes
     }
 
-    /// What is stored is surely the beginning of what the server has now. If neither side names a checksum or a
-    /// validator, that cannot be known.
-    pub fn matches(&self, served: &Served) -> bool {
+    /// Why what is stored is not, or not surely, the beginning of what the server has now. None: it is.
+    pub fn outdated(&self, served: &Served) -> Option<StartOver> {
         let same = |ours: &Option<String>, theirs: &Option<String>| Some(ours.as_ref()? == theirs.as_ref()?);
-        self.total_bytes == served.total_bytes
-            && same(&self.sha256, &served.sha256).or_else(|| same(&self.validator, &served.validator)).unwrap_or(false)
+        if self.total_bytes != served.total_bytes {
+            return Some(StartOver::Changed);
+        }
+        match same(&self.sha256, &served.sha256).or_else(|| same(&self.validator, &served.validator)) {
+            Some(true) => None,
+            Some(false) => Some(StartOver::Changed),
+            // Neither side names a checksum or a validator that the other one names too.
+            None => Some(StartOver::Unsure),
+        }
     }
 
     /// What the page shows.
@@ -96,17 +104,17 @@ mod tests {
     #[test]
     fn resumes_only_what_is_surely_the_same_file() {
         for (ours, theirs, expected) in [
-            (served(9, "a", ""), served(9, "a", ""), true),
-            (served(9, "a", ""), served(8, "a", ""), false),
-            (served(9, "a", ""), served(9, "b", ""), false),
-            (served(9, "a", "x"), served(9, "b", "x"), true),
-            (served(9, "a", "x"), served(9, "a", "y"), false),
-            (served(9, "a", "x"), served(9, "a", ""), true),
-            (served(9, "", "x"), served(9, "a", ""), false),
-            (served(9, "", ""), served(9, "", ""), false),
+            (served(9, "a", ""), served(9, "a", ""), None),
+            (served(9, "a", ""), served(8, "a", ""), Some(StartOver::Changed)),
+            (served(9, "a", ""), served(9, "b", ""), Some(StartOver::Changed)),
+            (served(9, "a", "x"), served(9, "b", "x"), None),
+            (served(9, "a", "x"), served(9, "a", "y"), Some(StartOver::Changed)),
+            (served(9, "a", "x"), served(9, "a", ""), None),
+            (served(9, "", "x"), served(9, "a", ""), Some(StartOver::Unsure)),
+            (served(9, "", ""), served(9, "", ""), Some(StartOver::Unsure)),
         ] {
             let sidecar = Sidecar::new(Source::Url("http://a".into()), ours.clone());
-            assert_eq!(sidecar.matches(&theirs), expected, "{ours:?} {theirs:?}");
+            assert_eq!(sidecar.outdated(&theirs), expected, "{ours:?} {theirs:?}");
         }
     }
 }

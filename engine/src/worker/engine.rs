@@ -47,8 +47,9 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
+        let on_start_over = |why| post(&Event::StartedOver(why));
         let Loaded { session, info } =
-            load::load(&options, file.clone(), cancel, progress(), &mut self.session).await?;
+            load::load(&options, file.clone(), cancel, progress(), on_start_over, &mut self.session).await?;
         self.session = Some(session);
         let is_at_hand = info.kept == Kept::Yes || file.is_some();
         self.again = is_at_hand.then_some((options, file));
@@ -63,7 +64,8 @@ impl Engine {
         }
         let Some((options, file)) = self.again.take() else { return };
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        if let Ok(loaded) = load::load(&options, file.clone(), &Cancel::default(), silent, &mut self.session).await {
+        let cancel = Cancel::default();
+        if let Ok(loaded) = load::load(&options, file.clone(), &cancel, silent, |_why| {}, &mut self.session).await {
             self.session = Some(loaded.session);
             self.again = Some((options, file));
         }

@@ -24,3 +24,8 @@ pub fn weight_type(gguf: &Gguf) -> String {
     }
     n_by_type.into_iter().max_by_key(|(_, n)| *n).map_or_else(String::new, |(name, _)| name.to_owned())
 }
+
+/// What this build uses of the CPU.
+pub fn tier() -> &'static str {
+    if cfg!(target_feature = "relaxed-simd") { "relaxed-simd" } else { "simd128" }
+}

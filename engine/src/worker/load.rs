@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
 use crate::model::Model;
-use crate::protocol::{LoadOptions, LoadStage, ModelInfo, Source};
+use crate::protocol::{LoadOptions, LoadStage, ModelInfo, Source, StartOver};
 use crate::session::Session;
 use crate::store::{Cancel, OpenOptions, Reader, js, source};
 use crate::tokenizer::Tokenizer;
@@ -25,11 +25,13 @@ pub(super) struct Loaded {
 }
 
 /// Loads a model. `old`, the one before it, is let go when it is certain that the new one can run and fits.
+/// `on_start_over` hears why the load begins again from the first byte, if it does.
 pub(super) async fn load(
     options: &LoadOptions,
     file: Option<File>,
     cancel: &Cancel,
     on_progress: Rc<dyn Fn(LoadStage, u64, u64)>,
+    on_start_over: impl Fn(StartOver),
     old: &mut Option<Session>,
 ) -> Result<Loaded> {
     let start_ms = js::now_ms();
@@ -44,17 +46,17 @@ pub(super) async fn load(
             on_progress: on_progress.clone(),
         })
         .await?;
+        reader.outdated().into_iter().for_each(&on_start_over);
         match read(&mut reader, options, old).await {
             Ok(Loaded { session, info }) => {
                 let load_secs = (js::now_ms() - start_ms) / 1000.0;
                 return Ok(Loaded { session, info: ModelInfo { load_secs, ..info } });
             }
             Err(error) if error.kind() == ErrorKind::Invalid => {
-                let may_start_over = use_stored && reader.may_start_over() && can_come_again(options);
+                let why = reader.may_start_over().filter(|_| use_stored && can_come_again(options));
                 reader.discard().await;
-                if !may_start_over {
-                    return Err(error);
-                }
+                let Some(why) = why else { return Err(error) };
+                on_start_over(why);
                 use_stored = false;
             }
             Err(error) => return Err(error),
@@ -97,6 +99,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         context_tokens: tokens(n_ctx),
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
+        tier: info::tier().to_owned(),
         threads: tokens(backend.threads().decode.max(backend.threads().prefill)),
         can_think: false,
         fallback_template: None,

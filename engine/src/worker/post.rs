@@ -38,7 +38,10 @@ pub(super) fn progress() -> Rc<dyn Fn(LoadStage, u64, u64)> {
 /// Makes a panic the answer to the request in progress. The program ends there; the page starts a new one.
 pub(super) fn report_panics(running: impl Fn() -> Stage + Send + Sync + 'static) {
     std::panic::set_hook(Box::new(move |panic| {
-        let message = format!("The engine stopped because of a mistake in it: {panic}");
-        post(&Event::Failed { during: running(), kind: ErrorKind::Invalid, message });
+        // "panicked at FILE:LINE:COLUMN:", what happened, and maybe the browser's own list of calls.
+        let panic = panic.to_string();
+        let place = panic.lines().take(2).collect::<Vec<_>>().join(" ");
+        let message = format!("It made a mistake that is worth a report: {place}.");
+        post(&Event::Failed { during: running(), kind: ErrorKind::Crashed, message });
     }));
 }

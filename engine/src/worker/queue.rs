@@ -94,11 +94,19 @@ impl<F> Queue<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Sampling, Source};
+    use crate::protocol::{BackendWish, Sampling, Source};
 
     fn load() -> Work<()> {
         let source = Source::Local { name: "m.gguf".into() };
-        Work::Load(LoadOptions { source, hub: String::new(), context_tokens: 4096, keep: true, threads: 0 }, None)
+        let options = LoadOptions {
+            source,
+            hub: String::new(),
+            context_tokens: 4096,
+            keep: true,
+            backend: BackendWish::Best,
+            threads: 0,
+        };
+        Work::Load(options, None)
     }
 
     fn reply() -> Work<()> {

@@ -7,6 +7,8 @@ use crate::protocol::{BenchOptions, Event, Finish, GenerateOptions, ReplyStats};
 use crate::session::{BenchStep, Session, Step};
 use crate::store::{Cancel, js};
 
+/// The page shows how far a measurement is about so often: seldom, because drawing takes time from it.
+const MEASURING_MS: f64 = 250.0;
 /// Measurements can be repeated.
 const BENCH_SEED: u64 = 1;
 
@@ -67,12 +69,21 @@ impl Reply {
 
 /// Measures, and answers the request.
 pub(super) async fn bench(session: &mut Session, options: BenchOptions, cancel: &Cancel) -> Result<()> {
+    cancel.check()?;
     session.start_bench(&options, BENCH_SEED)?;
+    let mut told_ms = f64::NEG_INFINITY;
     loop {
-        js::yield_to_browser().await;
-        cancel.check()?;
         match session.bench_step(|| js::now_ms() / 1000.0).await? {
-            BenchStep::Working => {}
+            BenchStep::Working { done, total } => {
+                let now_ms = js::now_ms();
+                if now_ms - told_ms >= MEASURING_MS {
+                    told_ms = now_ms;
+                    post(&Event::Measuring { done_tokens: done as u64, total_tokens: total as u64 });
+                }
+                js::yield_to_browser().await;
+                cancel.check()?;
+            }
+            // No pause: once the last one is told, a new request must not meet this one.
             BenchStep::Measured { test, tokens_per_sec } => {
                 post(&Event::Measured { test, tokens_per_sec, heap_bytes: js::heap_bytes() });
             }

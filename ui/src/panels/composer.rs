@@ -117,11 +117,10 @@ fn ContextMeter(used: u32, total: u32) -> impl IntoView {
     use crate::format::count;
     let percent = f64::from(used) * 100.0 / f64::from(total.max(1));
     let is_full = percent > 90.0;
-    let numbers = format!("{} / {}", count(used), count(total));
+    let numbers = format!("{} of {}", count(used), count(total));
     view! {
         <span class="composer__context" data-testid="context" title="How much the model has read, and can hold">
-            {numbers}
-            <span class="composer__unit">" tokens"</span>
+            <span>{numbers} <span class="composer__unit">" tokens"</span></span>
             <span
                 class="composer__meter"
                 class:composer__meter--full=is_full

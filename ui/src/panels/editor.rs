@@ -2,6 +2,7 @@
 
 use super::composer::is_send_key;
 use super::message::MessageActions;
+use crate::browser;
 use crate::state::chat::Id;
 use leptos::html;
 use leptos::prelude::*;
@@ -10,10 +11,7 @@ use leptos::prelude::*;
 #[component]
 pub fn Editor(id: Id, text: Signal<String>, idle: Signal<bool>, actions: MessageActions) -> impl IntoView {
     let field = NodeRef::<html::Textarea>::new();
-    field.on_load(|field| {
-        // An element in the page can be focused.
-        let _ = field.focus();
-    });
+    Effect::new(move |_| field.get().map(browser::focus_element));
     let can_send = Memo::new(move |_| idle.get() && text.with(|text| !text.trim().is_empty()));
     let resend = move || {
         if can_send.get_untracked() {

@@ -1,7 +1,7 @@
 //! What the model is doing when it is not answering: loading, failed, gone.
 
 use crate::format;
-use crate::state::load::Load;
+use crate::state::load::{Load, explain};
 use engine::protocol::ErrorKind;
 use engine::protocol::LoadStage;
 use leptos::prelude::*;
@@ -57,7 +57,7 @@ pub fn ModelStrip(
         .into_any(),
         ModelNews::Dead(reason) => view! {
             <div class="model__trouble" role="alert">
-                <p><strong>"The engine has stopped. "</strong>{format!("{reason}. ")}"Conversations are kept."</p>
+                <p><strong>"The engine has stopped. "</strong>{format!("{reason} ")}"Nothing you wrote is lost."</p>
                 <div class="model__actions">
                     <button class="button button--primary" on:click=move |_| on_restart.run(())>
                         "Start it again"
@@ -78,9 +78,10 @@ pub fn ModelStrip(
     };
     view! {
         <section class="model" aria-label="Model">
-            <Show when=move || loading.get() fallback=other>
+            <Show when=move || loading.get()>
                 <Progress news on_cancel />
             </Show>
+            {other}
         </section>
     }
 }
@@ -107,6 +108,7 @@ fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
         if load.cancelling { "Cancelling…".to_owned() } else { format!("{verb} {name}") }
     });
     let detail = read(|_, load| describe(load));
+    let again = read(|_, load| load.started_over.map(explain).unwrap_or_default().to_owned());
     // A bar without a value shows that something goes on.
     let value = read(|_, load| load.fraction().map(|fraction| fraction.to_string()).unwrap_or_default());
     let value = move || Some(value.get()).filter(|value| !value.is_empty());
@@ -118,6 +120,9 @@ fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
                 <span>{title}</span>
                 <span class="model__detail" data-testid="load-detail">{detail}</span>
             </div>
+            <Show when=move || again.with(|text| !text.is_empty())>
+                <p class="model__again" role="status">{again}</p>
+            </Show>
             <progress class="model__bar" aria-label="Loading model" max="1" value=value></progress>
             <button class="button" disabled=cancelling on:click=move |_| on_cancel.run(())>
                 "Cancel"
@@ -146,7 +151,7 @@ fn can_retry(kind: ErrorKind) -> bool {
         ErrorKind::Network | ErrorKind::Storage | ErrorKind::Memory | ErrorKind::Cancelled | ErrorKind::NotFound => {
             true
         }
-        ErrorKind::Invalid => true,
+        ErrorKind::Invalid | ErrorKind::Crashed => true,
         ErrorKind::Unsupported | ErrorKind::Template | ErrorKind::ContextFull => false,
     }
 }

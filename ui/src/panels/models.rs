@@ -1,6 +1,7 @@
 //! The dialog where a model is chosen: on this device, recommended, from Hugging Face, from an address, from a file.
 
 use super::icon::{Glyph, Icon};
+use crate::browser;
 use crate::catalogue::{self, ENTRIES};
 use crate::format;
 use crate::hub::{self, HubFile, Typed};
@@ -111,10 +112,7 @@ fn Kept(
 ) -> impl IntoView {
     let sure = RwSignal::new(false);
     let delete = NodeRef::<html::Button>::new();
-    delete.on_load(|delete| {
-        // An element in the page can be focused.
-        let _ = delete.focus();
-    });
+    Effect::new(move |_| delete.get().map(browser::focus_element));
     let name = catalogue::name(&model.source, &base);
     let details = if is_whole(&model) {
         format::bytes(model.stored_bytes)

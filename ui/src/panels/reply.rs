@@ -88,6 +88,16 @@ struct Ending {
     is_failure: bool,
 }
 
+/// What is said of a reply that is complete. A failure is an alert, which says itself.
+pub fn spoken(shown: &Shown) -> String {
+    let is_stopped = shown.message.stats().is_some_and(|stats| stats.finish == Finish::Stopped);
+    let ending = match ending(shown) {
+        Some(ending) if !ending.is_failure => ending.text,
+        Some(_) | None => if is_stopped { "Stopped." } else { "" }.to_owned(),
+    };
+    format!("{} {ending}", shown.message.content).trim().to_owned()
+}
+
 fn ending(shown: &Shown) -> Option<Ending> {
     let note = |text: &str| Some(Ending { text: text.to_owned(), is_failure: false });
     match &shown.message.origin.as_ref()?.outcome {

@@ -42,6 +42,13 @@ pub fn Settings(
             </button>
             <h3>"Appearance"</h3>
             <Themes values on_change />
+            <h3>"Speed"</h3>
+            <div class="settings__row">
+                <a class="button" href="#/bench">
+                    "Measure this device"
+                </a>
+                <small>"How fast models run here, in a page of its own."</small>
+            </div>
             <h3>"Conversations"</h3>
             <Exchange on_export on_import />
         </div>

@@ -1,6 +1,7 @@
 //! The list of conversations.
 
 use super::icon::{Fish, Glyph, Icon};
+use crate::browser;
 use crate::state::chat::{Id, Summary};
 use leptos::html;
 use leptos::prelude::*;
@@ -19,10 +20,15 @@ pub fn Sidebar(
     let search = RwSignal::new(String::new());
     let found = Memo::new(move |_| {
         let words = search.get().to_lowercase();
-        summaries.with(|all| {
-            all.iter().filter(|summary| summary.title.to_lowercase().contains(&words)).cloned().collect::<Vec<_>>()
-        })
+        let is_found = |summary: &&Summary| summary.title.to_lowercase().contains(&words);
+        summaries.with(|all| all.iter().filter(is_found).map(|summary| summary.id).collect::<Vec<_>>())
     });
+    let title = move |id| {
+        Memo::new(move |_| {
+            let find = |all: &Vec<Summary>| all.iter().find(|summary| summary.id == id).map(|s| s.title.clone());
+            summaries.with(find).unwrap_or_default()
+        })
+    };
     view! {
         <div class="sidebar__shade" class:sidebar__shade--open=open on:click=move |_| on_close.run(())></div>
         <nav class="sidebar" class:sidebar--open=open aria-label="Conversations">
@@ -52,8 +58,8 @@ pub fn Sidebar(
                 />
             </Show>
             <ul class="sidebar__list">
-                <For each=move || found.get() key=Clone::clone let:summary>
-                    <Line summary current on_rename on_delete on_open=on_close />
+                <For each=move || found.get() key=|id| *id let:id>
+                    <Line id title=title(id) current on_rename on_delete on_open=on_close />
                 </For>
             </ul>
             <p class="sidebar__note">"Everything stays in this browser."</p>
@@ -64,7 +70,8 @@ pub fn Sidebar(
 /// A conversation: open it, rename it, delete it.
 #[component]
 fn Line(
-    summary: Summary,
+    id: Id,
+    title: Memo<String>,
     current: Signal<Option<Id>>,
     on_open: Callback<()>,
     on_rename: Callback<(Id, String)>,
@@ -72,27 +79,33 @@ fn Line(
 ) -> impl IntoView {
     let renaming = RwSignal::new(false);
     let input = NodeRef::<html::Input>::new();
-    input.on_load(|input| {
-        // An element in the page can be focused.
-        let _ = input.focus();
-        input.select();
+    Effect::new(move |_| {
+        if let Some(input) = input.get() {
+            request_animation_frame(move || {
+                browser::focus_now(&input);
+                input.select();
+            });
+        }
     });
-    let Summary { id, title, .. } = summary;
-    let title = StoredValue::new(title);
     let is_current = move || current.get() == Some(id);
     let finish = move |text: String| {
         if renaming.get_untracked() {
             renaming.set(false);
-            if !text.trim().is_empty() && text != title.get_value() {
+            if !text.trim().is_empty() && text != title.get_untracked() {
                 on_rename.run((id, text));
             }
         }
     };
+    let focus_link = move || browser::focus(format!(".sidebar__link[href='#/c/{id}']"));
     let on_key = move |event: web_sys::KeyboardEvent| match event.key().as_str() {
-        "Enter" if !event.is_composing() => finish(event_target_value(&event)),
+        "Enter" if !event.is_composing() => {
+            finish(event_target_value(&event));
+            focus_link();
+        }
         "Escape" => {
             event.stop_propagation();
             renaming.set(false);
+            focus_link();
         }
         _ => {}
     };
@@ -102,21 +115,21 @@ fn Line(
                 class="sidebar__link"
                 href=format!("#/c/{id}")
                 aria-current=move || is_current().then_some("page")
-                title=title.get_value()
+                title=title
                 on:click=move |_| on_open.run(())
             >
-                {title.get_value()}
+                {title}
             </a>
             <button
                 class="button button--icon sidebar__act"
-                aria-label=format!("Rename {}", title.get_value())
+                aria-label=move || format!("Rename {}", title.get())
                 on:click=move |_| renaming.set(true)
             >
                 <Icon glyph=Glyph::Edit />
             </button>
             <button
                 class="button button--icon sidebar__act"
-                aria-label=format!("Delete {}", title.get_value())
+                aria-label=move || format!("Delete {}", title.get())
                 on:click=move |_| on_delete.run(id)
             >
                 <Icon glyph=Glyph::Trash />
@@ -129,7 +142,7 @@ fn Line(
                 class="field"
                 aria-label="Title"
                 node_ref=input
-                prop:value=title.get_value()
+                prop:value=title.get_untracked()
                 on:keydown=on_key
                 on:blur=move |event| finish(event_target_value(&event))
             />

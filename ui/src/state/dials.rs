@@ -118,7 +118,7 @@ impl Dial {
     }
 }
 
-/// 0.7 as `f32` is 0.699999988 as `f64`; people typed 0.7.
+/// 0.3 as `f32` is 0.300000012 as `f64`; people typed 0.3.
 fn readable(n: f32) -> f64 {
     n.to_string().parse().expect("a number's text is a number")
 }
@@ -137,7 +137,7 @@ mod tests {
                 assert_eq!((dial.get)(&settings), n, "{}", dial.label);
             }
         }
-        assert_eq!((SAMPLING[0].get)(&Settings::default()), 0.7);
+        assert_eq!((SAMPLING[0].get)(&Settings::default()), 0.3);
         assert!(!CONTEXT.accepts(0.0) && !CONTEXT.accepts(f64::NAN));
     }
 }

@@ -1,6 +1,6 @@
 //! A load in progress: how far, how fast, how long still.
 
-use engine::protocol::{LoadOptions, LoadStage};
+use engine::protocol::{LoadOptions, LoadStage, StartOver};
 use std::collections::VecDeque;
 
 /// A model that is on its way.
@@ -14,6 +14,8 @@ pub struct Load {
     pub total_bytes: u64,
     /// The person asked to give it up.
     pub cancelling: bool,
+    /// Why it began again from the first byte, if it did.
+    pub started_over: Option<StartOver>,
     /// Times and bytes of the last seconds.
     recent: VecDeque<(u64, u64)>,
 }
@@ -23,7 +25,15 @@ const RATE_MS: u64 = 5_000;
 
 impl Load {
     pub fn new(options: LoadOptions) -> Self {
-        Self { options, stage: None, loaded_bytes: 0, total_bytes: 0, cancelling: false, recent: VecDeque::new() }
+        Self {
+            options,
+            stage: None,
+            loaded_bytes: 0,
+            total_bytes: 0,
+            cancelling: false,
+            started_over: None,
+            recent: VecDeque::new(),
+        }
     }
 
     pub fn progress(&mut self, stage: LoadStage, loaded_bytes: u64, total_bytes: u64, now_ms: u64) {
@@ -55,5 +65,14 @@ impl Load {
     /// From 0 to 1, once the size is known.
     pub fn fraction(&self) -> Option<f64> {
         (self.total_bytes > 0).then(|| (self.loaded_bytes as f64 / self.total_bytes as f64).min(1.0))
+    }
+}
+
+/// A sentence on why a load began again.
+pub fn explain(why: StartOver) -> &'static str {
+    match why {
+        StartOver::Changed => "The file has changed on the server, so the download began again.",
+        StartOver::Unsure => "The server does not say whether its file is still the same, so the download began again.",
+        StartOver::Unusable => "The copy on this device could not be used, so the download began again.",
     }
 }

@@ -12,10 +12,6 @@ fn source() -> Source {
     Source::Url("http://localhost/models/tiny.gguf".to_owned())
 }
 
-fn hub() -> String {
-    DEFAULT_HUB.to_owned()
-}
-
 fn info() -> ModelInfo {
     ModelInfo {
         name: "Tiny".to_owned(),
@@ -27,6 +23,7 @@ fn info() -> ModelInfo {
         trained_context_tokens: 8192,
         threads: 1,
         backend: "cpu".to_owned(),
+        tier: "simd128".to_owned(),
         can_think: true,
         fallback_template: None,
         load_secs: 1.0,
@@ -54,7 +51,7 @@ fn text(text: &str) -> Event {
 fn ready() -> State {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
-    state.load(source(), hub());
+    state.load(source());
     state.apply(Event::Loaded(info()), 0);
     state
 }
@@ -119,7 +116,7 @@ fn a_second_question_carries_the_first_and_the_system_prompt() {
 fn a_message_sent_while_the_model_loads_is_answered_when_it_is_there() {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
-    state.load(source(), hub());
+    state.load(source());
     assert_eq!(state.send("Hello", stamp(100)), []);
     assert_eq!(state.reply.as_ref().map(|reply| reply.phase), Some(Phase::Waiting));
     let requests = state.apply(Event::Loaded(info()), 200);
@@ -131,7 +128,7 @@ fn a_message_sent_while_the_model_loads_is_answered_when_it_is_there() {
 fn a_load_that_fails_says_so_and_ends_what_waits_for_it() {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
-    state.load(source(), hub());
+    state.load(source());
     state.send("Hello", stamp(100));
     let message = "It is not a GGUF file.".to_owned();
     state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Invalid, message: message.clone() }, 200);
@@ -145,7 +142,7 @@ fn a_load_that_fails_says_so_and_ends_what_waits_for_it() {
 #[test]
 fn a_failed_load_leaves_the_model_that_was_there() {
     let mut state = ready();
-    state.load(Source::Url("http://localhost/broken.gguf".to_owned()), hub());
+    state.load(Source::Url("http://localhost/broken.gguf".to_owned()));
     state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message: String::new() }, 0);
     assert!(state.can_answer());
 }
@@ -154,9 +151,9 @@ fn a_failed_load_leaves_the_model_that_was_there() {
 fn loads_come_one_at_a_time_and_stop_the_reply() {
     let mut state = ready();
     state.send("Hello", stamp(100));
-    let requests = state.load(source(), hub());
+    let requests = state.load(source());
     assert!(matches!(requests[..], [Request::Stop, Request::Load(_)]));
-    assert_eq!(state.load(source(), hub()), []);
+    assert_eq!(state.load(source()), []);
     assert_eq!(state.cancel_load(), [Request::CancelLoad]);
     assert_eq!(state.apply(Event::LoadCancelled, 0), [Request::List]);
     assert!(state.load.is_none());
@@ -165,7 +162,7 @@ fn loads_come_one_at_a_time_and_stop_the_reply() {
 #[test]
 fn progress_tells_speed_and_time_left() {
     let mut state = State::default();
-    state.load(source(), hub());
+    state.load(source());
     for (now_ms, loaded_bytes) in [(0, 0), (500, 50), (1000, 100)] {
         state.apply(Event::Progress { stage: LoadStage::Download, loaded_bytes, total_bytes: 400 }, now_ms);
     }
@@ -308,4 +305,34 @@ fn a_file_from_elsewhere_is_not_trusted() {
         assert!(error.contains(complaint), "{json}: {error}");
     }
     assert_eq!(exchange::import(&chat(&message(2, "null"), "2")).map(|chats: Vec<Chat>| chats.len()), Ok(1));
+}
+
+#[test]
+fn an_engine_that_says_why_it_fails_is_believed() {
+    let mut state = ready();
+    state.send("Hello", stamp(100));
+    let crashed = Event::Failed { during: Stage::Generate, kind: ErrorKind::Crashed, message: "A mistake.".to_owned() };
+    state.apply(crashed, 110);
+    // The trap that follows a panic reaches the page as a death without words.
+    state.worker_died("Perhaps the memory.".to_owned(), 120);
+    assert_eq!(state.worker, WorkerStatus::Dead("A mistake.".to_owned()));
+    let origin = last(&state).origin.expect("a reply has an origin");
+    assert_eq!(origin.outcome, Outcome::Failed("The engine has stopped. A mistake.".to_owned()));
+}
+
+#[test]
+fn a_load_that_began_again_says_why() {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.load(source());
+    state.apply(Event::StartedOver(StartOver::Changed), 0);
+    state.apply(Event::Loaded(info()), 0);
+    assert!(state.notes().is_some_and(|note| note.contains("changed on the server")));
+
+    state.load(source());
+    state.apply(Event::StartedOver(StartOver::Unusable), 0);
+    let message = "No network.".to_owned();
+    state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message }, 0);
+    let failure = state.load_failure.expect("the load failed");
+    assert!(failure.message.starts_with("The copy on this device") && failure.message.ends_with("No network."));
 }

@@ -1,0 +1,123 @@
+//! The form that asks for a measurement: what an address can ask for, as fields.
+
+use super::page::Page;
+use crate::catalogue::{ENTRIES, Entry};
+use crate::format;
+use leptos::prelude::*;
+
+/// The form. Its button starts, and then stops.
+#[component]
+pub fn Form(page: Page, is_running: Memo<bool>) -> impl IntoView {
+    let begin = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        if is_running.get_untracked() { page.stop() } else { page.begin_form() }
+    };
+    view! {
+        <form class="bench__form" on:submit=begin>
+            <Model page is_running />
+            <Field page is_running name="pp" label="Prompt" hint="Tokens to read. Several: 128,512" />
+            <Field page is_running name="tg" label="Reply" hint="Tokens to write, one by one." />
+            <Field page is_running name="depth" label="Depth" hint="Tokens in the context before." />
+            <Field page is_running name="reps" label="Repetitions" hint="After one that does not count." />
+            <Field page is_running name="threads" label="Threads" hint="0 for as many as pay off." />
+            <Choice page is_running name="backend" label="Runs on" options=Signal::stored(backends()) />
+            <Choice page is_running name="variant" label="Build" options=Signal::derive(move || builds(page)) />
+            <button class="button button--primary bench__go" type="submit">
+                {move || if is_running.get() { "Stop" } else { "Start" }}
+            </button>
+        </form>
+    }
+}
+
+fn backends() -> Vec<(String, String)> {
+    [("best", "whatever is faster"), ("cpu", "CPU"), ("gpu", "GPU")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
+}
+
+fn builds(page: Page) -> Vec<(String, String)> {
+    let fastest = (String::new(), "the fastest".to_owned());
+    let others = page.variants.get().into_iter().map(|name| (name.clone(), name));
+    std::iter::once(fastest).chain(others).collect()
+}
+
+#[component]
+fn Field(
+    page: Page,
+    is_running: Memo<bool>,
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+) -> impl IntoView {
+    view! {
+        <label class="bench__field">
+            {label}
+            <input
+                class="field"
+                name=name
+                inputmode="numeric"
+                autocomplete="off"
+                disabled=is_running
+                prop:value=move || page.field(name)
+                on:input=move |event| page.set_field(name, event_target_value(&event))
+            />
+            <small>{hint}</small>
+        </label>
+    }
+}
+
+#[component]
+fn Model(page: Page, is_running: Memo<bool>) -> impl IntoView {
+    let option = |entry: &'static Entry| {
+        view! { <option value=entry.id>{format!("{}, {}", entry.name, format::bytes(entry.size_bytes))}</option> }
+    };
+    view! {
+        <label class="bench__field bench__field--wide">
+            "Model"
+            <input
+                class="field"
+                name="model"
+                list="bench-models"
+                autocapitalize="off"
+                autocomplete="off"
+                spellcheck="false"
+                disabled=is_running
+                prop:value=move || page.field("model")
+                on:input=move |event| page.set_field("model", event_target_value(&event))
+            />
+            <datalist id="bench-models">{ENTRIES.iter().map(option).collect_view()}</datalist>
+            <small>"From the list, owner/name/file.gguf on Hugging Face, or any address of a GGUF file."</small>
+        </label>
+    }
+}
+
+#[component]
+fn Choice(
+    page: Page,
+    is_running: Memo<bool>,
+    name: &'static str,
+    label: &'static str,
+    /// Values and their words.
+    #[prop(into)]
+    options: Signal<Vec<(String, String)>>,
+) -> impl IntoView {
+    let option = move |(value, words): (String, String)| {
+        let chosen = value.clone();
+        view! {
+            <option value=value prop:selected=move || page.field(name) == chosen>
+                {words}
+            </option>
+        }
+    };
+    view! {
+        <label class="bench__field">
+            {label}
+            <select
+                class="field"
+                name=name
+                disabled=is_running
+                on:change=move |event| page.set_field(name, event_target_value(&event))
+            >
+                {move || options.get().into_iter().map(option).collect_view()}
+            </select>
+        </label>
+    }
+}

@@ -1,0 +1,124 @@
+//! What was measured: for people as llama-bench's table, for programs as JSON.
+
+use engine::protocol::{BenchOptions, ModelInfo};
+use serde::Serialize;
+
+/// What was measured, with everything that it depends on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Tokens per second of the first test that reads a prompt.
+    pub pp: Option<f64>,
+    /// Tokens per second of the first test that generates.
+    pub tg: Option<f64>,
+    /// From the request to a model that answers.
+    pub load_ms: f64,
+    /// Whether some of that was a download.
+    pub downloaded: bool,
+    /// From the first question, a short one, to the first token of the reply; none if the model cannot chat.
+    pub first_token_ms: Option<f64>,
+    pub backend: String,
+    pub tier: String,
+    pub threads: u32,
+    pub variant: String,
+    /// Of the engine's wasm memory, after the last test.
+    pub heap_bytes: u64,
+    pub model: String,
+    pub architecture: String,
+    pub weight_type: String,
+    pub size_bytes: u64,
+    pub n_params: u64,
+    pub context_tokens: u32,
+    pub tests: Vec<Row>,
+    /// What did not run as it was asked for.
+    pub warnings: Vec<String>,
+    pub user_agent: String,
+    /// Of the moment it was complete, in milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+/// What came of one test.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// llama-bench's name for it.
+    pub test: String,
+    pub n_prompt: u32,
+    pub n_gen: u32,
+    pub depth: u32,
+    /// Of every repetition.
+    pub tokens_per_sec: Vec<f64>,
+    pub mean: f64,
+    pub sd: f64,
+}
+
+impl Row {
+    pub fn new(test: String, options: BenchOptions, tokens_per_sec: Vec<f64>) -> Self {
+        let BenchOptions { n_prompt, n_gen, depth, .. } = options;
+        let (mean, sd) = mean_and_sd(&tokens_per_sec);
+        Self { test, n_prompt, n_gen, depth, tokens_per_sec, mean, sd }
+    }
+
+    pub fn speed(&self) -> String {
+        format!("{:.2} ± {:.2}", self.mean, self.sd)
+    }
+}
+
+/// The deviation of a sample, as llama-bench has it.
+fn mean_and_sd(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n.max(1.0);
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// The columns of the table.
+pub const COLUMNS: [&str; 7] = ["model", "size", "params", "backend", "threads", "test", "t/s"];
+
+/// A line of the table.
+pub fn cells(info: &ModelInfo, row: &Row) -> [String; 7] {
+    [
+        format!("{} {}", info.name, info.weight_type),
+        size(info.size_bytes),
+        params(info.n_params),
+        info.backend.to_uppercase(),
+        info.threads.to_string(),
+        row.test.clone(),
+        row.speed(),
+    ]
+}
+
+/// The table as llama-bench prints it.
+pub fn markdown(info: &ModelInfo, rows: &[Row]) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let rule = ["---", "---:", "---:", "---", "---:", "---:", "---:"];
+    let head = line(&COLUMNS.map(str::to_owned)) + &line(&rule.map(str::to_owned));
+    rows.iter().fold(head, |table, row| table + &line(&cells(info, row)))
+}
+
+fn size(bytes: u64) -> String {
+    const MIB: f64 = 1_048_576.0;
+    let mib = bytes as f64 / MIB;
+    if mib < 1024.0 { format!("{mib:.2} MiB") } else { format!("{:.2} GiB", mib / 1024.0) }
+}
+
+fn params(n: u64) -> String {
+    let n = n as f64;
+    if n < 1e9 { format!("{:.2} M", n / 1e6) } else { format!("{:.2} B", n / 1e9) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_have_a_mean_and_a_deviation() {
+        for (values, want) in [(vec![], (0.0, 0.0)), (vec![3.0], (3.0, 0.0)), (vec![1.0, 3.0], (2.0, 2.0_f64.sqrt()))] {
+            assert_eq!(mean_and_sd(&values), want);
+        }
+    }
+
+    #[test]
+    fn sizes_as_llama_bench_writes_them() {
+        assert_eq!((size(98_362_432), size(1_181_116_006)), ("93.81 MiB".to_owned(), "1.10 GiB".to_owned()));
+        assert_eq!((params(134_515_008), params(1_100_000_000)), ("134.52 M".to_owned(), "1.10 B".to_owned()));
+    }
+}
