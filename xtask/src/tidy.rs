@@ -107,7 +107,7 @@ fn the_browser_stays_at_the_edge() {
 #[test]
 fn unsafe_stays_in_two_places() {
     let sources = rust();
-    let others = sources.iter().filter(|s| !s.is_under(&["engine/src/cpu/vector", "engine/src/cpu/threads"]));
+    let others = sources.iter().filter(|s| !s.is_under(&["engine/src/cpu/vector", "engine/src/cpu/pool"]));
     let words = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe trait", "unsafe extern", "unsafe("];
     check_absent(others, &words, "only vectors and the thread pool of the CPU need unsafe");
 }
