@@ -69,7 +69,7 @@ process.exit(); // node-llama-cpp keeps the process alive.
 /** All tests with this many threads: one row an engine and test. */
 async function measure(threads) {
   const engines = [];
-  for (const name of names) {
+  for (const name of names.filter((name) => canRun(name, threads))) {
     log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
     engines.push({ name, samples: {}, ...(await open(name, threads)) });
   }
@@ -86,6 +86,11 @@ async function measure(threads) {
   return engines.flatMap(({ name, info, samples }) =>
     Object.entries(samples).map(([test, tokens_per_sec]) => ({ engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, info })),
   );
+}
+
+/** Only one of our builds has threads. */
+function canRun(name, threads) {
+  return threads === 1 || !name.startsWith('minnow') || name === 'minnow:threads';
 }
 
 /** The worker's variants: how the page itself knows them. */
