@@ -2,6 +2,7 @@
 
 use crate::cpu::Cpu;
 use crate::error::Result;
+use crate::gpu::{Device, Gpu};
 use crate::reference::Reference;
 
 /// Which tokens of a batch need their logits.
@@ -39,12 +40,14 @@ impl Batch<'_> {
 }
 
 /// Which backend a model is loaded for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum BackendKind {
     /// Plain loops: the definition, and slow.
     Reference,
     /// SIMD on packed weights.
     Cpu,
+    /// Shaders on packed weights, on this device.
+    Gpu(Device),
 }
 
 /// A loaded model's weights and cache, and how to run its plan.
@@ -54,18 +57,23 @@ pub enum Backend {
     Reference(Reference),
     /// See [`BackendKind::Cpu`].
     Cpu(Cpu),
+    /// See [`BackendKind::Gpu`].
+    Gpu(Box<Gpu>),
 }
 
 impl Backend {
     /// Runs the plan for `batch`: logits `[n_outputs, n_vocab]`.
     ///
+    /// # Errors
+    /// Only a GPU has some: it is lost, or has no memory left.
+    ///
     /// # Panics
     /// If a token is not in the vocabulary, or the batch leaves a gap in the cache or runs over its end.
-    #[allow(clippy::unused_async, reason = "a GPU answers later")]
     pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
         match self {
             Self::Reference(reference) => Ok(reference.forward(batch)),
             Self::Cpu(cpu) => Ok(cpu.forward(batch)),
+            Self::Gpu(gpu) => gpu.forward(batch).await,
         }
     }
 
@@ -74,6 +82,7 @@ impl Backend {
         match self {
             Self::Reference(reference) => reference.n_ctx(),
             Self::Cpu(cpu) => cpu.n_ctx(),
+            Self::Gpu(gpu) => gpu.n_ctx(),
         }
     }
 
@@ -82,6 +91,7 @@ impl Backend {
         match self {
             Self::Reference(_) => "reference",
             Self::Cpu(_) => "cpu",
+            Self::Gpu(_) => "gpu",
         }
     }
 }

@@ -5,6 +5,7 @@
 use engine::backend::{Backend, BackendKind};
 use engine::error::{Error, ErrorKind, Result};
 use engine::gguf::{self, Gguf, Parsed};
+use engine::gpu::{Device, Options};
 use engine::load::Loader;
 use engine::model::Model;
 use std::fs::File;
@@ -28,7 +29,14 @@ pub(crate) fn backend_kind(name: &str) -> Result<BackendKind> {
     match name {
         "reference" => Ok(BackendKind::Reference),
         "cpu" => Ok(BackendKind::Cpu),
-        _ => Err(Error::new(ErrorKind::Unsupported, format!("there is no backend {name:?}, only reference and cpu"))),
+        "gpu" => Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options::default()))?)),
+        "gpu-plain" => {
+            Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options { plain: true, ..Options::default() }))?))
+        }
+        _ => {
+            let message = format!("there is no backend {name:?}, only reference, cpu, gpu and gpu-plain");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
     }
 }
 

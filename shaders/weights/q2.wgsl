@@ -1,0 +1,27 @@
+// Weights of 2 bits. Byte j of word i / 4 of a chunk holds column 4i + j, at bit 2 · (i % 4).
+@group(0) @binding(8) var<storage, read> low: array<vec2u>;           // [rows, chunks]
+
+fn two(low: u32) -> vec4f {
+    return vec4f(unpack4xU8(low & 0x03030303u));
+}
+
+// Integers 4i .. 4i + 3 of a chunk.
+fn quad(chunk: u32, i: u32) -> vec4f {
+    return two(low[chunk][i / 4u] >> (i % 4u * 2u));
+}
+
+// Σ q·x over the first and over the second sixteen columns of a chunk.
+fn dots(
+    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
+) -> vec2f {
+    let q = low[chunk];
+    let first = dot(two(q.x), x0)
+        + dot(two(q.x >> 2u), x1)
+        + dot(two(q.x >> 4u), x2)
+        + dot(two(q.x >> 6u), x3);
+    let second = dot(two(q.y), x4)
+        + dot(two(q.y >> 2u), x5)
+        + dot(two(q.y >> 4u), x6)
+        + dot(two(q.y >> 6u), x7);
+    return vec2f(first, second);
+}

@@ -1,0 +1,28 @@
+// Weights of 8 bits, signed. Byte j of word i of a chunk is column 4i + j.
+@group(0) @binding(8) var<storage, read> low: array<vec4u>;           // [rows, chunks, 2]
+
+fn bytes(word: u32) -> vec4f {
+    return vec4f(unpack4xI8(word));
+}
+
+// Integers 4i .. 4i + 3 of a chunk.
+fn quad(chunk: u32, i: u32) -> vec4f {
+    return bytes(low[chunk * 2u + i / 4u][i % 4u]);
+}
+
+// Σ q·x over the first and over the second sixteen columns of a chunk.
+fn dots(
+    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
+) -> vec2f {
+    let q = low[chunk * 2u];
+    let r = low[chunk * 2u + 1u];
+    let first = dot(bytes(q.x), x0)
+        + dot(bytes(q.y), x1)
+        + dot(bytes(q.z), x2)
+        + dot(bytes(q.w), x3);
+    let second = dot(bytes(r.x), x4)
+        + dot(bytes(r.y), x5)
+        + dot(bytes(r.z), x6)
+        + dot(bytes(r.w), x7);
+    return vec2f(first, second);
+}
