@@ -131,7 +131,8 @@ fn matmul() {
             let weight = case.weight("w", *dtype, rows, cols);
             let dst = case.plan.buf("dst", rows);
             case.plan.push(Op::MatMul { x, weight, bias: None, dst });
-            case.check(dst, &[n_tokens, 1], FLOAT_NMSE);
+            // One result alone may be almost 0, and its relative error anything.
+            case.check(dst, if rows > 1 { &[n_tokens, 1] } else { &[n_tokens] }, FLOAT_NMSE);
         }
     }
 }

@@ -40,6 +40,14 @@ pub(crate) fn backend_kind(name: &str) -> Result<BackendKind> {
     }
 }
 
+/// The header of the file at `path`.
+pub(crate) fn gguf(path: &str) -> Result<Gguf> {
+    let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
+    let mut file = File::open(path).map_err(unreadable)?;
+    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    header(&mut file, file_bytes).map_err(unreadable)?
+}
+
 /// Loads the model at `path`, with room for `n_ctx` tokens.
 pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opened> {
     let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));

@@ -10,20 +10,15 @@
 //! It also says what lies beside what: weights that are read together become one matrix, and queries, keys and values one
 //! buffer. An op is only fused away if nobody reads its result later.
 
+mod describe;
 mod slots;
-#[cfg(test)]
-mod tests;
 
 pub use slots::{Physical, Slot};
 
-use super::layout::layout;
+use super::layout::{ROWS_STEP, layout};
 use crate::dtype::DType;
 use crate::plan::{Activation, Buf, Cache, Op, Plan, Rope, Weight};
 use slots::Slots;
-use std::fmt;
-
-/// Rows are put into a matrix by eights, so that no word of a plane belongs to two pieces of a file.
-const ROWS_STEP: usize = 8;
 
 /// A fused plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -306,10 +301,8 @@ impl Ops<'_> {
 }
 
 fn product(op: &Op, input: Buf) -> Option<Product> {
-    match *op {
-        Op::MatMul { x, weight, bias, dst } if x == input => Some(Product { weight, bias, dst, add: false }),
-        _ => None,
-    }
+    let Op::MatMul { x, weight, bias, dst } = *op else { return None };
+    (x == input).then_some(Product { weight, bias, dst, add: false })
 }
 
 /// The ops between the matmuls of a layer's heads and its attention.
@@ -458,11 +451,4 @@ fn joined<'a>(
         }
     }
     runs
-}
-
-impl fmt::Display for Fused {
-    /// One line a step.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.steps.iter().try_for_each(|step| writeln!(f, "{step:?}"))
-    }
 }

@@ -7,10 +7,12 @@ mod source;
 
 pub use source::compose;
 
-use super::fuse::{Fused, HeadNorms, Slot, Step};
-use super::layout::CHUNK;
+use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
+use super::layout::{CHUNK, layout, split};
 use super::tier::Tier;
-use crate::plan::{Activation, Buf, Cache, CacheInfo, Plan, RopePairs, Rows, Weight};
+use crate::dtype::DType;
+use crate::plan::{Activation, Buf, Cache, CacheInfo, Op, Plan, RopePairs, Rows, Weight};
+use project::Linked;
 use std::ops::Range;
 
 /// Positions that a workgroup of attention takes at a time, and rows and tokens of a matmul's tile.
@@ -196,6 +198,25 @@ pub fn prefill(target: &Target<'_>) -> Vec<Kernel> {
     target.fused.steps.iter().flat_map(|step| target.kernels(step, Tokens::Many)).collect()
 }
 
+/// Every kernel that a model has on a device of this tier, those for one token first; kernels that differ only in their
+/// buffers are one.
+pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, n_ctx: usize) -> Vec<Kernel> {
+    let fused = fuse(plan, dtypes, BINDING_BYTES_MIN);
+    let matrices = fused.matrices.iter();
+    let parts: Vec<_> = matrices.map(|m| split(layout(m.dtype), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
+    let target = Target { plan, fused: &fused, parts: &parts, tier, n_ctx };
+    let mut kernels: Vec<Kernel> = Vec::new();
+    for kernel in decode(&target).into_iter().chain(prefill(&target)) {
+        if !kernels.iter().any(|known| known.source == kernel.source && known.constants == kernel.constants) {
+            kernels.push(kernel);
+        }
+    }
+    kernels
+}
+
+/// WebGPU promises this many bytes for a binding on every device.
+const BINDING_BYTES_MIN: usize = 128 << 20;
+
 /// How many tokens kernels are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tokens {
@@ -210,9 +231,9 @@ fn part_len(n_ctx: usize) -> usize {
 
 /// f32 that attention to one token needs room for, at most.
 pub fn found_len(plan: &Plan, n_ctx: usize) -> usize {
-    let heads = plan.ops.iter().filter_map(|op| match *op {
-        crate::plan::Op::Attention { cache, n_head, .. } => Some((n_head, plan.caches[cache.0].head_dim)),
-        _ => None,
+    let heads = plan.ops.iter().filter_map(|op| {
+        let Op::Attention { cache, n_head, .. } = *op else { return None };
+        Some((n_head, plan.caches[cache.0].head_dim))
     });
     let n_parts = n_ctx.div_ceil(part_len(n_ctx));
     heads.map(|(n_head, head_dim)| n_head * n_parts * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
@@ -279,7 +300,7 @@ impl Target<'_> {
     fn embed(&self, weight: Weight, scale: f32, dst: Buf) -> Vec<Kernel> {
         let info = &self.plan.weights[weight.0];
         let pieces = self.pieces(weight).into_iter().map(|piece| {
-            let (source, planes, mut constants) = self.weights(piece.part);
+            let Linked { source, bindings: planes, mut constants } = self.weights(piece.part);
             constants.extend([
                 ("FIRST_TOKEN", number(piece.rows.start)),
                 ("FIRST_ROW", number(piece.first_row)),

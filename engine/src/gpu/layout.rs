@@ -7,9 +7,12 @@
 use crate::dtype::DType;
 use crate::quant::{self, CODEBOOK, Groups};
 use half::f16;
+use std::ops::Range;
 
 /// Columns of a chunk.
 pub const CHUNK: usize = 32;
+/// Rows are packed by eights, so that no word of a plane belongs to two pieces of a file.
+pub const ROWS_STEP: usize = 8;
 /// Chunks that share a superblock's multiplier.
 const SUPER: usize = 8;
 
@@ -128,6 +131,13 @@ impl Layout {
             Scales::SuperPair | Scales::Super16Pair => 24,
         }
     }
+}
+
+/// Divides a matrix by rows, so that no plane is longer than a binding may be.
+pub fn split(layout: Layout, rows: usize, cols: usize, bytes_max: usize) -> Vec<Range<usize>> {
+    let step_bytes = layout.plane_bytes(ROWS_STEP * cols.div_ceil(CHUNK)).into_iter().max().unwrap_or(1);
+    let rows_max = (bytes_max / step_bytes).max(1) * ROWS_STEP;
+    (0..rows).step_by(rows_max).map(|start| start..rows.min(start + rows_max)).collect()
 }
 
 /// The planes of some rows.

@@ -3,7 +3,7 @@
 use super::device::Device;
 use super::fuse::{Angles, Fused};
 use super::kernels::{ATTENTION_STEP, Part, Resource, Size, TILE, eights, found_len};
-use super::layout::{self, CHUNK, Layout};
+use super::layout::{self, CHUNK, Layout, ROWS_STEP};
 use crate::dtype::DType;
 use crate::plan::{Plan, Rows, Weight};
 use crate::quant;
@@ -16,8 +16,6 @@ pub(super) const TOKENS_MAX: usize = 256;
 const STATE_WORDS: usize = 4;
 /// Rows that are packed at a time are about so many bytes of the file.
 const PACK_BYTES: usize = 1 << 20;
-/// Pieces of a file begin at multiples of so many rows.
-const ROWS_STEP: usize = 8;
 /// The cache begins with room for so many positions.
 const CAPACITY_MIN: usize = 512;
 
@@ -55,7 +53,7 @@ impl Memory {
         let parts: Vec<Vec<Range<usize>>> = fused
             .matrices
             .iter()
-            .map(|m| split(layout::layout(m.dtype), m.rows, m.cols, device.binding_bytes_max()))
+            .map(|m| layout::split(layout::layout(m.dtype), m.rows, m.cols, device.binding_bytes_max()))
             .collect();
         let matrices = fused.matrices.iter().zip(&parts);
         let matrices = matrices.map(|(matrix, parts)| {
@@ -257,13 +255,6 @@ fn planes(device: &Device, layout: Layout, rows: usize, cols: usize) -> Planes {
     let [low, high, scales] = layout.plane_bytes(rows * cols.div_ceil(CHUNK));
     let some = |label, bytes| (bytes > 0).then(|| buffer(device, label, bytes));
     Planes { low: buffer(device, "low", low), high: some("high", high), scales: some("scales", scales) }
-}
-
-/// Divides a matrix by rows, so that no plane is longer than a binding may be.
-fn split(layout: Layout, rows: usize, cols: usize, bytes_max: usize) -> Vec<Range<usize>> {
-    let step_bytes = layout.plane_bytes(ROWS_STEP * cols.div_ceil(CHUNK)).into_iter().max().unwrap_or(1);
-    let rows_max = (bytes_max / step_bytes).max(1) * ROWS_STEP;
-    (0..rows).step_by(rows_max).map(|start| start..rows.min(start + rows_max)).collect()
 }
 
 fn narrow(n: usize) -> u32 {

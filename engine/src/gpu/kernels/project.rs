@@ -18,6 +18,13 @@ pub(super) struct Piece {
     pub(super) rows: Range<usize>,
 }
 
+/// Fragments that belong to a shader, and what they need.
+pub(super) struct Linked {
+    pub(super) source: Vec<&'static str>,
+    pub(super) bindings: Vec<(u32, Resource)>,
+    pub(super) constants: Vec<(&'static str, f64)>,
+}
+
 /// Some products as one: their weights and results follow each other.
 struct Run {
     matrix: usize,
@@ -50,7 +57,7 @@ impl Target<'_> {
     }
 
     /// The fragments, bindings and constants that make a matrix's weights.
-    pub(super) fn weights(&self, part: Part) -> (Vec<&'static str>, Vec<(u32, Resource)>, Vec<(&'static str, f64)>) {
+    pub(super) fn weights(&self, part: Part) -> Linked {
         let Layout { plane, scales, zero } = layout(self.fused.matrices[part.matrix].dtype);
         let mut source = vec![source::plane(plane)];
         let mut bindings = vec![(8, Resource::Low(part))];
@@ -67,7 +74,7 @@ impl Target<'_> {
             Scales::Half | Scales::Super | Scales::Super16 => constants.push(("ZERO", zero.into())),
             Scales::None | Scales::HalfPair | Scales::SuperPair | Scales::Super16Pair => {}
         }
-        (source, bindings, constants)
+        Linked { source, bindings, constants }
     }
 
     pub(super) fn project(&self, project: &Project, tokens: Tokens) -> Vec<Kernel> {
@@ -118,7 +125,7 @@ impl Target<'_> {
 
     fn matvec(&self, x: Buf, norm: Option<Norm>, run: &Run, when: When) -> Vec<Kernel> {
         let pieces = self.pieces_of(run.matrix, &run.rows).into_iter().map(|piece| {
-            let (weights, planes, mut constants) = self.weights(piece.part);
+            let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
             let lanes = self.lanes(run.matrix);
             let mut bindings = vec![(1, self.read(x)), (2, self.write(run.dst))];
             let mut source = vec![source::MATVEC];
@@ -149,7 +156,7 @@ impl Target<'_> {
         let n_rows = gate.rows.len();
         let both = self.pieces_of(gate.matrix, &(gate.rows.start..up.rows.end));
         let [Piece { part, .. }] = both[..] else { unreachable!("matrices that are fused have one part") };
-        let (weights, planes, mut constants) = self.weights(part);
+        let Linked { source: weights, bindings: planes, mut constants } = self.weights(part);
         let lanes = self.lanes(gate.matrix);
         let mut bindings = vec![(1, self.read(project.x)), (2, self.write(gate.dst))];
         let mut source = vec![source::MATVEC_GLU, source::activation(activation)];
@@ -196,7 +203,7 @@ impl Target<'_> {
     fn matmul(&self, x: Buf, run: &Run, when: When) -> Vec<Kernel> {
         let rows = self.rows(run.dst);
         let pieces = self.pieces_of(run.matrix, &run.rows).into_iter().map(|piece| {
-            let (weights, planes, mut constants) = self.weights(piece.part);
+            let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
             let mut bindings = vec![(0, Resource::State), (1, self.read(x)), (2, self.write(run.dst))];
             let end = self.end(run.bias, run.add, &mut bindings);
             constants.extend([
