@@ -15,9 +15,11 @@ pub mod layout;
 mod memory;
 mod readback;
 mod replay;
+mod self_test;
 pub mod tier;
 
 pub use device::{Device, Options};
+pub use self_test::self_test;
 
 use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
@@ -101,6 +103,13 @@ impl Gpu {
     /// Takes whole rows of a weight, in order.
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
         self.memory.put(&self.device, &self.fused, weight, self.dtypes[weight.0], first_row, bytes);
+    }
+
+    /// Makes pipelines and bind groups before they are needed: a browser compiles them while weights arrive.
+    pub fn warm_up(&mut self) {
+        for n_tokens in [1, 2] {
+            self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1 });
+        }
     }
 
     /// Tokens that fit into the cache.

@@ -269,7 +269,7 @@ pub struct ModelInfo {
     pub context_tokens: u32,
     /// Tokens of context it was trained with.
     pub trained_context_tokens: u32,
-    /// Where the arithmetic runs: `cpu` or `gpu`.
+    /// Where the arithmetic runs: `cpu` or `gpu`, and in parentheses what of it is used, or why it is not the other.
     pub backend: String,
     /// Whether its template can switch thinking on and off.
     pub can_think: bool,

@@ -10,7 +10,7 @@ use engine::dtype::DType;
 use engine::error::ErrorKind;
 use engine::gguf::{self, Parsed};
 use engine::gpu::fuse::{Fused, fuse};
-use engine::gpu::{Counters, Device, Options};
+use engine::gpu::{Counters, Device, Options, self_test};
 use engine::load::Loader;
 use engine::model::Model;
 use engine::plan::Plan;
@@ -152,4 +152,11 @@ fn a_lost_device_is_an_error() {
     let batch = Batch { tokens: &[4], start: 3, outputs: Outputs::Last };
     let error = pollster::block_on(backend.forward(&batch)).expect_err("the device is gone");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn the_self_test_passes() {
+    for options in [Options::default(), Options { plain: true, ..Options::default() }] {
+        pollster::block_on(self_test(&device(options))).expect("the device computes what it should");
+    }
 }

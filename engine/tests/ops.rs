@@ -98,7 +98,8 @@ fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
 fn devices() -> &'static [Device] {
     static DEVICES: std::sync::OnceLock<Vec<Device>> = std::sync::OnceLock::new();
     DEVICES.get_or_init(|| {
-        let all = [Options::default(), Options { plain: true, binding_bytes_max: Some(32 << 10) }];
+        let all =
+            [Options::default(), Options { plain: true, binding_bytes_max: Some(32 << 10), ..Options::default() }];
         all.map(|options| pollster::block_on(Device::open(options)).expect("a GPU, or a program that acts as one"))
             .into()
     })
@@ -132,7 +133,8 @@ fn matmul() {
             let dst = case.plan.buf("dst", rows);
             case.plan.push(Op::MatMul { x, weight, bias: None, dst });
             // One result alone may be almost 0, and its relative error anything.
-            case.check(dst, if rows > 1 { &[n_tokens, 1] } else { &[n_tokens] }, FLOAT_NMSE);
+            let batches = [n_tokens, 1];
+            case.check(dst, if rows > 1 { &batches } else { &batches[..1] }, FLOAT_NMSE);
         }
     }
 }

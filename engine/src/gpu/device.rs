@@ -24,6 +24,9 @@ pub struct Device {
 pub struct Options {
     /// Use nothing that some device lacks.
     pub plain: bool,
+    /// A browser's device has been given subgroups, which the library does not ask for there
+    /// (<https://github.com/gfx-rs/wgpu/issues/10146>).
+    pub has_subgroups: bool,
     /// Bind no buffer that is longer; what the device allows if none.
     pub binding_bytes_max: Option<usize>,
 }
@@ -70,7 +73,7 @@ impl Device {
         })?;
         let info = adapter.get_info();
         let (features, tier) =
-            if options.plain { (wgpu::Features::empty(), Tier::PLAIN) } else { best(&adapter, &info) };
+            if options.plain { (wgpu::Features::empty(), Tier::PLAIN) } else { best(&adapter, &info, options) };
         let theirs = adapter.limits();
         let limits = wgpu::Limits {
             max_storage_buffer_binding_size: theirs.max_storage_buffer_binding_size,
@@ -203,11 +206,12 @@ impl Device {
 }
 
 /// The features to ask for, and what they give.
-fn best(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo) -> (wgpu::Features, Tier) {
+fn best(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo, options: Options) -> (wgpu::Features, Tier) {
     let size_min = info.subgroup_min_size;
-    let has_subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
+    let features = adapter.features() & wgpu::Features::SUBGROUP;
+    let has_subgroups = options.has_subgroups || !features.is_empty();
     if has_subgroups && size_min.is_power_of_two() && size_min >= SUBGROUP_MIN {
-        (wgpu::Features::SUBGROUP, Tier::subgroups(size_min as usize))
+        (features, Tier::subgroups(size_min as usize))
     } else {
         (wgpu::Features::empty(), Tier::PLAIN)
     }

@@ -1,7 +1,6 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
-use super::{budget, info};
-use crate::backend::BackendKind;
+use super::{budget, info, place};
 use crate::chat::Template;
 use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
@@ -77,7 +76,9 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx)?;
+    let place = place::choose(place::wish()).await;
+    let mut loader = Loader::new(&gguf, place.kind, n_ctx)?;
+    let why = if place.why.is_empty() { String::new() } else { format!(" ({})", place.why) };
     if options.keep {
         reader.keep().await;
     }
@@ -95,7 +96,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         size_bytes: reader.total_bytes(),
         context_tokens: tokens(n_ctx),
         trained_context_tokens: tokens(model.config.n_ctx_train),
-        backend: backend.name().to_owned(),
+        backend: format!("{}{why}", backend.name()),
         can_think: false,
         fallback_template: None,
         load_secs: 0.0,
