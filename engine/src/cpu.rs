@@ -1,4 +1,4 @@
-//! Runs a plan fast on the CPU: packed weights, int8 activations, four numbers an instruction.
+//! Runs a plan fast on the CPU: packed weights, integer dot products, all threads at one op.
 //!
 //! Weights are packed once, while the file arrives ([`matrix`]); activations are quantised once for all the matrices
 //! that read them ([`activations`]); what the machine can do is in one place ([`vector`]).
@@ -7,9 +7,14 @@ mod activations;
 mod attention;
 mod block;
 mod cache;
+mod dot;
 mod elementwise;
+mod kernels;
 mod matrix;
+mod pool;
 mod vector;
+
+pub use pool::{Helper, Pool};
 
 use crate::backend::Batch;
 use crate::dtype::DType;
@@ -17,8 +22,9 @@ use crate::plan::{Buf, Op, Plan, Rope, Rows, Weight};
 use crate::quant;
 use crate::reference::{Attention, cos_sin};
 use activations::Activations;
-use attention::Scores;
+use attention::Scratch;
 use cache::Cache;
+use kernels::Kernels;
 use matrix::{Input, Matrix};
 use vector::Best;
 
@@ -51,15 +57,18 @@ pub struct Cpu {
     angles: Vec<Angles>,
     quantized: Option<Buf>,
     activations: Activations,
-    scores: Scores,
+    scratch: Scratch,
+    kernels: Kernels,
+    pool: Pool,
 }
 
 impl Cpu {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
-    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Self {
+    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, pool: Pool) -> Self {
+        let kernels = Kernels::fastest();
         let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
         let weights = weights.map(|((w, dtype), is_matrix)| match is_matrix {
-            true => Packed::Matrix(matrix::new(*dtype, w.rows, w.cols)),
+            true => Packed::Matrix((kernels.matrix)(*dtype, w.rows, w.cols)),
             false => Packed::Vector(vec![0.0; w.cols]),
         });
         Self {
@@ -69,7 +78,9 @@ impl Cpu {
             angles: Vec::new(),
             quantized: None,
             activations: Activations::default(),
-            scores: Scores::default(),
+            scratch: Scratch::default(),
+            kernels,
+            pool,
             plan,
             dtypes,
             n_ctx,
@@ -169,7 +180,8 @@ impl Cpu {
                     window: *window,
                 };
                 let cache = &self.caches[cache.0];
-                attention::attention::<Best>(&self.bufs[q.0], cache, &shape, batch.start, &mut self.scores, &mut out);
+                let q = &self.bufs[q.0];
+                attention::attention::<Best>(&self.pool, q, cache, &shape, batch.start, &mut self.scratch, &mut out);
                 self.bufs[dst.0] = out;
             }
             Op::Add { x, dst } => {
@@ -204,10 +216,11 @@ impl Cpu {
         let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("a matmul reads a matrix") };
         let floats = &self.bufs[x.0];
         if !matrix.reads_floats() && self.quantized != Some(x) {
-            self.activations.quantize(floats, self.plan.width(x));
+            (self.kernels.quantize)(&mut self.activations, floats, self.plan.width(x));
             self.quantized = Some(x);
         }
-        matrix.matmul(&Input { floats, integers: &self.activations }, dst);
+        let (rows, input) = (self.plan.weights[weight.0].rows, Input { floats, integers: &self.activations });
+        self.pool.columns(dst, rows, matrix::ROWS, |columns| matrix.matmul(&input, columns));
     }
 
     /// The index of the batch's angles for this kind of rotation, made when first asked for.

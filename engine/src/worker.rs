@@ -21,7 +21,11 @@ mod post;
 mod reply;
 #[cfg(target_arch = "wasm32")]
 mod start;
+#[cfg(target_arch = "wasm32")]
+mod threads;
 
 pub use queue::Queue;
 #[cfg(target_arch = "wasm32")]
 pub use start::start;
+#[cfg(target_arch = "wasm32")]
+pub use threads::is_helper;

@@ -4,7 +4,7 @@
 //! used.
 
 use engine::backend::{Backend, Batch, Outputs};
-use engine::cpu::Cpu;
+use engine::cpu::{Cpu, Pool};
 use engine::dtype::DType;
 #[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
@@ -84,25 +84,32 @@ impl Case {
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
 /// `xtask/src/tools.rs` for the one that tests bring along.
 fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
-    let mut backends = vec![("cpu".to_owned(), Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX)))];
+    let mut backends =
+        vec![("cpu".to_owned(), Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, Pool::alone())))];
     #[cfg(not(target_arch = "wasm32"))]
-    for device in devices() {
+    {
+        let device = next_device();
         let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), N_CTX).expect("the plan fits the device");
         backends.push((format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu))));
     }
     backends
 }
 
-/// The device, as good as it is, and as bad as any: with nothing but what WebGPU promises, and matrices in many pieces.
+/// By turns, the device as good as it is, and as bad as any: with nothing but what WebGPU promises, and matrices in many
+/// pieces. Compiling for a GPU that is a program takes long, so no case is run on both.
 #[cfg(not(target_arch = "wasm32"))]
-fn devices() -> &'static [Device] {
+fn next_device() -> &'static Device {
+    thread_local! {
+        static N_CASES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
     static DEVICES: std::sync::OnceLock<Vec<Device>> = std::sync::OnceLock::new();
-    DEVICES.get_or_init(|| {
+    let devices = DEVICES.get_or_init(|| {
         let all =
             [Options::default(), Options { plain: true, binding_bytes_max: Some(32 << 10), ..Options::default() }];
         all.map(|options| pollster::block_on(Device::open(options)).expect("a GPU, or a program that acts as one"))
             .into()
-    })
+    });
+    &devices[N_CASES.replace(N_CASES.get() + 1) % devices.len()]
 }
 
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {

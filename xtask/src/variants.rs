@@ -4,7 +4,7 @@
 //! `worker_NAME_loader.js` for the others. Trunk builds `plain`; the others are built here and laid beside it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -19,14 +19,35 @@ pub(crate) struct Variant {
     pub(crate) name: &'static str,
     /// Beyond those in `.cargo/config.toml`.
     rustflags: &'static [&'static str],
+    /// Whether its memory is shared with helpers, which run the same program on it.
+    pub(crate) has_threads: bool,
 }
 
 /// The variant that every browser with SIMD can run.
-const PLAIN: Variant = Variant { name: "plain", rustflags: &[] };
+const PLAIN: Variant = Variant { name: "plain", rustflags: &[], has_threads: false };
+
+/// With fused multiply-add and dot products of bytes.
+const RELAXED: Variant =
+    Variant { name: "relaxed", rustflags: &["-Ctarget-feature=+relaxed-simd"], has_threads: false };
+
+/// The same, on shared memory. What is exported is what makes a new thread's stack and thread-local variables.
+const THREADS: Variant = Variant {
+    name: "threads",
+    rustflags: &[
+        "-Ctarget-feature=+relaxed-simd,+atomics,+bulk-memory,+mutable-globals",
+        "-Clink-arg=--shared-memory",
+        "-Clink-arg=--import-memory",
+        "-Clink-arg=--max-memory=4294967296",
+        "-Clink-arg=--export=__wasm_init_tls",
+        "-Clink-arg=--export=__tls_size",
+        "-Clink-arg=--export=__tls_align",
+        "-Clink-arg=--export=__tls_base",
+    ],
+    has_threads: true,
+};
 
 /// Every variant; each wants more of the browser than the one before.
-pub(crate) const VARIANTS: [Variant; 2] =
-    [PLAIN, Variant { name: "relaxed", rustflags: &["-Ctarget-feature=+relaxed-simd"] }];
+pub(crate) const VARIANTS: [Variant; 3] = [PLAIN, RELAXED, THREADS];
 
 /// Builds every variant but the plain one, and lists all of them for the page.
 pub(crate) fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
@@ -39,19 +60,78 @@ pub(crate) fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
 impl Variant {
     fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
-        run(toolchain.apply(self.apply(&mut cargo)))?;
+        if self.has_threads {
+            run(Toolchain::ensure_with_source()?.apply_with_std(self.apply(&mut cargo)))?;
+        } else {
+            run(toolchain.apply(self.apply(&mut cargo)))?;
+        }
 
         let stem = format!("worker_{}", self.name);
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
-        run(bindgen.arg("--out-dir").arg(dist).arg(target_dir().join(TARGET).join("release/worker.wasm")))?;
-        write(&dist.join(format!("{stem}_loader.js")), &format!("import init from './{stem}.js';await init();"))
+        let wasm = self.target_dir().join(TARGET).join("release/worker.wasm");
+        run(bindgen.arg("--out-dir").arg(dist).arg(wasm))?;
+        if !self.has_threads {
+            return write(
+                &dist.join(format!("{stem}_loader.js")),
+                &format!("import init from './{stem}.js';await init();"),
+            );
+        }
+        let pages = initial_pages(&dist.join(format!("{stem}.js")))?;
+        write(&dist.join(format!("{stem}_loader.js")), &loader(&stem, pages))?;
+        write(&dist.join(format!("{stem}_helper.js")), &helper(&stem))
     }
 
     /// Makes `cargo` compile to wasm as this variant wants it.
     pub(crate) fn apply<'a>(&self, cargo: &'a mut Command) -> &'a mut Command {
         let config = format!("target.{TARGET}.rustflags={:?}", self.rustflags);
-        cargo.args(["--target", TARGET, "--config", &config])
+        cargo.args(["--target", TARGET, "--config", &config]).env("CARGO_TARGET_DIR", self.target_dir())
     }
+
+    /// Where it is built. What has a standard library of its own is built apart, so that neither build spoils the other.
+    fn target_dir(&self) -> PathBuf {
+        if self.has_threads { target_dir().join(self.name) } else { target_dir() }
+    }
+}
+
+/// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; phones are not asked for
+/// more than 1 GiB first, because some of them end the tab instead of refusing.
+fn loader(stem: &str, initial_pages: u32) -> String {
+    format!(
+        "import init from './{stem}.js';
+const isPhone = /Android|iPhone|iPad/.test(navigator.userAgent);
+let memory;
+for (let maximum = isPhone ? 16384 : 65536; !memory; maximum /= 2) {{
+  try {{
+    memory = new WebAssembly.Memory({{ initial: {initial_pages}, maximum, shared: true }});
+    self.memoryPagesMax = maximum;
+  }} catch (error) {{
+    if (maximum <= 4096) throw error;
+  }}
+}}
+await init({{ memory }});
+"
+    )
+}
+
+/// A thread: the same program on the memory that it is sent.
+fn helper(stem: &str) -> String {
+    format!(
+        "import init, {{ help }} from './{stem}.js';
+self.onmessage = async ({{ data: [module, memory] }}) => {{
+  await init({{ module_or_path: module, memory }});
+  help();
+  self.close();
+}};
+"
+    )
+}
+
+/// The size of the memory that the program asks for at its start, as wasm-bindgen wrote it down.
+fn initial_pages(script: &Path) -> Result<u32> {
+    let text = fs::read_to_string(script).with_context(|| format!("cannot read {}", script.display()))?;
+    let pages = text.split_once("WebAssembly.Memory({initial:").and_then(|(_, rest)| rest.split_once(','));
+    let (pages, _) = pages.with_context(|| format!("{} makes no memory", script.display()))?;
+    pages.parse().with_context(|| format!("{} asks for {pages:?} pages of memory", script.display()))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -50,6 +50,10 @@ impl Toolchain {
         if rustc_lib(TARGET).is_some_and(|lib| lib.is_dir()) {
             return Some(Self::Rustup);
         }
+        Self::find_debian()
+    }
+
+    fn find_debian() -> Option<Self> {
         let linker = rustc_lib(&host()?)?.with_file_name("bin").join("rust-lld");
         let ready = debian_is_installed() && linker.exists() && link_debian();
         ready.then_some(Self::Debian { linker })
@@ -67,6 +71,36 @@ impl Toolchain {
         }
     }
 
+    /// The toolchain for programs that need a standard library of their own making, as those with threads do: the one that
+    /// rustup delivers has none. Fetches the library's source if it is missing.
+    pub(crate) fn ensure_with_source() -> Result<Self> {
+        let toolchain = Self::ensure()?;
+        let has_source = match toolchain {
+            Self::Rustup => has_rust_src() || add_rust_src(),
+            Self::Debian { .. } => true,
+        };
+        if has_source {
+            return Ok(toolchain);
+        }
+        if !may_apt_install() {
+            bail!(
+                "the source of Rust's standard library is missing. Either of these brings it:\n       \
+                 rustup component add rust-src\n       {}",
+                apt_line(&DEBIAN_PACKAGES)
+            );
+        }
+        println!("  rustup could not add it; taking Debian's compiler instead");
+        if !debian_is_installed() {
+            apt_install(&DEBIAN_PACKAGES)?;
+        }
+        Self::find_debian().context("Debian's rustc-web is installed, but cannot be used as a toolchain")
+    }
+
+    /// As [`Self::apply`], and makes cargo build the standard library with the features of the program.
+    pub(crate) fn apply_with_std<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        self.apply(command).env("RUSTC_BOOTSTRAP", "1").env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort")
+    }
+
     /// One line for people.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -76,6 +110,18 @@ impl Toolchain {
             }
         }
     }
+}
+
+/// Whether rustup's default toolchain has the standard library's source.
+fn has_rust_src() -> bool {
+    let sysroot = output(&mut command("rustc", ["--print", "sysroot"]));
+    sysroot.is_some_and(|sysroot| Path::new(&sysroot).join("lib/rustlib/src/rust/library").is_dir())
+}
+
+/// Whether rustup could fetch it.
+fn add_rust_src() -> bool {
+    println!("  the source of Rust's standard library is not here yet");
+    run(&mut command("rustup", ["component", "add", "rust-src"])).is_ok() && has_rust_src()
 }
 
 /// The folder in which rustc keeps the standard library of `target`.

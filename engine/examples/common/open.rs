@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each of them uses a part of it")]
 
 use engine::backend::{Backend, BackendKind};
+use engine::cpu::Pool;
 use engine::error::{Error, ErrorKind, Result};
 use engine::gguf::{self, Gguf, Parsed};
 use engine::gpu::{Device, Options};
@@ -54,7 +55,7 @@ pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opene
     let mut file = File::open(path).map_err(unreadable)?;
     let file_bytes = file.metadata().map_err(unreadable)?.len();
     let gguf = header(&mut file, file_bytes).map_err(unreadable)??;
-    let mut loader = Loader::new(&gguf, kind, n_ctx)?;
+    let mut loader = Loader::new(&gguf, kind, n_ctx, Pool::alone())?;
     for piece in loader.pieces() {
         let mut bytes = vec![0; piece.len];
         file.seek(SeekFrom::Start(piece.offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(unreadable)?;

@@ -2,7 +2,10 @@
 
 #[cfg(target_arch = "wasm32")]
 fn main() {
-    engine::worker::start();
+    // A thread that helps waits for its script to call it.
+    if !engine::worker::is_helper() {
+        engine::worker::start();
+    }
 }
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -1,58 +1,104 @@
-//! The packed weight block: 4 rows × 32 columns of integers, and their scales.
+//! The packed weight block: 8 rows × 32 columns of integers, and their scales.
 //!
-//! A file's blocks run along a row. Here four rows are interleaved so that one load of four activations serves all of
-//! them, and the four sums come out in the four lanes of a vector, without a horizontal addition.
+//! A file's blocks run along a row. Here rows are interleaved, four to a word of 16 bytes, so that one load of
+//! activations serves all of them, and the four sums come out in the four lanes of a vector ([`super::dot`]).
 //!
-//! Nibbles, word k of 4 (16 bytes; byte 4r + c holds row r):
+//! Nibbles, word k of 4 (byte 4r + c holds row r, or row 4 + r in the second of two words):
 //!
 //! ```text
-//! low nibble: column 4k + c     high nibble: column 16 + 4k + c
+//! low nibble: column 8k + c     high nibble: column 8k + 4 + c
 //! ```
 //!
-//! Types of more than 4 bits add planes of high bits in the same order; 8-bit types are two nibble planes.
+//! Types of more than 4 bits add planes of high bits in the same order, 8-bit types have two words of bytes instead.
 
 use super::activations::Group;
-use super::vector::{GROUP, Vector};
+use super::dot::{Dot, GROUP, Ints, LANES, Part, WORDS, Weights};
+use super::vector::{Best, Vector};
+use std::array::from_fn;
 
 /// Rows of a block.
-pub(super) const ROWS: usize = 4;
+pub(super) const ROWS: usize = LANES * WORDS;
 /// Columns of a block.
 pub(super) const COLS: usize = GROUP;
 
+/// Sums of eight rows × T tokens, each over all columns (N = 1), or over the first sixteen and over the second (N = 2).
+pub(super) type Dots<D, const N: usize, const T: usize> = [[[Ints<D>; N]; T]; WORDS];
+
 /// The integers of a block.
 pub(super) trait Words: Copy + Sized {
-    /// Packs 4 rows × 32 columns.
+    /// Packs 8 rows × 32 columns.
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self;
 
     /// The integer of one row and column.
     fn get(&self, row: usize, col: usize) -> u8;
 
-    /// For each row, starts + Σ w · x over all columns (N = 1), or over the first sixteen and over the second (N = 2).
-    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N];
+    /// Σ w · x of every row and token.
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T>;
+
+    /// Whether a panel has a second plane, of what must be multiplied by 16.
+    fn has_high_plane<D: Dot>() -> bool {
+        false
+    }
+
+    /// Unpacks the block for many tokens; plane by plane, each `4 · D::PARTS` long.
+    fn unpack<D: Dot>(&self, panel: &mut [Part]);
+}
+
+/// Parts of a block that is unpacked.
+pub(super) fn panel_len<D: Dot, W: Words>() -> usize {
+    4 * D::PARTS * if W::has_high_plane::<D>() { 2 } else { 1 }
+}
+
+/// As [`Words::dot`], of a block that is unpacked.
+#[inline(always)]
+pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
+    panel: &[Part],
+    x: [&Group; T],
+) -> Dots<D, N, T> {
+    let (low, high) = panel.split_at(4 * D::PARTS);
+    let low = dot_plane::<D, N, T>(low, x);
+    if !W::has_high_plane::<D>() {
+        return low;
+    }
+    plus_16_times::<D, N, T>(low, dot_plane::<D, N, T>(high, x))
+}
+
+#[inline(always)]
+fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: [&Group; T]) -> Dots<D, N, T> {
+    let halves: [_; N] = from_fn(|n| {
+        let (parts, words) = (plane.len() / N, GROUP / 2 / N);
+        let sums = D::panel::<T>(&plane[n * parts..][..parts], x.map(|x| &x.q[n * words..][..words]));
+        sums.map(|sums| sums.map(D::total))
+    });
+    from_fn(|word| from_fn(|t| from_fn(|n| halves[n][word][t])))
+}
+
+/// low + 16 · high.
+#[inline(always)]
+fn plus_16_times<D: Dot, const N: usize, const T: usize>(low: Dots<D, N, T>, high: Dots<D, N, T>) -> Dots<D, N, T> {
+    let sum = |low, high| D::V::add_int(low, D::V::shift_left_int::<4>(high));
+    from_fn(|word| from_fn(|t| from_fn(|n| sum(low[word][t][n], high[word][t][n]))))
 }
 
 /// 0 … 15: one nibble plane.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Nibbles([[u8; 16]; 4]);
+pub(super) struct Nibbles([[[u8; 16]; WORDS]; 4]);
 
-/// 0 … 31: nibbles and a plane of fifth bits. Bit n of byte 4r + c is that of nibble n = 2k + (0 low, 1 high).
+/// 0 … 31: nibbles and a plane of fifth bits. Bit k of a nibble there belongs to that nibble of word k.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fives(Nibbles, [u8; 16]);
+pub(super) struct Fives(Nibbles, [[u8; 16]; WORDS]);
 
-/// 0 … 63: nibbles and two planes of two more bits. Bits 2n, 2n + 1 of plane p are those of nibble 4p + n.
+/// 0 … 63: nibbles and two planes of two more bits. Bits 2k, 2k + 1 of a nibble of plane p belong to word 2p + k.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sixes(Nibbles, [[u8; 16]; 2]);
+pub(super) struct Sixes(Nibbles, [[[u8; 16]; WORDS]; 2]);
 
-/// 0 … 255: a low and a high nibble plane.
+/// 0 … 255: word k of the first half holds columns 8k …, of the second half columns 8k + 4 ….
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bytes {
-    low: Nibbles,
-    high: Nibbles,
-}
+pub(super) struct Bytes([[[[u8; 16]; WORDS]; 4]; 2]);
 
-/// Row, column → (word, byte, nibble 0 or 1).
-fn place(row: usize, col: usize) -> (usize, usize, usize) {
-    (col % 16 / 4, 4 * row + col % 4, col / 16)
+/// Row, column → (word k, which of the two, byte, nibble 0 or 1).
+fn place(row: usize, col: usize) -> (usize, usize, usize, usize) {
+    (col / 8, row / LANES, 4 * (row % LANES) + col % 4, col % 8 / 4)
 }
 
 /// Every row and column of a block.
@@ -60,134 +106,195 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
     (0..ROWS).flat_map(|row| (0..COLS).map(move |col| (row, col)))
 }
 
-/// The low and the high nibbles of a word.
+/// Σ w · x, word by word.
 #[inline(always)]
-fn nibbles<V: Vector>(word: &[u8; 16]) -> (V::B, V::B) {
-    let (word, mask) = (V::load_bytes(word), V::splat_byte(0x0f));
-    (V::and(word, mask), V::and(V::shift_right::<4>(word), mask))
-}
-
-/// starts + Σ w · x, where `word(k)` gives columns 4k … 4k + 3 and 16 + 4k … of every row.
-#[inline(always)]
-fn dot_words<V: Vector, const N: usize>(
-    x: &Group<V>,
-    starts: [V::I; N],
-    word: impl Fn(usize) -> (V::B, V::B),
-) -> [V::I; N] {
-    let mut sums = starts.map(V::sums);
-    for k in 0..4 {
-        let (low, high) = word(k);
-        sums[0] = V::dot(sums[0], low, V::quad(&x.q, k));
-        sums[N - 1] = V::dot(sums[N - 1], high, V::quad(&x.q, 4 + k));
+fn dot_words<D: Dot, W: Weights, const N: usize, const T: usize>(w: &W, x: [&Group; T]) -> Dots<D, N, T> {
+    let x = x.map(|x| &x.q);
+    let mut sums = [[D::zero(); T]; WORDS];
+    D::word::<W, 0, T>(w, x, &mut sums);
+    D::word::<W, 1, T>(w, x, &mut sums);
+    let first = sums;
+    if N == 2 {
+        sums = [[D::zero(); T]; WORDS];
     }
-    sums.map(V::total)
+    D::word::<W, 2, T>(w, x, &mut sums);
+    D::word::<W, 3, T>(w, x, &mut sums);
+    from_fn(|i| from_fn(|t| from_fn(|n| D::total(if n + 1 < N { first[i][t] } else { sums[i][t] }))))
 }
 
 impl Words for Nibbles {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        let mut words = [[0; 16]; 4];
+        let mut words = [[[0; 16]; WORDS]; 4];
         for (row, col) in cells() {
-            let (word, byte, nibble) = place(row, col);
-            words[word][byte] |= (q[row][col] & 0x0f) << (4 * nibble);
+            let (k, word, byte, nibble) = place(row, col);
+            words[k][word][byte] |= (q[row][col] & 0x0f) << (4 * nibble);
         }
         Self(words)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        let (word, byte, nibble) = place(row, col);
-        self.0[word][byte] >> (4 * nibble) & 0x0f
+        let (k, word, byte, nibble) = place(row, col);
+        self.0[k][word][byte] >> (4 * nibble) & 0x0f
     }
 
     #[inline(always)]
-    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
-        dot_words::<V, N>(x, starts, |k| nibbles::<V>(&self.0[k]))
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+        dot_words::<D, Self, N, T>(self, x)
+    }
+
+    #[inline(always)]
+    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+        D::unpack(self, panel);
+    }
+}
+
+impl Weights for Nibbles {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        D::low::<J>(D::V::load_bytes(&self.0[K][word]))
     }
 }
 
 impl Words for Fives {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        let mut high = [0; 16];
+        let mut high = [[0; 16]; WORDS];
         for (row, col) in cells() {
-            let (word, byte, nibble) = place(row, col);
-            high[byte] |= (q[row][col] >> 4 & 1) << (2 * word + nibble);
+            let (k, word, byte, nibble) = place(row, col);
+            high[word][byte] |= (q[row][col] >> 4 & 1) << (4 * nibble + k);
         }
         Self(Nibbles::pack(q), high)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        let (word, byte, nibble) = place(row, col);
-        self.0.get(row, col) | (self.1[byte] >> (2 * word + nibble) & 1) << 4
+        let (k, word, byte, nibble) = place(row, col);
+        self.0.get(row, col) | (self.1[word][byte] >> (4 * nibble + k) & 1) << 4
     }
 
     #[inline(always)]
-    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
-        let (fifth, mask) = (V::load_bytes(&self.1), V::splat_byte(0x10));
-        let fifths = [
-            (V::shift_left::<4>(fifth), V::shift_left::<3>(fifth)),
-            (V::shift_left::<2>(fifth), V::shift_left::<1>(fifth)),
-            (fifth, V::shift_right::<1>(fifth)),
-            (V::shift_right::<2>(fifth), V::shift_right::<3>(fifth)),
-        ];
-        dot_words::<V, N>(x, starts, |k| {
-            let (low, high) = nibbles::<V>(&self.0.0[k]);
-            (V::or(low, V::and(fifths[k].0, mask)), V::or(high, V::and(fifths[k].1, mask)))
-        })
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+        dot_words::<D, Self, N, T>(self, x)
+    }
+
+    #[inline(always)]
+    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+        D::unpack(self, panel);
+    }
+}
+
+impl Weights for Fives {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        let plane = D::V::load_bytes(&self.1[word]);
+        let plane = match K {
+            0 => plane,
+            1 => D::V::shift_right::<1>(plane),
+            2 => D::V::shift_right::<2>(plane),
+            _ => D::V::shift_right::<3>(plane),
+        };
+        D::V::or(self.0.part::<D, K, J>(word), D::high::<J>(plane, 1))
     }
 }
 
 impl Words for Sixes {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        let mut planes = [[0; 16]; 2];
+        let mut planes = [[[0; 16]; WORDS]; 2];
         for (row, col) in cells() {
-            let (word, byte, nibble) = place(row, col);
-            planes[word / 2][byte] |= (q[row][col] >> 4 & 3) << (4 * (word % 2) + 2 * nibble);
+            let (k, word, byte, nibble) = place(row, col);
+            planes[k / 2][word][byte] |= (q[row][col] >> 4 & 3) << (4 * nibble + 2 * (k % 2));
         }
         Self(Nibbles::pack(q), planes)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        let (word, byte, nibble) = place(row, col);
-        self.0.get(row, col) | (self.1[word / 2][byte] >> (4 * (word % 2) + 2 * nibble) & 3) << 4
+        let (k, word, byte, nibble) = place(row, col);
+        self.0.get(row, col) | (self.1[k / 2][word][byte] >> (4 * nibble + 2 * (k % 2)) & 3) << 4
     }
 
     #[inline(always)]
-    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
-        let mask = V::splat_byte(0x30);
-        let plane = |p: usize| V::load_bytes(&self.1[p]);
-        let tops = [
-            (V::shift_left::<4>(plane(0)), V::shift_left::<2>(plane(0))),
-            (plane(0), V::shift_right::<2>(plane(0))),
-            (V::shift_left::<4>(plane(1)), V::shift_left::<2>(plane(1))),
-            (plane(1), V::shift_right::<2>(plane(1))),
-        ];
-        dot_words::<V, N>(x, starts, |k| {
-            let (low, high) = nibbles::<V>(&self.0.0[k]);
-            (V::or(low, V::and(tops[k].0, mask)), V::or(high, V::and(tops[k].1, mask)))
-        })
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+        dot_words::<D, Self, N, T>(self, x)
+    }
+
+    #[inline(always)]
+    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+        D::unpack(self, panel);
+    }
+}
+
+impl Weights for Sixes {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        let plane = D::V::load_bytes(&self.1[K / 2][word]);
+        let plane = if K % 2 == 0 { plane } else { D::V::shift_right::<2>(plane) };
+        D::V::or(self.0.part::<D, K, J>(word), D::high::<J>(plane, 3))
     }
 }
 
 impl Words for Bytes {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        Self { low: Nibbles::pack(q), high: Nibbles::pack(&q.map(|row| row.map(|q| q >> 4))) }
+        let mut words = [[[[0; 16]; WORDS]; 4]; 2];
+        for (row, col) in cells() {
+            let (k, word, byte, half) = place(row, col);
+            words[half][k][word][byte] = q[row][col];
+        }
+        Self(words)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        self.low.get(row, col) | self.high.get(row, col) << 4
+        let (k, word, byte, half) = place(row, col);
+        self.0[half][k][word][byte]
     }
 
     #[inline(always)]
-    fn dot<V: Vector, const N: usize>(&self, x: &Group<V>, starts: [V::I; N]) -> [V::I; N] {
-        if V::TAKES_BYTES {
-            return dot_words::<V, N>(x, starts, |k| {
-                let (low, high) = (nibbles::<V>(&self.low.0[k]), nibbles::<V>(&self.high.0[k]));
-                let byte = |low, high| V::or(low, V::shift_left::<4>(high));
-                (byte(low.0, high.0), byte(low.1, high.1))
-            });
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+        if D::TAKES_BYTES {
+            return dot_words::<D, Self, N, T>(self, x);
         }
-        let low = self.low.dot::<V, N>(x, starts);
-        let high = self.high.dot::<V, N>(x, [V::splat_int(0); N]);
-        std::array::from_fn(|i| V::add_int(low[i], V::shift_left_int::<4>(high[i])))
+        let low = dot_words::<D, _, N, T>(&LowNibbles(self), x);
+        plus_16_times::<D, N, T>(low, dot_words::<D, _, N, T>(&HighNibbles(self), x))
+    }
+
+    fn has_high_plane<D: Dot>() -> bool {
+        !D::TAKES_BYTES
+    }
+
+    #[inline(always)]
+    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+        if D::TAKES_BYTES {
+            D::unpack(self, panel);
+        } else {
+            let (low, high) = panel.split_at_mut(4 * D::PARTS);
+            D::unpack(&LowNibbles(self), low);
+            D::unpack(&HighNibbles(self), high);
+        }
+    }
+}
+
+impl Weights for Bytes {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        let words = [0, 1].map(|half| D::V::load_bytes(&self.0[half][K][word]));
+        D::bytes::<J>(words)
+    }
+}
+
+/// Bytes modulo 16, where weights are 7 bits at most; part J is word J.
+struct LowNibbles<'a>(&'a Bytes);
+
+/// Bytes divided by 16.
+struct HighNibbles<'a>(&'a Bytes);
+
+impl Weights for LowNibbles<'_> {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        D::low::<0>(D::V::load_bytes(&self.0.0[J][K][word]))
+    }
+}
+
+impl Weights for HighNibbles<'_> {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        D::low::<1>(D::V::load_bytes(&self.0.0[J][K][word]))
     }
 }
 
@@ -234,26 +341,32 @@ impl Number for Half {
 
 /// The scales of a block, N for 32 columns: how integer sums become floats.
 pub(super) trait Scales<const N: usize>: Copy + Sized {
+    /// The same, as floats: faster where they are read again and again.
+    type Floats: Scales<N>;
+
+    /// The same scales as floats.
+    fn floats(&self) -> Self::Floats;
+
     /// From the scale and the offset of each row's first group and second group (the same if there is one).
     fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self;
 
-    /// Scale and offset of one row and column.
-    fn get(&self, row: usize, col: usize) -> (f32, f32);
+    /// Scale, zero and offset of one row and column.
+    fn get(&self, row: usize, col: usize) -> (f32, i32, f32);
 
-    /// Where the integer sums start, so that Σ (w − zero) · x is what comes out.
-    fn starts<V: Vector>(x: &Group<V>, zero: i32) -> [V::I; N];
-
-    /// sum + what the block adds to each row.
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; N], x: &Group<V>) -> V::F;
+    /// sum + what the block adds to each of four rows, the first or the second.
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; N], x: &Group) -> Floats<D>;
 }
 
-/// w = scale · (q − zero), one scale for 32.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scale<T>([T; ROWS]);
+/// Floats of the machine that `D` is for.
+pub(super) type Floats<D> = <<D as Dot>::V as Vector>::F;
 
-/// w = scale · (q − zero), one scale for 16.
+/// w = scale · (q − 2ᶻ), one scale for 32.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Scale16<T>([[T; ROWS]; 2]);
+pub(super) struct Scale<T, const Z: u32>([T; ROWS]);
+
+/// w = scale · (q − 2ᶻ), one scale for 16.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale16<T, const Z: u32>([[T; ROWS]; 2]);
 
 /// w = scale · q + offset, for 32.
 #[derive(Debug, Clone, Copy)]
@@ -269,91 +382,113 @@ pub(super) struct ScaleOffset16<T> {
     offset: [[T; ROWS]; 2],
 }
 
+/// The values of eight numbers.
+fn values<T: Number>(numbers: [T; ROWS]) -> [f32; ROWS] {
+    let mut values = [0.0; ROWS];
+    for (numbers, values) in numbers.as_chunks().0.iter().zip(values.as_chunks_mut().0) {
+        Best::store(T::load::<Best>(numbers), values);
+    }
+    values
+}
+
 fn group<T: Number>(values: [[f32; 2]; ROWS], group: usize) -> [T; ROWS] {
     values.map(|row| T::new(row[group]))
 }
 
-impl<T: Number> Scales<1> for Scale<T> {
+/// Four of eight numbers.
+#[inline(always)]
+fn four<D: Dot, T: Number>(values: &[T; ROWS], word: usize) -> Floats<D> {
+    T::load::<D::V>(&values.as_chunks().0[word])
+}
+
+/// dot − 2ᶻ · sum, as floats.
+#[inline(always)]
+fn centred<D: Dot, const Z: u32>(dot: Ints<D>, sum: i32) -> Floats<D> {
+    D::V::to_float(D::V::sub_int(dot, D::V::shift_left_int::<Z>(D::V::splat_int(sum))))
+}
+
+impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
+    type Floats = Scale<f32, Z>;
+    fn floats(&self) -> Self::Floats {
+        Scale(values(self.0))
+    }
     fn pack(scale: [[f32; 2]; ROWS], _: [[f32; 2]; ROWS]) -> Self {
         Self(group(scale, 0))
     }
-    fn get(&self, row: usize, _: usize) -> (f32, f32) {
-        (self.0[row].value(), 0.0)
+    fn get(&self, row: usize, _: usize) -> (f32, i32, f32) {
+        (self.0[row].value(), 1 << Z, 0.0)
     }
     #[inline(always)]
-    fn starts<V: Vector>(x: &Group<V>, zero: i32) -> [V::I; 1] {
-        [V::splat_int(-zero * (x.sums[0] + x.sums[1]))]
-    }
-    #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 1], x: &Group<V>) -> V::F {
-        let dot = V::to_float(dots[0]);
-        V::mul_add(V::mul(T::load::<V>(&self.0), V::splat(x.scale)), dot, sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Group) -> Floats<D> {
+        let scale = D::V::mul(four::<D, T>(&self.0, word), D::V::splat(x.scale));
+        D::V::mul_add(scale, centred::<D, Z>(dots[0], x.sum), sum)
     }
 }
 
-impl<T: Number> Scales<2> for Scale16<T> {
+impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
+    type Floats = Scale16<f32, Z>;
+    fn floats(&self) -> Self::Floats {
+        Scale16(self.0.map(values))
+    }
     fn pack(scale: [[f32; 2]; ROWS], _: [[f32; 2]; ROWS]) -> Self {
         Self([group(scale, 0), group(scale, 1)])
     }
-    fn get(&self, row: usize, col: usize) -> (f32, f32) {
-        (self.0[col / 16][row].value(), 0.0)
+    fn get(&self, row: usize, col: usize) -> (f32, i32, f32) {
+        (self.0[col / 16][row].value(), 1 << Z, 0.0)
     }
     #[inline(always)]
-    fn starts<V: Vector>(x: &Group<V>, zero: i32) -> [V::I; 2] {
-        x.sums.map(|sum| V::splat_int(-zero * sum))
-    }
-    #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group<V>) -> V::F {
-        let first = V::mul(T::load::<V>(&self.0[0]), V::to_float(dots[0]));
-        let both = V::mul_add(T::load::<V>(&self.0[1]), V::to_float(dots[1]), first);
-        V::mul_add(both, V::splat(x.scale), sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Group) -> Floats<D> {
+        let first = D::V::mul(four::<D, T>(&self.0[0], word), centred::<D, Z>(dots[0], x.sums[0]));
+        let both = D::V::mul_add(four::<D, T>(&self.0[1], word), centred::<D, Z>(dots[1], x.sums[1]), first);
+        D::V::mul_add(both, D::V::splat(x.scale), sum)
     }
 }
 
 impl<T: Number> Scales<1> for ScaleOffset<T> {
+    type Floats = ScaleOffset<f32>;
+    fn floats(&self) -> Self::Floats {
+        ScaleOffset { scale: values(self.scale), offset: values(self.offset) }
+    }
     fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self {
         Self { scale: group(scale, 0), offset: group(offset, 0) }
     }
-    fn get(&self, row: usize, _: usize) -> (f32, f32) {
-        (self.scale[row].value(), self.offset[row].value())
+    fn get(&self, row: usize, _: usize) -> (f32, i32, f32) {
+        (self.scale[row].value(), 0, self.offset[row].value())
     }
     #[inline(always)]
-    fn starts<V: Vector>(_: &Group<V>, _: i32) -> [V::I; 1] {
-        [V::splat_int(0)]
-    }
-    #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 1], x: &Group<V>) -> V::F {
-        let dot = V::to_float(dots[0]);
-        let total = V::splat((x.sums[0] + x.sums[1]) as f32);
-        let offsets = V::mul(T::load::<V>(&self.offset), total);
-        V::mul_add(V::mul_add(T::load::<V>(&self.scale), dot, offsets), V::splat(x.scale), sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Group) -> Floats<D> {
+        let scale = D::V::mul(four::<D, T>(&self.scale, word), D::V::splat(x.scale));
+        let sum = D::V::mul_add(four::<D, T>(&self.offset, word), D::V::splat(x.total), sum);
+        D::V::mul_add(scale, D::V::to_float(dots[0]), sum)
     }
 }
 
 impl<T: Number> Scales<2> for ScaleOffset16<T> {
+    type Floats = ScaleOffset16<f32>;
+    fn floats(&self) -> Self::Floats {
+        ScaleOffset16 { scale: self.scale.map(values), offset: self.offset.map(values) }
+    }
     fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self {
         Self { scale: [group(scale, 0), group(scale, 1)], offset: [group(offset, 0), group(offset, 1)] }
     }
-    fn get(&self, row: usize, col: usize) -> (f32, f32) {
-        (self.scale[col / 16][row].value(), self.offset[col / 16][row].value())
+    fn get(&self, row: usize, col: usize) -> (f32, i32, f32) {
+        (self.scale[col / 16][row].value(), 0, self.offset[col / 16][row].value())
     }
     #[inline(always)]
-    fn starts<V: Vector>(_: &Group<V>, _: i32) -> [V::I; 2] {
-        [V::splat_int(0); 2]
-    }
-    #[inline(always)]
-    fn add<V: Vector>(&self, sum: V::F, dots: [V::I; 2], x: &Group<V>) -> V::F {
-        let mut both = V::splat(0.0);
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Group) -> Floats<D> {
+        let mut both = D::V::splat(0.0);
         for (g, dot) in dots.into_iter().enumerate() {
-            both = V::mul_add(T::load::<V>(&self.scale[g]), V::to_float(dot), both);
-            both = V::mul_add(T::load::<V>(&self.offset[g]), V::splat(x.sums[g] as f32), both);
+            both = D::V::mul_add(four::<D, T>(&self.scale[g], word), D::V::to_float(dot), both);
+            let total = D::V::to_float(D::V::splat_int(x.sums[g]));
+            both = D::V::mul_add(four::<D, T>(&self.offset[g], word), total, both);
         }
-        V::mul_add(both, V::splat(x.scale), sum)
+        D::V::mul_add(both, D::V::splat(x.scale), sum)
     }
 }
 
-/// 4 rows × 32 columns of one weight matrix.
+/// 8 rows × 32 columns of one weight matrix. Aligned, so that no load crosses a cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(C, align(16))]
 pub(super) struct Block<W, S> {
     pub(super) words: W,
     pub(super) scales: S,
@@ -361,48 +496,92 @@ pub(super) struct Block<W, S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dot::{Pairs, Quads};
+    use super::super::vector::plain::Plain;
     use super::*;
-    use crate::cpu::vector::{Best, plain::Plain};
     use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    /// What is packed comes out again, and every dot product is Σ q · x exactly, in vectors and in plain loops.
-    fn check<W: Words>(bits: u32) {
+    /// What is packed comes out again.
+    fn check_packing<W: Words>(bits: u32) {
+        let q = weights(&mut Rng::new(1), bits);
+        let words = W::pack(&q);
+        assert!(cells().all(|(row, col)| words.get(row, col) == q[row][col]));
+    }
+
+    /// Every dot product is Σ q · x exactly.
+    fn check_dots<D: Dot, W: Words>(bits: u32) {
         let mut rng = Rng::new(u64::from(bits));
         for _ in 0..100 {
-            let q: [[u8; COLS]; ROWS] =
-                std::array::from_fn(|_| std::array::from_fn(|_| u8::try_from(rng.below(1 << bits)).unwrap()));
-            let x: [i16; COLS] =
-                std::array::from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap());
-            let words = W::pack(&q);
-            assert!(cells().all(|(row, col)| words.get(row, col) == q[row][col]));
-            let dot = |row: usize, cols: std::ops::Range<usize>| {
-                cols.map(|i| i32::from(q[row][i]) * i32::from(x[i])).sum::<i32>() + 7
+            let q = weights(&mut rng, bits);
+            let x: [[i16; COLS]; 3] =
+                from_fn(|_| from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()));
+            let groups = x.map(|x| Group::of::<D>(&x, 1.0));
+            let dot = |row: usize, token: usize, cols: std::ops::Range<usize>| {
+                cols.map(|i| i32::from(q[row][i]) * i32::from(x[token][i])).sum::<i32>()
             };
-            let (plain, best) = (Group::of(&x, 1.0), Group::of(&x, 1.0));
-            let halves = [0, 16].map(|first| std::array::from_fn(|row| dot(row, first..first + 16)));
-            let whole = std::array::from_fn(|row| dot(row, 0..32));
-            assert_eq!(words.dot::<Plain, 2>(&plain, [[7; 4]; 2]), halves);
-            assert_eq!(words.dot::<Plain, 1>(&plain, [[7; 4]]), [whole]);
-            assert_eq!(words.dot::<Best, 2>(&best, [Best::splat_int(7); 2]).map(integers), halves);
-            assert_eq!(words.dot::<Best, 1>(&best, [Best::splat_int(7)]).map(integers), [whole]);
+            let words = W::pack(&q);
+            let [first, second, third] = &groups;
+            let mut panel = vec![Part::default(); panel_len::<D, W>()];
+            words.unpack::<D>(&mut panel);
+            for dots in
+                [words.dot::<D, 2, 3>([first, second, third]), dot_panel::<D, W, 2, 3>(&panel, [first, second, third])]
+            {
+                check_halves::<D::V>(dots, |token, row, half| dot(row, token, 16 * half..16 * half + 16));
+            }
+            for [whole, ..] in [words.dot::<D, 1, 1>([second]), dot_panel::<D, W, 1, 1>(&panel, [second])] {
+                assert_eq!(lanes::<D::V>(whole[0][0]), from_fn(|lane| dot(lane, 1, 0..32)));
+            }
         }
     }
 
-    /// The lanes.
-    fn integers(x: <Best as Vector>::I) -> [i32; 4] {
+    fn check_halves<V: Vector>(dots: [[[V::I; 2]; 3]; WORDS], expected: impl Fn(usize, usize, usize) -> i32) {
+        for (word, halves) in dots.into_iter().enumerate() {
+            for (token, halves) in halves.into_iter().enumerate() {
+                for (half, sums) in halves.into_iter().enumerate() {
+                    assert_eq!(lanes::<V>(sums), from_fn(|lane| expected(token, LANES * word + lane, half)));
+                }
+            }
+        }
+    }
+
+    fn weights(rng: &mut Rng, bits: u32) -> [[u8; COLS]; ROWS] {
+        from_fn(|_| from_fn(|_| u8::try_from(rng.below(1 << bits)).unwrap()))
+    }
+
+    fn lanes<V: Vector>(x: V::I) -> [i32; 4] {
         let mut lanes = [0.0; 4];
-        Best::store(Best::from_bits(x), &mut lanes);
+        V::store(V::from_bits(x), &mut lanes);
         lanes.map(|lane| lane.to_bits().cast_signed())
+    }
+
+    fn check_all<D: Dot>() {
+        check_dots::<D, Nibbles>(4);
+        check_dots::<D, Fives>(5);
+        check_dots::<D, Sixes>(6);
+        check_dots::<D, Bytes>(8);
+    }
+
+    #[test]
+    fn packing_loses_nothing() {
+        check_packing::<Nibbles>(4);
+        check_packing::<Fives>(5);
+        check_packing::<Sixes>(6);
+        check_packing::<Bytes>(8);
     }
 
     #[test]
     fn dots_are_exact() {
-        check::<Nibbles>(4);
-        check::<Fives>(5);
-        check::<Sixes>(6);
-        check::<Bytes>(8);
+        check_all::<Pairs<Plain>>();
+        check_all::<Quads<Plain>>();
+        check_all::<Pairs<Best>>();
+    }
+
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    #[test]
+    fn relaxed_dots_are_exact() {
+        check_all::<Quads<Best>>();
     }
 
     #[test]

@@ -12,23 +12,34 @@ const GELU_CUBIC: f32 = 0.044_715;
 pub(super) fn rms_norm<V: Vector>(x: &[f32], weight: &[f32], eps: f32, dst: &mut [f32]) {
     let n = weight.len();
     for (x, dst) in x.chunks_exact(n).zip(dst.chunks_exact_mut(n)) {
-        dst.copy_from_slice(x);
-        rms_norm_in_place::<V>(dst, weight, eps);
+        let scale = scale_to_unit::<V>(x, eps);
+        let ((x, x_rest), (weights, weights_rest)) = (x.as_chunks::<4>(), weight.as_chunks::<4>());
+        let (dst, dst_rest) = dst.as_chunks_mut::<4>();
+        for (dst, (x, w)) in dst.iter_mut().zip(x.iter().zip(weights)) {
+            V::store(V::mul(V::mul(V::load(x), V::splat(scale)), V::load(w)), dst);
+        }
+        for (dst, (x, w)) in dst_rest.iter_mut().zip(x_rest.iter().zip(weights_rest)) {
+            *dst = x * scale * w;
+        }
     }
 }
 
-/// The same, of one group.
+/// The same, of one group, in place.
 pub(super) fn rms_norm_in_place<V: Vector>(x: &mut [f32], weight: &[f32], eps: f32) {
+    let scale = scale_to_unit::<V>(x, eps);
+    let ((x, x_rest), (weights, weights_rest)) = (x.as_chunks_mut::<4>(), weight.as_chunks::<4>());
+    for (x, w) in x.iter_mut().zip(weights) {
+        V::store(V::mul(V::mul(V::load(x), V::splat(scale)), V::load(w)), x);
+    }
+    x_rest.iter_mut().zip(weights_rest).for_each(|(x, w)| *x = *x * scale * w);
+}
+
+/// 1 / rms(x).
+fn scale_to_unit<V: Vector>(x: &[f32], eps: f32) -> f32 {
     let (fours, rest) = x.as_chunks::<4>();
     let squares = fours.iter().fold(V::splat(0.0), |sum, x| V::mul_add(V::load(x), V::load(x), sum));
     let squares = sum::<V>(squares) + rest.iter().map(|x| x * x).sum::<f32>();
-    let scale = 1.0 / (squares / x.len() as f32 + eps).sqrt();
-    let (fours, rest) = x.as_chunks_mut::<4>();
-    let (weights, weights_rest) = weight.as_chunks::<4>();
-    for (x, w) in fours.iter_mut().zip(weights) {
-        V::store(V::mul(V::mul(V::load(x), V::splat(scale)), V::load(w)), x);
-    }
-    rest.iter_mut().zip(weights_rest).for_each(|(x, w)| *x = *x * scale * w);
+    1.0 / (squares / x.len() as f32 + eps).sqrt()
 }
 
 /// dst += x.

@@ -3,16 +3,22 @@
 //! One generic matrix of blocks serves every quantised type, and one every float type; which is chosen by [`new`].
 
 use super::activations::{Activations, Group};
-use super::block::{
-    Block, Bytes, COLS, Fives, Half, Nibbles, Number, ROWS, Scale, Scale16, ScaleOffset, ScaleOffset16,
-};
-use super::block::{Scales, Sixes, Words};
+pub(super) use super::block::ROWS;
+use super::block::{Block, Bytes, COLS, Fives, Floats, Half, Nibbles, Number};
+use super::block::{Scale, Scale16, ScaleOffset, ScaleOffset16, Scales, Sixes, Words, dot_panel, panel_len};
+use super::dot::{Dot, Part, WORDS};
+use super::pool::Columns;
 use super::vector::{Best, Vector};
 use crate::dtype::DType;
 use crate::quant::{self, Groups};
+use std::array::from_fn;
+use std::marker::PhantomData;
 
 /// Tokens that one pass over a row of weights serves.
 const TOKENS: usize = 4;
+
+/// Activations that a pass over all rows of weights reads, in bytes: half of a small second-level cache.
+const ACTIVATIONS_BYTES: usize = 256 << 10;
 
 /// What a matrix multiplies: the same activations in two forms.
 #[derive(Debug, Clone, Copy)]
@@ -25,59 +31,57 @@ pub(super) struct Input<'a> {
 
 /// A weight matrix `[rows, cols]`.
 pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
-    /// Packs whole rows from the file; `first_row` is a multiple of 4.
+    /// Packs whole rows from the file; `first_row` is a multiple of 8.
     fn put(&mut self, first_row: usize, bytes: &[u8]);
 
     /// Whether [`Input::floats`] is what it multiplies.
     fn reads_floats(&self) -> bool;
 
-    /// dst[t] = self · x[t], for all tokens; dst is `[n_tokens, rows]`.
-    fn matmul(&self, x: &Input<'_>, dst: &mut [f32]);
+    /// dst[t] = self · x[t], for all tokens t and these rows, which start at a multiple of 8.
+    fn matmul(&self, x: &Input<'_>, dst: Columns<'_>);
 
     /// dst = one row.
     fn row(&self, row: usize, dst: &mut [f32]);
 }
 
-/// An empty matrix for weights of this type.
-pub(super) fn new(dtype: DType, rows: usize, cols: usize) -> Box<dyn Matrix> {
+/// An empty matrix for weights of this type, to be multiplied this way.
+pub(super) fn new<D: Dot>(dtype: DType, rows: usize, cols: usize) -> Box<dyn Matrix> {
     match dtype {
         DType::F32 => Box::new(Dense::<f32>::new(dtype, rows, cols)),
         DType::F16 => Box::new(Dense::<Half>::new(dtype, rows, cols)),
         DType::BF16 => Box::new(Dense::<Brain>::new(dtype, rows, cols)),
-        DType::Q4_0 => Box::new(Blocks::<Nibbles, Scale<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q4_1 => Box::new(Blocks::<Nibbles, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q5_0 => Box::new(Blocks::<Fives, Scale<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q5_1 => Box::new(Blocks::<Fives, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q8_0 | DType::IQ4_NL => Box::new(Blocks::<Bytes, Scale<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q2_K => Box::new(Blocks::<Nibbles, ScaleOffset16<f32>, 2>::new(dtype, rows, cols)),
-        DType::Q3_K => Box::new(Blocks::<Nibbles, Scale16<f32>, 2>::new(dtype, rows, cols)),
-        DType::Q4_K => Box::new(Blocks::<Nibbles, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
-        DType::Q5_K => Box::new(Blocks::<Fives, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
-        DType::Q6_K => Box::new(Blocks::<Sixes, Scale16<f32>, 2>::new(dtype, rows, cols)),
-        DType::IQ4_XS => Box::new(Blocks::<Bytes, Scale<f32>, 1>::new(dtype, rows, cols)),
+        DType::Q4_0 => Box::new(Blocks::<D, Nibbles, Scale<Half, 3>, 1>::new(dtype, rows, cols)),
+        DType::Q4_1 => Box::new(Blocks::<D, Nibbles, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q5_0 => Box::new(Blocks::<D, Fives, Scale<Half, 4>, 1>::new(dtype, rows, cols)),
+        DType::Q5_1 => Box::new(Blocks::<D, Fives, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
+        DType::Q8_0 | DType::IQ4_NL => Box::new(Blocks::<D, Bytes, Scale<Half, 7>, 1>::new(dtype, rows, cols)),
+        DType::Q2_K => Box::new(Blocks::<D, Nibbles, ScaleOffset16<f32>, 2>::new(dtype, rows, cols)),
+        DType::Q3_K => Box::new(Blocks::<D, Nibbles, Scale16<f32, 2>, 2>::new(dtype, rows, cols)),
+        DType::Q4_K => Box::new(Blocks::<D, Nibbles, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
+        DType::Q5_K => Box::new(Blocks::<D, Fives, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
+        DType::Q6_K => Box::new(Blocks::<D, Sixes, Scale16<f32, 5>, 2>::new(dtype, rows, cols)),
+        DType::IQ4_XS => Box::new(Blocks::<D, Bytes, Scale<f32, 7>, 1>::new(dtype, rows, cols)),
     }
 }
 
-/// A quantised matrix: four rows at a time, blocks of 32 columns along them. Missing rows of the last four are zero.
+/// A quantised matrix: eight rows at a time, blocks of 32 columns along them. Missing rows of the last eight are zero.
 #[derive(Debug)]
-struct Blocks<W, S, const N: usize> {
+struct Blocks<D, W, S, const N: usize> {
     dtype: DType,
-    rows: usize,
     cols: usize,
-    zero: i32,
     blocks: Vec<Block<W, S>>,
+    dot: PhantomData<D>,
 }
 
-impl<W, S, const N: usize> Blocks<W, S, N> {
+impl<D, W, S, const N: usize> Blocks<D, W, S, N> {
     fn new(dtype: DType, rows: usize, cols: usize) -> Self {
-        let zero = i32::from(quant::format(dtype).expect("a quantised type").zero);
-        Self { dtype, rows, cols, zero, blocks: Vec::with_capacity(rows.div_ceil(ROWS) * cols / COLS) }
+        Self { dtype, cols, blocks: Vec::with_capacity(rows.div_ceil(ROWS) * cols / COLS), dot: PhantomData }
     }
 
-    /// The blocks of rows 4·quad ….
-    fn quad(&self, quad: usize) -> &[Block<W, S>] {
+    /// The blocks of rows 8·eight ….
+    fn eight(&self, eight: usize) -> &[Block<W, S>] {
         let n = self.cols / COLS;
-        &self.blocks[quad * n..][..n]
+        &self.blocks[eight * n..][..n]
     }
 }
 
@@ -86,7 +90,7 @@ fn halves(values: &[f32], block: usize, group_len: usize) -> [f32; 2] {
     [0, 16].map(|col| values.get((block * COLS + col) / group_len).copied().unwrap_or(0.0))
 }
 
-impl<W: Words, S: Scales<N>, const N: usize> Blocks<W, S, N> {
+impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
     fn pack(&mut self, rows: &[Groups]) {
         let group_len = quant::format(self.dtype).expect("a quantised type").group_len;
         for block in 0..self.cols / COLS {
@@ -101,34 +105,30 @@ impl<W: Words, S: Scales<N>, const N: usize> Blocks<W, S, N> {
         }
     }
 
-    /// Four rows × T tokens.
+    /// Eight rows × one token.
     #[inline(always)]
-    fn dot<V: Vector, const T: usize>(&self, quad: usize, x: [&[Group<V>]; T]) -> [V::F; T] {
-        let blocks = self.quad(quad);
-        let x = x.map(|x| &x[..blocks.len()]);
-        let mut sums = [V::splat(0.0); T];
-        for (i, block) in blocks.iter().enumerate() {
-            for t in 0..T {
-                let x = &x[t][i];
-                let dots = block.words.dot::<V, N>(x, S::starts::<V>(x, self.zero));
-                sums[t] = block.scales.add::<V>(sums[t], dots, x);
-            }
+    fn dot(&self, eight: usize, x: &[Group]) -> [Floats<D>; WORDS] {
+        let mut sums = [D::V::splat(0.0); WORDS];
+        for (block, x) in self.eight(eight).iter().zip(x) {
+            let dots = block.words.dot::<D, N, 1>([x]);
+            sums = from_fn(|word| block.scales.add::<D>(word, sums[word], dots[word][0], x));
         }
         sums
     }
 }
 
-impl<W, S, const N: usize> Matrix for Blocks<W, S, N>
+impl<D, W, S, const N: usize> Matrix for Blocks<D, W, S, N>
 where
+    D: Dot,
     W: Words + std::fmt::Debug + Send + Sync,
     S: Scales<N> + std::fmt::Debug + Send + Sync,
 {
     fn put(&mut self, first_row: usize, bytes: &[u8]) {
-        assert_eq!(self.blocks.len(), first_row / ROWS * self.cols / COLS, "rows come in order, by fours");
+        assert_eq!(self.blocks.len(), first_row / ROWS * self.cols / COLS, "rows come in order, by eights");
         let row_bytes = self.dtype.row_bytes(self.cols).expect("the file's rows are whole blocks");
-        let mut groups: [Groups; ROWS] = std::array::from_fn(|_| Groups::default());
-        for quad in bytes.chunks(ROWS * row_bytes) {
-            let rows = quad.chunks_exact(row_bytes).zip(&mut groups);
+        let mut groups: [Groups; ROWS] = from_fn(|_| Groups::default());
+        for eight in bytes.chunks(ROWS * row_bytes) {
+            let rows = eight.chunks_exact(row_bytes).zip(&mut groups);
             let n = rows.map(|(row, groups)| quant::unpack(self.dtype, row, groups)).count();
             self.pack(&groups[..n]);
         }
@@ -138,59 +138,112 @@ where
         false
     }
 
-    fn matmul(&self, x: &Input<'_>, dst: &mut [f32]) {
-        let x = x.integers;
-        let four = |quad, token| self.dot::<Best, TOKENS>(quad, std::array::from_fn(|i| x.row(token + i)));
-        let one = |quad, token| self.dot::<Best, 1>(quad, [x.row(token)]);
-        by_tiles::<Best>(self.rows, dst, four, one);
+    fn matmul(&self, x: &Input<'_>, dst: Columns<'_>) {
+        let tiles = BlocksTimes { matrix: self, x: x.integers, panel: Vec::new(), scales: Vec::new() };
+        fill::<D::V>(tiles, size_of::<Group>() * self.cols / COLS, dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
-        let blocks = self.quad(row / ROWS);
+        let blocks = self.eight(row / ROWS);
         for (col, dst) in dst.iter_mut().enumerate() {
             let block = &blocks[col / COLS];
-            let (scale, offset) = block.scales.get(row % ROWS, col % COLS);
-            let q = i32::from(block.words.get(row % ROWS, col % COLS)) - self.zero;
+            let (scale, zero, offset) = block.scales.get(row % ROWS, col % COLS);
+            let q = i32::from(block.words.get(row % ROWS, col % COLS)) - zero;
             *dst = scale * q as f32 + offset;
         }
     }
 }
 
-/// Fills dst `[n_tokens, rows]` by tiles of four rows × four tokens; the last tokens one by one.
+/// A matrix × some tokens, a tile at a time.
+trait Tiles<V: Vector> {
+    /// Makes ready for many tiles of eight rows.
+    fn prepare(&mut self, eight: usize);
+    /// Eight rows × four tokens, from `token` on, when the rows have been prepared.
+    fn four(&self, eight: usize, token: usize) -> [[V::F; WORDS]; TOKENS];
+    /// Eight rows × one token.
+    fn one(&self, eight: usize, token: usize) -> [V::F; WORDS];
+}
+
+/// Fills dst by tiles of eight rows × four tokens; the last tokens one by one. Activations, `token_bytes` for each token,
+/// are read again and again from a cache.
 #[inline(always)]
-fn by_tiles<V: Vector>(
-    rows: usize,
-    dst: &mut [f32],
-    four: impl Fn(usize, usize) -> [V::F; TOKENS],
-    one: impl Fn(usize, usize) -> [V::F; 1],
-) {
-    let n_tokens = dst.len() / rows;
-    let tiled = n_tokens - n_tokens % TOKENS;
-    for quad in 0..rows.div_ceil(ROWS) {
-        for token in (0..tiled).step_by(TOKENS) {
-            let sums = four(quad, token);
-            for (i, sum) in sums.into_iter().enumerate() {
-                store::<V>(sum, &mut dst[(token + i) * rows..][..rows], quad);
+fn fill<V: Vector>(mut tiles: impl Tiles<V>, token_bytes: usize, mut dst: Columns<'_>) {
+    let (rows, n_tokens) = (dst.range(), dst.n_rows());
+    let step = (ACTIVATIONS_BYTES / token_bytes).next_multiple_of(TOKENS);
+    for first in (0..n_tokens).step_by(step) {
+        let tokens = first..n_tokens.min(first + step);
+        let tiled = tokens.end - tokens.len() % TOKENS;
+        for eight in rows.start / ROWS..rows.end.div_ceil(ROWS) {
+            let start = eight * ROWS - rows.start;
+            if tiled > first {
+                tiles.prepare(eight);
             }
-        }
-        for token in tiled..n_tokens {
-            let [sum] = one(quad, token);
-            store::<V>(sum, &mut dst[token * rows..][..rows], quad);
+            for token in (first..tiled).step_by(TOKENS) {
+                for (i, sums) in tiles.four(eight, token).into_iter().enumerate() {
+                    store::<V>(sums, &mut dst.row(token + i)[start..]);
+                }
+            }
+            for token in tiled..tokens.end {
+                store::<V>(tiles.one(eight, token), &mut dst.row(token)[start..]);
+            }
         }
     }
 }
 
-/// Writes rows 4·quad … of one token's results.
-#[inline(always)]
-fn store<V: Vector>(sum: V::F, dst: &mut [f32], quad: usize) {
-    let dst = &mut dst[quad * ROWS..];
-    if let Some(dst) = dst.first_chunk_mut::<ROWS>() {
-        V::store(sum, dst);
-    } else {
-        let mut four = [0.0; ROWS];
-        V::store(sum, &mut four);
-        dst.copy_from_slice(&four[..dst.len()]);
+/// Blocks × integers.
+struct BlocksTimes<'a, D, W, S: Scales<N>, const N: usize> {
+    matrix: &'a Blocks<D, W, S, N>,
+    x: &'a Activations,
+    /// The prepared rows, unpacked.
+    panel: Vec<Part>,
+    /// Their scales.
+    scales: Vec<S::Floats>,
+}
+
+impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes<'_, D, W, S, N> {
+    #[inline(always)]
+    fn prepare(&mut self, eight: usize) {
+        let (blocks, panel_len) = (self.matrix.eight(eight), panel_len::<D, W>());
+        self.panel.resize(blocks.len() * panel_len, Part::default());
+        for (block, panel) in blocks.iter().zip(self.panel.chunks_exact_mut(panel_len)) {
+            block.words.unpack::<D>(panel);
+        }
+        self.scales.clear();
+        self.scales.extend(blocks.iter().map(|block| block.scales.floats()));
     }
+
+    #[inline(always)]
+    fn four(&self, _: usize, token: usize) -> [[Floats<D>; WORDS]; TOKENS] {
+        let x: [&[Group]; TOKENS] = from_fn(|i| &self.x.row(token + i)[..self.scales.len()]);
+        let mut sums = [[D::V::splat(0.0); WORDS]; TOKENS];
+        for (i, (scales, panel)) in self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>())).enumerate() {
+            let x = x.map(|x| &x[i]);
+            let dots = dot_panel::<D, W, N, TOKENS>(panel, x);
+            for t in 0..TOKENS {
+                for word in 0..WORDS {
+                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[word][t], x[t]);
+                }
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn one(&self, eight: usize, token: usize) -> [Floats<D>; WORDS] {
+        self.matrix.dot(eight, self.x.row(token))
+    }
+}
+
+/// Writes one token's results of eight rows, or of fewer where there are no more.
+#[inline(always)]
+fn store<V: Vector>(sums: [V::F; WORDS], dst: &mut [f32]) {
+    if let Some(dst) = dst.first_chunk_mut::<ROWS>() {
+        sums.into_iter().zip(dst.as_chunks_mut().0).for_each(|(sum, four)| V::store(sum, four));
+        return;
+    }
+    let mut eight = [0.0; ROWS];
+    sums.into_iter().zip(eight.as_chunks_mut().0).for_each(|(sum, four)| V::store(sum, four));
+    dst.iter_mut().zip(eight).for_each(|(dst, sum)| *dst = sum);
 }
 
 /// The upper half of an f32.
@@ -211,30 +264,32 @@ impl Number for Brain {
     }
 }
 
-/// A float matrix: the four rows' numbers of a column beside each other.
+/// A float matrix: the eight rows' numbers of a column beside each other.
 #[derive(Debug)]
 struct Dense<N> {
     dtype: DType,
-    rows: usize,
     cols: usize,
     columns: Vec<[N; ROWS]>,
 }
 
 impl<N: Number> Dense<N> {
     fn new(dtype: DType, rows: usize, cols: usize) -> Self {
-        Self { dtype, rows, cols, columns: Vec::with_capacity(rows.div_ceil(ROWS) * cols) }
+        Self { dtype, cols, columns: Vec::with_capacity(rows.div_ceil(ROWS) * cols) }
     }
 
-    /// Four rows × T tokens.
+    /// Eight rows × T tokens.
     #[inline(always)]
-    fn dot<V: Vector, const T: usize>(&self, quad: usize, x: [&[f32]; T]) -> [V::F; T] {
-        let columns = &self.columns[quad * self.cols..][..self.cols];
+    fn dot<V: Vector, const T: usize>(&self, eight: usize, x: [&[f32]; T]) -> [[V::F; WORDS]; T] {
+        let columns = &self.columns[eight * self.cols..][..self.cols];
         let x = x.map(|x| &x[..columns.len()]);
-        let mut sums = [V::splat(0.0); T];
+        let mut sums = [[V::splat(0.0); WORDS]; T];
         for (i, column) in columns.iter().enumerate() {
-            let w = N::load::<V>(column);
+            let w: [V::F; WORDS] = from_fn(|word| N::load::<V>(&column.as_chunks().0[word]));
             for t in 0..T {
-                sums[t] = V::mul_add(w, V::splat(x[t][i]), sums[t]);
+                let x = V::splat(x[t][i]);
+                for word in 0..WORDS {
+                    sums[t][word] = V::mul_add(w[word], x, sums[t][word]);
+                }
             }
         }
         sums
@@ -243,13 +298,13 @@ impl<N: Number> Dense<N> {
 
 impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
     fn put(&mut self, first_row: usize, bytes: &[u8]) {
-        assert_eq!(self.columns.len(), first_row / ROWS * self.cols, "rows come in order, by fours");
+        assert_eq!(self.columns.len(), first_row / ROWS * self.cols, "rows come in order, by eights");
         let row_bytes = self.dtype.row_bytes(self.cols).expect("float types have blocks of one");
         let mut floats = vec![0.0; self.cols];
-        for quad in bytes.chunks(ROWS * row_bytes) {
+        for eight in bytes.chunks(ROWS * row_bytes) {
             let start = self.columns.len();
             self.columns.resize(start + self.cols, [N::default(); ROWS]);
-            for (row, bytes) in quad.chunks_exact(row_bytes).enumerate() {
+            for (row, bytes) in eight.chunks_exact(row_bytes).enumerate() {
                 quant::dequantize(self.dtype, bytes, &mut floats);
                 let columns = self.columns[start..].iter_mut();
                 columns.zip(&floats).for_each(|(column, x)| column[row] = N::new(*x));
@@ -261,15 +316,37 @@ impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
         true
     }
 
-    fn matmul(&self, x: &Input<'_>, dst: &mut [f32]) {
-        let x = |token: usize| &x.floats[token * self.cols..][..self.cols];
-        let four = |quad, token| self.dot::<Best, TOKENS>(quad, std::array::from_fn(|i| x(token + i)));
-        let one = |quad, token| self.dot::<Best, 1>(quad, [x(token)]);
-        by_tiles::<Best>(self.rows, dst, four, one);
+    fn matmul(&self, x: &Input<'_>, dst: Columns<'_>) {
+        fill::<Best>(DenseTimes { matrix: self, x: x.floats }, size_of::<f32>() * self.cols, dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
         let columns = &self.columns[row / ROWS * self.cols..];
         dst.iter_mut().zip(columns).for_each(|(dst, column)| *dst = column[row % ROWS].value());
+    }
+}
+
+/// Floats × floats.
+struct DenseTimes<'a, N> {
+    matrix: &'a Dense<N>,
+    x: &'a [f32],
+}
+
+impl<N> DenseTimes<'_, N> {
+    fn token(&self, token: usize) -> &[f32] {
+        &self.x[token * self.matrix.cols..][..self.matrix.cols]
+    }
+}
+
+impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
+    fn prepare(&mut self, _: usize) {}
+    #[inline(always)]
+    fn four(&self, eight: usize, token: usize) -> [[<Best as Vector>::F; WORDS]; TOKENS] {
+        self.matrix.dot::<Best, TOKENS>(eight, from_fn(|i| self.token(token + i)))
+    }
+    #[inline(always)]
+    fn one(&self, eight: usize, token: usize) -> [<Best as Vector>::F; WORDS] {
+        let [sums] = self.matrix.dot::<Best, 1>(eight, [self.token(token)]);
+        sums
     }
 }

@@ -25,23 +25,12 @@ pub(crate) type Best = sse2::Sse2;
 #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
 pub(crate) type Best = plain::Plain;
 
-/// Activations of a group, which share a scale.
-pub(crate) const GROUP: usize = 32;
-
 /// What a kernel may ask of 128-bit vectors.
-pub(crate) trait Vector: Copy + 'static {
+pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Four f32.
     type F: Copy;
-    /// Four i32.
+    /// Integers: four i32, eight halfwords or sixteen bytes.
     type I: Copy;
-    /// Sixteen bytes.
-    type B: Copy;
-    /// A group of activations, as [`Vector::quad`] reads them.
-    type Group: Copy + std::fmt::Debug;
-    /// Four activations, repeated as [`Vector::dot`] wants them.
-    type Quad: Copy;
-    /// Four running sums of products.
-    type Sums: Copy;
 
     /// Reads four floats.
     fn load(x: &[f32; 4]) -> Self::F;
@@ -72,42 +61,39 @@ pub(crate) trait Vector: Copy + 'static {
     /// Reads four halves, as [`Vector::load_halves`] does.
     fn load_4_halves(x: &[u16; 4]) -> Self::F;
 
-    /// The same integer four times.
-    fn splat_int(x: i32) -> Self::I;
-    /// a + b.
-    fn add_int(a: Self::I, b: Self::I) -> Self::I;
-    /// x · 2ᴺ.
-    fn shift_left_int<const N: u32>(x: Self::I) -> Self::I;
-    /// The nearest floats.
-    fn to_float(x: Self::I) -> Self::F;
-    /// Eight integers of −32768 … 32767 as halfwords.
-    fn narrow(x: [Self::I; 2]) -> [i16; 8];
-
     /// Reads sixteen bytes.
-    fn load_bytes(x: &[u8; 16]) -> Self::B;
-    /// The same byte sixteen times.
-    fn splat_byte(x: u8) -> Self::B;
+    fn load_bytes(x: &[u8; 16]) -> Self::I;
+    /// Writes sixteen bytes.
+    fn store_bytes(x: Self::I, dst: &mut [u8; 16]);
+    /// The same i32 four times.
+    fn splat_int(x: i32) -> Self::I;
+    /// a + b, of i32.
+    fn add_int(a: Self::I, b: Self::I) -> Self::I;
+    /// a − b, of i32.
+    fn sub_int(a: Self::I, b: Self::I) -> Self::I;
+    /// x · 2ᴺ, of i32.
+    fn shift_left_int<const N: u32>(x: Self::I) -> Self::I;
+    /// The nearest floats, of i32.
+    fn to_float(x: Self::I) -> Self::F;
+    /// Eight i32 of −32768 … 32767 as halfwords.
+    fn narrow(x: [Self::I; 2]) -> [i16; 8];
     /// a & b.
-    fn and(a: Self::B, b: Self::B) -> Self::B;
+    fn and(a: Self::I, b: Self::I) -> Self::I;
     /// a | b.
-    fn or(a: Self::B, b: Self::B) -> Self::B;
-    /// All bits moved N down; bits cross from one byte to the next below and must be masked.
-    fn shift_right<const N: u32>(x: Self::B) -> Self::B;
-    /// All bits moved N up, likewise.
-    fn shift_left<const N: u32>(x: Self::B) -> Self::B;
+    fn or(a: Self::I, b: Self::I) -> Self::I;
+    /// The bits of every halfword moved N down.
+    fn shift_right<const N: u32>(x: Self::I) -> Self::I;
+    /// The bits of every halfword moved N up.
+    fn shift_left<const N: u32>(x: Self::I) -> Self::I;
+    /// Products of halfwords, summed by twos to four i32.
+    fn dot_pairs(a: Self::I, b: Self::I) -> Self::I;
+}
 
-    /// Whether weights may be 0 … 255; else 0 … 127.
-    const TAKES_BYTES: bool;
-    /// A group of activations of −32512 … 32512.
-    fn group(x: &[i16; GROUP]) -> Self::Group;
-    /// Activations 4k … 4k + 3 of a group.
-    fn quad(group: &Self::Group, k: usize) -> Self::Quad;
-    /// Sums that start at these values.
-    fn sums(x: Self::I) -> Self::Sums;
-    /// sums[r] += Σ weights[4r + i] · activations[i].
-    fn dot(sums: Self::Sums, weights: Self::B, activations: Self::Quad) -> Self::Sums;
-    /// The sums.
-    fn total(sums: Self::Sums) -> Self::I;
+/// Vectors with an integer dot product of bytes.
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+pub(crate) trait DotQuads: Vector {
+    /// sums + products of bytes, summed by fours; a is −128 … 127, b is 0 … 127.
+    fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I;
 }
 
 /// 2¹¹²: a half's exponent bias is 112 less than a float's.
@@ -154,11 +140,6 @@ pub(crate) fn exp<V: Vector>(x: V::F) -> V::F {
     }
     let power = V::mul_add(V::mul_add(power, r, V::splat(1.0)), r, V::splat(1.0));
     V::mul(power, V::from_bits(V::shift_left_int::<23>(V::add_int(n, V::splat_int(127)))))
-}
-
-/// `x` four by four, and what is left over.
-pub(crate) fn fours(x: &[f32]) -> (&[[f32; 4]], &[f32]) {
-    x.as_chunks::<4>()
 }
 
 #[cfg(test)]

@@ -40,10 +40,13 @@ pub fn wall_clock() -> Now {
 
 /// A seed that nobody can guess.
 pub fn random_seed() -> u64 {
-    let mut bytes = [0; 8];
+    // Not in our own memory: the browser does not write random numbers where other threads can read.
+    let bytes = js_sys::Uint8Array::new_with_length(8);
     let crypto = scope().crypto().expect("every worker has crypto");
-    crypto.get_random_values_with_u8_array(&mut bytes).expect("eight bytes are not too many");
-    u64::from_le_bytes(bytes)
+    crypto.get_random_values_with_js_u8_array(&bytes).expect("eight bytes are not too many");
+    let mut seed = [0; 8];
+    bytes.copy_to(&mut seed);
+    u64::from_le_bytes(seed)
 }
 
 /// Bytes of the wasm heap.

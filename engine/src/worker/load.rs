@@ -1,6 +1,6 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
-use super::{budget, info, place};
+use super::{budget, info, place, threads};
 use crate::chat::Template;
 use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
@@ -77,7 +77,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     }
     *old = None;
     let place = place::choose(place::wish()).await;
-    let mut loader = Loader::new(&gguf, place.kind, n_ctx)?;
+    let mut loader = Loader::new(&gguf, place.kind, n_ctx, threads::pool(0))?;
     let why = if place.why.is_empty() { String::new() } else { format!(" ({})", place.why) };
     if options.keep {
         reader.keep().await;

@@ -1,6 +1,6 @@
 //! Arrays: for machines without an implementation of their own, and as the twin that the others are tested against.
 
-use super::{GROUP, Vector};
+use super::Vector;
 use std::array::from_fn;
 
 /// No vector instructions.
@@ -10,10 +10,6 @@ pub(crate) struct Plain;
 impl Vector for Plain {
     type F = [f32; 4];
     type I = [i32; 4];
-    type B = [u8; 16];
-    type Group = [i16; GROUP];
-    type Quad = [i16; 4];
-    type Sums = [i32; 4];
 
     fn load(x: &[f32; 4]) -> Self::F {
         *x
@@ -75,44 +71,50 @@ impl Vector for Plain {
         from_fn(|i| x[i / 4][i % 4] as i16)
     }
 
-    fn load_bytes(x: &[u8; 16]) -> Self::B {
-        *x
+    fn load_bytes(x: &[u8; 16]) -> Self::I {
+        from_fn(|i| i32::from_le_bytes([x[4 * i], x[4 * i + 1], x[4 * i + 2], x[4 * i + 3]]))
     }
-    fn splat_byte(x: u8) -> Self::B {
-        [x; 16]
+    fn store_bytes(x: Self::I, dst: &mut [u8; 16]) {
+        dst.copy_from_slice(x.map(i32::to_le_bytes).as_flattened());
     }
-    fn and(a: Self::B, b: Self::B) -> Self::B {
+    fn sub_int(a: Self::I, b: Self::I) -> Self::I {
+        from_fn(|i| a[i].wrapping_sub(b[i]))
+    }
+    fn and(a: Self::I, b: Self::I) -> Self::I {
         from_fn(|i| a[i] & b[i])
     }
-    fn or(a: Self::B, b: Self::B) -> Self::B {
+    fn or(a: Self::I, b: Self::I) -> Self::I {
         from_fn(|i| a[i] | b[i])
     }
-    fn shift_right<const N: u32>(x: Self::B) -> Self::B {
-        (u128::from_le_bytes(x) >> N).to_le_bytes()
+    fn shift_right<const N: u32>(x: Self::I) -> Self::I {
+        x.map(|x| join(halfwords(x).map(|x| (x.cast_unsigned() >> N).cast_signed())))
     }
-    fn shift_left<const N: u32>(x: Self::B) -> Self::B {
-        (u128::from_le_bytes(x) << N).to_le_bytes()
+    fn shift_left<const N: u32>(x: Self::I) -> Self::I {
+        x.map(|x| join(halfwords(x).map(|x| x << N)))
     }
+    fn dot_pairs(a: Self::I, b: Self::I) -> Self::I {
+        let dot = |a: [i16; 2], b: [i16; 2]| i32::from(a[0]) * i32::from(b[0]) + i32::from(a[1]) * i32::from(b[1]);
+        from_fn(|i| dot(halfwords(a[i]), halfwords(b[i])))
+    }
+}
 
-    const TAKES_BYTES: bool = true;
+#[cfg(test)]
+impl super::DotQuads for Plain {
+    fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I {
+        let product = |a: u8, b: u8| i32::from(a.cast_signed()) * i32::from(b);
+        from_fn(|i| sums[i] + (0..4).map(|n| product(a[i].to_le_bytes()[n], b[i].to_le_bytes()[n])).sum::<i32>())
+    }
+}
 
-    fn group(x: &[i16; GROUP]) -> Self::Group {
-        *x
-    }
-    fn quad(group: &Self::Group, k: usize) -> Self::Quad {
-        from_fn(|i| group[4 * k + i])
-    }
-    fn sums(x: Self::I) -> Self::Sums {
-        x
-    }
-    fn dot(sums: Self::Sums, weights: Self::B, activations: Self::Quad) -> Self::Sums {
-        from_fn(|row| {
-            sums[row] + (0..4).map(|i| i32::from(weights[4 * row + i]) * i32::from(activations[i])).sum::<i32>()
-        })
-    }
-    fn total(sums: Self::Sums) -> Self::I {
-        sums
-    }
+/// The lower and the upper half.
+fn halfwords(x: i32) -> [i16; 2] {
+    let [a, b, c, d] = x.to_le_bytes();
+    [i16::from_le_bytes([a, b]), i16::from_le_bytes([c, d])]
+}
+
+/// The inverse.
+fn join(x: [i16; 2]) -> i32 {
+    i32::from(x[1]) << 16 | i32::from(x[0].cast_unsigned())
 }
 
 /// A half times 2⁻¹¹²: sign, exponent and mantissa moved to where a float has them.

@@ -1,6 +1,6 @@
 //! What every x86-64 has.
 
-use super::{GROUP, Vector};
+use super::Vector;
 use core::arch::x86_64::*;
 
 /// SSE2.
@@ -18,10 +18,6 @@ macro_rules! sse2 {
 impl Vector for Sse2 {
     type F = __m128;
     type I = __m128i;
-    type B = __m128i;
-    type Group = [[i16; 4]; GROUP / 4];
-    type Quad = __m128i;
-    type Sums = [__m128i; 2];
 
     #[inline(always)]
     fn load(x: &[f32; 4]) -> Self::F {
@@ -112,68 +108,36 @@ impl Vector for Sse2 {
     }
 
     #[inline(always)]
-    fn load_bytes(x: &[u8; 16]) -> Self::B {
+    fn load_bytes(x: &[u8; 16]) -> Self::I {
         sse2!(_mm_loadu_si128(x.as_ptr().cast()))
     }
     #[inline(always)]
-    fn splat_byte(x: u8) -> Self::B {
-        sse2!(_mm_set1_epi8(x.cast_signed()))
+    fn store_bytes(x: Self::I, dst: &mut [u8; 16]) {
+        sse2!(_mm_storeu_si128(dst.as_mut_ptr().cast(), x));
     }
     #[inline(always)]
-    fn and(a: Self::B, b: Self::B) -> Self::B {
+    fn sub_int(a: Self::I, b: Self::I) -> Self::I {
+        sse2!(_mm_sub_epi32(a, b))
+    }
+    #[inline(always)]
+    fn and(a: Self::I, b: Self::I) -> Self::I {
         sse2!(_mm_and_si128(a, b))
     }
     #[inline(always)]
-    fn or(a: Self::B, b: Self::B) -> Self::B {
+    fn or(a: Self::I, b: Self::I) -> Self::I {
         sse2!(_mm_or_si128(a, b))
     }
     #[inline(always)]
-    fn shift_right<const N: u32>(x: Self::B) -> Self::B {
-        sse2!(_mm_srl_epi64(x, _mm_cvtsi32_si128(N.cast_signed())))
+    fn shift_right<const N: u32>(x: Self::I) -> Self::I {
+        sse2!(_mm_srl_epi16(x, _mm_cvtsi32_si128(N.cast_signed())))
     }
     #[inline(always)]
-    fn shift_left<const N: u32>(x: Self::B) -> Self::B {
-        sse2!(_mm_sll_epi64(x, _mm_cvtsi32_si128(N.cast_signed())))
-    }
-
-    const TAKES_BYTES: bool = true;
-
-    #[inline(always)]
-    fn group(x: &[i16; GROUP]) -> Self::Group {
-        std::array::from_fn(|k| std::array::from_fn(|i| x[4 * k + i]))
+    fn shift_left<const N: u32>(x: Self::I) -> Self::I {
+        sse2!(_mm_sll_epi16(x, _mm_cvtsi32_si128(N.cast_signed())))
     }
     #[inline(always)]
-    fn quad(group: &Self::Group, k: usize) -> Self::Quad {
-        sse2!({
-            let four = _mm_loadl_epi64(group[k].as_ptr().cast());
-            _mm_unpacklo_epi64(four, four)
-        })
-    }
-    #[inline(always)]
-    fn sums(x: Self::I) -> Self::Sums {
-        sse2!({
-            // Each row has two of the eight sums; the start goes into the first.
-            let zero = _mm_setzero_si128();
-            [_mm_unpacklo_epi32(x, zero), _mm_unpackhi_epi32(x, zero)]
-        })
-    }
-    #[inline(always)]
-    fn dot(sums: Self::Sums, weights: Self::B, activations: Self::Quad) -> Self::Sums {
-        sse2!({
-            let zero = _mm_setzero_si128();
-            let low = _mm_madd_epi16(_mm_unpacklo_epi8(weights, zero), activations);
-            let high = _mm_madd_epi16(_mm_unpackhi_epi8(weights, zero), activations);
-            [_mm_add_epi32(sums[0], low), _mm_add_epi32(sums[1], high)]
-        })
-    }
-    #[inline(always)]
-    fn total(sums: Self::Sums) -> Self::I {
-        sse2!({
-            let (low, high) = (_mm_castsi128_ps(sums[0]), _mm_castsi128_ps(sums[1]));
-            let even = _mm_shuffle_ps::<0b10_00_10_00>(low, high);
-            let odd = _mm_shuffle_ps::<0b11_01_11_01>(low, high);
-            _mm_add_epi32(_mm_castps_si128(even), _mm_castps_si128(odd))
-        })
+    fn dot_pairs(a: Self::I, b: Self::I) -> Self::I {
+        sse2!(_mm_madd_epi16(a, b))
     }
 }
 

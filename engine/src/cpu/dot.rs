@@ -1,0 +1,305 @@
+//! How integers are multiplied and summed: the inside of every quantised matrix product.
+//!
+//! Weights come as words of 16 bytes, which hold four rows of a few columns, one row in each 32-bit lane; four rows'
+//! sums stay in the four lanes, so no sum is ever taken across a vector. Activations are 16-bit integers, and a kernel
+//! repeats a few of them in all four lanes. Two ways to do that, and which is faster depends on the processor:
+//!
+//! * [`Pairs`]: weights are widened to halfwords; one instruction multiplies two columns of four rows.
+//! * [`Quads`]: activations are cut into an upper and a lower byte; one instruction (of relaxed SIMD) multiplies four
+//!   columns of four rows by one of them.
+//!
+//! Both give the same integers, from the same weights in memory.
+
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+use super::vector::DotQuads;
+use super::vector::Vector;
+use std::marker::PhantomData;
+
+/// Activations that share a scale; columns of a block.
+pub(super) const GROUP: usize = 32;
+
+/// A group of activations, in the order in which [`Dot::word`] reads them.
+pub(super) type Arranged = [[u8; 4]; GROUP / 2];
+
+/// Rows of a word.
+pub(super) const LANES: usize = 4;
+
+/// Words side by side: a kernel does 8 rows at once, so that an activation is loaded once for both.
+pub(super) const WORDS: usize = 2;
+
+/// Integers of the machine that `D` is for.
+pub(super) type Ints<D> = <<D as Dot>::V as Vector>::I;
+
+/// Sums of [`WORDS`] × T tokens.
+pub(super) type Tile<D, const T: usize> = [[<D as Dot>::Sums; T]; WORDS];
+
+/// One part of two words, unpacked. Aligned, so that no load crosses a cache line.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(32))]
+pub(super) struct Part([[u8; 16]; WORDS]);
+
+/// A way to multiply.
+///
+/// A prompt's tokens are many, so weights are unpacked once for all of them, part after part into a panel
+/// ([`Self::unpack`], [`Self::panel`]); for one token they are unpacked on the way ([`Self::word`]).
+pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
+    /// The machine.
+    type V: Vector;
+    /// Running sums of four rows.
+    type Sums: Copy;
+    /// Parts of a word.
+    const PARTS: usize;
+    /// Whether weights may be 0 … 255; else 0 … 127.
+    const TAKES_BYTES: bool;
+
+    /// Activations of −32512 … 32512 as [`Self::word`] reads them.
+    fn arrange(x: &[i16; GROUP]) -> Arranged;
+    /// No sums yet.
+    fn zero() -> Self::Sums;
+    /// The four sums.
+    fn total(sums: Self::Sums) -> Ints<Self>;
+
+    /// Adds word `K` of `weights` times columns 8K … 8K + 7 of every token.
+    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: [&Arranged; T], sums: &mut Tile<Self, T>);
+
+    /// Unpacks all words of a block.
+    #[inline(always)]
+    fn unpack<W: Weights>(weights: &W, panel: &mut [Part]) {
+        unpack_word::<Self, W, 0>(weights, panel);
+        unpack_word::<Self, W, 1>(weights, panel);
+        unpack_word::<Self, W, 2>(weights, panel);
+        unpack_word::<Self, W, 3>(weights, panel);
+    }
+
+    /// Sums of some parts times the columns that they are of.
+    fn panel<const T: usize>(panel: &[Part], x: [&[[u8; 4]]; T]) -> Tile<Self, T>;
+
+    /// Nibbles of a word, the columns of part `J`.
+    fn low<const J: usize>(word: Ints<Self>) -> Ints<Self>;
+    /// The same, times 16 and cut to these bits of a nibble.
+    fn high<const J: usize>(word: Ints<Self>, bits: u8) -> Ints<Self>;
+    /// Weights of 0 … 255 from two words of four columns each, the columns of part `J`; only where [`Self::TAKES_BYTES`].
+    fn bytes<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
+}
+
+/// What a word multiplies.
+pub(super) trait Weights {
+    /// Part `J` of word `K` of the first or second four rows.
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D>;
+}
+
+/// By halfwords. Part J of a word is two columns: 0 and 2, 4 and 6, 1 and 3, 5 and 7.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pairs<V>(PhantomData<V>);
+
+/// The first column of each part of [`Pairs`].
+const PAIRS: [usize; 4] = [0, 4, 1, 5];
+
+impl<V: Vector> Dot for Pairs<V> {
+    type V = V;
+    type Sums = V::I;
+    const PARTS: usize = 4;
+    const TAKES_BYTES: bool = true;
+
+    fn arrange(x: &[i16; GROUP]) -> Arranged {
+        std::array::from_fn(|i| {
+            let first = 8 * (i / 4) + PAIRS[i % 4];
+            let ([a, b], [c, d]) = (x[first].to_le_bytes(), x[first + 2].to_le_bytes());
+            [a, b, c, d]
+        })
+    }
+    #[inline(always)]
+    fn zero() -> V::I {
+        V::splat_int(0)
+    }
+    #[inline(always)]
+    fn total(sums: V::I) -> V::I {
+        sums
+    }
+    #[inline(always)]
+    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: [&Arranged; T], sums: &mut Tile<Self, T>) {
+        Self::part::<W, K, 0, T>(weights, x, sums);
+        Self::part::<W, K, 1, T>(weights, x, sums);
+        Self::part::<W, K, 2, T>(weights, x, sums);
+        Self::part::<W, K, 3, T>(weights, x, sums);
+    }
+    #[inline(always)]
+    fn panel<const T: usize>(panel: &[Part], x: [&[[u8; 4]]; T]) -> Tile<Self, T> {
+        let x = x.map(|x| &x[..panel.len()]);
+        let mut sums = [[Self::zero(); T]; WORDS];
+        for (i, part) in panel.iter().enumerate() {
+            let weights = part.0.each_ref().map(V::load_bytes);
+            for t in 0..T {
+                let x = repeat::<V>(x[t][i]);
+                for word in 0..WORDS {
+                    sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
+                }
+            }
+        }
+        sums
+    }
+    #[inline(always)]
+    fn low<const J: usize>(word: V::I) -> V::I {
+        let mask = splat_halfword::<V>(0x0f);
+        match J {
+            0 => V::and(word, mask),
+            1 => V::and(V::shift_right::<4>(word), mask),
+            2 => V::and(V::shift_right::<8>(word), mask),
+            _ => V::shift_right::<12>(word),
+        }
+    }
+    #[inline(always)]
+    fn high<const J: usize>(word: V::I, bits: u8) -> V::I {
+        let mask = splat_halfword::<V>(i32::from(bits) << 4);
+        match J {
+            0 => V::and(V::shift_left::<4>(word), mask),
+            1 => V::and(word, mask),
+            2 => V::and(V::shift_right::<4>(word), mask),
+            _ => V::and(V::shift_right::<8>(word), mask),
+        }
+    }
+    #[inline(always)]
+    fn bytes<const J: usize>(words: [V::I; 2]) -> V::I {
+        let word = words[J % 2];
+        if J < 2 { V::and(word, splat_halfword::<V>(0xff)) } else { V::shift_right::<8>(word) }
+    }
+}
+
+impl<V: Vector> Pairs<V> {
+    #[inline(always)]
+    fn part<W: Weights, const K: usize, const J: usize, const T: usize>(
+        weights: &W,
+        x: [&Arranged; T],
+        sums: &mut Tile<Self, T>,
+    ) {
+        let weights: [V::I; WORDS] = std::array::from_fn(|word| weights.part::<Self, K, J>(word));
+        for t in 0..T {
+            let x = repeat::<V>(x[t][4 * K + J]);
+            for word in 0..WORDS {
+                sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
+            }
+        }
+    }
+}
+
+/// By bytes. Part J of a word is four columns: 0 … 3, 4 … 7.
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quads<V>(PhantomData<V>);
+
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+impl<V: DotQuads> Dot for Quads<V> {
+    type V = V;
+    /// Of upper and of lower bytes.
+    type Sums = [V::I; 2];
+    const PARTS: usize = 2;
+    const TAKES_BYTES: bool = false;
+
+    /// Of every 4 columns the upper bytes, then the lower ones: x = 256 · upper + lower, both −128 … 127.
+    #[expect(clippy::cast_possible_truncation, reason = "it cuts a halfword into its bytes")]
+    fn arrange(x: &[i16; GROUP]) -> Arranged {
+        let upper = |x: i16| ((x + 128) >> 8) as u8;
+        let lower = |x: i16| x as u8;
+        std::array::from_fn(|i| {
+            let four: [i16; 4] = std::array::from_fn(|n| x[4 * (i / 2) + n]);
+            if i % 2 == 0 { four.map(upper) } else { four.map(lower) }
+        })
+    }
+    #[inline(always)]
+    fn zero() -> [V::I; 2] {
+        [V::splat_int(0); 2]
+    }
+    #[inline(always)]
+    fn total(sums: [V::I; 2]) -> V::I {
+        V::add_int(V::shift_left_int::<8>(sums[0]), sums[1])
+    }
+    #[inline(always)]
+    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: [&Arranged; T], sums: &mut Tile<Self, T>) {
+        Self::part::<W, K, 0, T>(weights, x, sums);
+        Self::part::<W, K, 1, T>(weights, x, sums);
+    }
+    #[inline(always)]
+    fn panel<const T: usize>(panel: &[Part], x: [&[[u8; 4]]; T]) -> Tile<Self, T> {
+        let x = x.map(|x| &x.as_chunks::<2>().0[..panel.len()]);
+        let mut sums = [[Self::zero(); T]; WORDS];
+        for (i, part) in panel.iter().enumerate() {
+            let weights = part.0.each_ref().map(V::load_bytes);
+            for t in 0..T {
+                let [upper, lower] = x[t][i].map(repeat::<V>);
+                for word in 0..WORDS {
+                    let [uppers, lowers] = sums[word][t];
+                    sums[word][t] =
+                        [V::dot_quads(upper, weights[word], uppers), V::dot_quads(lower, weights[word], lowers)];
+                }
+            }
+        }
+        sums
+    }
+    #[inline(always)]
+    fn low<const J: usize>(word: V::I) -> V::I {
+        let word = if J == 0 { word } else { V::shift_right::<4>(word) };
+        V::and(word, splat_byte::<V>(0x0f))
+    }
+    #[inline(always)]
+    fn high<const J: usize>(word: V::I, bits: u8) -> V::I {
+        let word = if J == 0 { V::shift_left::<4>(word) } else { word };
+        V::and(word, splat_byte::<V>(bits << 4))
+    }
+    fn bytes<const J: usize>(_: [V::I; 2]) -> V::I {
+        unreachable!("weights are 0 … 127")
+    }
+}
+
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+impl<V: DotQuads> Quads<V> {
+    #[inline(always)]
+    fn part<W: Weights, const K: usize, const J: usize, const T: usize>(
+        weights: &W,
+        x: [&Arranged; T],
+        sums: &mut Tile<Self, T>,
+    ) {
+        let weights: [V::I; WORDS] = std::array::from_fn(|word| weights.part::<Self, K, J>(word));
+        for t in 0..T {
+            let (upper, lower) = (repeat::<V>(x[t][4 * K + 2 * J]), repeat::<V>(x[t][4 * K + 2 * J + 1]));
+            for word in 0..WORDS {
+                let [uppers, lowers] = sums[word][t];
+                sums[word][t] =
+                    [V::dot_quads(upper, weights[word], uppers), V::dot_quads(lower, weights[word], lowers)];
+            }
+        }
+    }
+}
+
+/// Unpacks word `K` into its place in the panel.
+#[inline(always)]
+fn unpack_word<D: Dot, W: Weights, const K: usize>(weights: &W, panel: &mut [Part]) {
+    let mut put = |j: usize, weights: [Ints<D>; WORDS]| {
+        let part = &mut panel[K * D::PARTS + j];
+        weights.into_iter().zip(&mut part.0).for_each(|(weights, dst)| D::V::store_bytes(weights, dst));
+    };
+    put(0, std::array::from_fn(|word| weights.part::<D, K, 0>(word)));
+    put(1, std::array::from_fn(|word| weights.part::<D, K, 1>(word)));
+    if D::PARTS == 4 {
+        put(2, std::array::from_fn(|word| weights.part::<D, K, 2>(word)));
+        put(3, std::array::from_fn(|word| weights.part::<D, K, 3>(word)));
+    }
+}
+
+/// The same four bytes four times.
+#[inline(always)]
+fn repeat<V: Vector>(x: [u8; 4]) -> V::I {
+    V::splat_int(i32::from_le_bytes(x))
+}
+
+/// The same halfword eight times; x is 0 … 255.
+#[inline(always)]
+fn splat_halfword<V: Vector>(x: i32) -> V::I {
+    V::splat_int(x << 16 | x)
+}
+
+/// The same byte sixteen times.
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+#[inline(always)]
+fn splat_byte<V: Vector>(x: u8) -> V::I {
+    V::splat_int(i32::from_le_bytes([x; 4]))
+}

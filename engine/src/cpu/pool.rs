@@ -1,0 +1,258 @@
+//! Threads that do the tasks of one op together.
+//!
+//! The thread that runs the plan opens a job, takes tasks from it like everybody else, closes it, and waits for those who
+//! are still at a task. A helper that comes too late finds the job closed; nobody ever waits for a thread that is asleep.
+//! Helpers watch for the next job for a short while, because it usually follows at once, and then sleep.
+
+#![expect(unsafe_code, reason = "a job lives on the stack of the thread that opens it")]
+
+mod parts;
+
+pub(super) use parts::Columns;
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+/// What a task is given: its number.
+type Task<'a> = &'a (dyn Fn(usize) + Sync + 'a);
+
+/// Set in [`Board::state`] while a job can be joined; the other bits count who is at it.
+const OPEN: u32 = 1 << 31;
+
+/// How often a helper looks for a job before it sleeps: some tens of microseconds.
+const SPINS: u32 = 20_000;
+
+/// Tasks for each thread: enough that a slow thread does fewer of them.
+const TASKS_PER_THREAD: usize = 4;
+
+/// What all threads see.
+#[derive(Debug, Default)]
+struct Board {
+    job: UnsafeCell<Option<Job>>,
+    /// The next task to be taken.
+    next: AtomicUsize,
+    state: AtomicU32,
+    /// Counts jobs.
+    epoch: AtomicU32,
+    /// Helpers of a lower number may join.
+    n_helpers: AtomicU32,
+    ended: AtomicBool,
+    sleepers: AtomicU32,
+    bed: Mutex<()>,
+    alarm: Condvar,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    task: *const (dyn Fn(usize) + Sync),
+    n_tasks: usize,
+}
+
+/// Closes the job and waits for those who are at it, also when a task panics.
+struct Closing<'a>(&'a Board);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.state.fetch_and(!OPEN, Ordering::Relaxed);
+        while self.0.state.load(Ordering::Acquire) != 0 {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// Leaves the job, also when a task panics.
+struct Leaving<'a>(&'a Board);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.state.fetch_sub(1, Ordering::Release);
+    }
+}
+
+// SAFETY: `job` is written only while no job is open and nobody is at one, and read only by those who have joined.
+unsafe impl Sync for Board {}
+// SAFETY: a job's task is `Sync`, and outlives the job: see `Pool::run`.
+unsafe impl Send for Board {}
+
+/// A thread's place at a pool.
+#[derive(Debug)]
+pub struct Helper {
+    board: Arc<Board>,
+    number: u32,
+}
+
+/// The threads that work for one model.
+#[derive(Debug)]
+pub struct Pool {
+    board: Arc<Board>,
+    n_threads: usize,
+}
+
+impl Pool {
+    /// This thread and `n_threads − 1` helpers, each of which must be run on a thread of its own ([`Helper::work`]).
+    pub fn new(n_threads: usize) -> (Self, Vec<Helper>) {
+        let board = Arc::new(Board::default());
+        let helpers = (1..u32::try_from(n_threads).unwrap_or(1))
+            .map(|number| Helper { board: board.clone(), number: number - 1 })
+            .collect();
+        let pool = Self { board, n_threads: n_threads.max(1) };
+        pool.board.n_helpers.store(u32::MAX, Ordering::Relaxed);
+        (pool, helpers)
+    }
+
+    /// This thread alone.
+    pub fn alone() -> Self {
+        Self::new(1).0
+    }
+
+    /// This thread and `n_threads − 1` new ones.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn spawn(n_threads: usize) -> Self {
+        let (pool, helpers) = Self::new(n_threads);
+        helpers.into_iter().for_each(|helper| drop(std::thread::spawn(|| helper.work())));
+        pool
+    }
+
+    /// Threads that share the work.
+    pub fn n_threads(&self) -> usize {
+        self.n_threads
+    }
+
+    /// Runs tasks 0 … n_tasks − 1, in any order, on all threads; returns when all are done.
+    pub(crate) fn run(&self, n_tasks: usize, task: Task<'_>) {
+        if self.n_threads == 1 || n_tasks < 2 {
+            (0..n_tasks).for_each(task);
+            return;
+        }
+        let board = &*self.board;
+        // SAFETY: only the lifetime changes. When this returns, the job is closed and nobody is at it.
+        let task_for_all = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
+        // SAFETY: the last job is closed and nobody is at it, so nobody reads the cell.
+        unsafe { *board.job.get() = Some(Job { task: task_for_all, n_tasks }) };
+        board.next.store(0, Ordering::Relaxed);
+        board.state.store(OPEN, Ordering::Release);
+        board.epoch.fetch_add(1, Ordering::SeqCst);
+        if board.sleepers.load(Ordering::SeqCst) > 0 {
+            let _bed = board.bed.lock().unwrap_or_else(PoisonError::into_inner);
+            board.alarm.notify_all();
+        }
+        let _closed = Closing(board);
+        board.take_tasks(n_tasks, task);
+    }
+
+    /// How many parts to cut a job into.
+    fn n_parts(&self, n_units: usize) -> usize {
+        if self.n_threads == 1 { 1 } else { n_units.min(self.n_threads * TASKS_PER_THREAD) }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.board.ended.store(true, Ordering::SeqCst);
+        let _bed = self.board.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.board.alarm.notify_all();
+    }
+}
+
+impl Helper {
+    /// Helps with every job until the pool is dropped.
+    pub fn work(self) {
+        let board = &*self.board;
+        let mut seen = 0;
+        while let Some(epoch) = board.wait_for_job(seen) {
+            seen = epoch;
+            if self.number < board.n_helpers.load(Ordering::Relaxed) && board.join() {
+                let _left = Leaving(board);
+                // SAFETY: the job was written before it was opened, and is not written again before we leave it.
+                if let Some(Job { task, n_tasks }) = unsafe { *board.job.get() } {
+                    // SAFETY: the task lives until the job is closed and everybody has left it.
+                    board.take_tasks(n_tasks, unsafe { &*task });
+                }
+            }
+        }
+    }
+}
+
+impl Board {
+    fn take_tasks(&self, n_tasks: usize, task: Task<'_>) {
+        loop {
+            let next = self.next.fetch_add(1, Ordering::Relaxed);
+            if next >= n_tasks {
+                return;
+            }
+            task(next);
+        }
+    }
+
+    /// Whether the job was still open.
+    fn join(&self) -> bool {
+        let join = |state| (state & OPEN != 0).then_some(state + 1);
+        self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, join).is_ok()
+    }
+
+    /// The number of a job after `seen`; none if there will be none.
+    fn wait_for_job(&self, seen: u32) -> Option<u32> {
+        for _ in 0..SPINS {
+            if self.is_news(seen) {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        if !self.is_news(seen) {
+            let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+            self.sleepers.fetch_add(1, Ordering::SeqCst);
+            while !self.is_news(seen) {
+                bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+            }
+            self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        }
+        (!self.ended.load(Ordering::SeqCst)).then(|| self.epoch.load(Ordering::SeqCst))
+    }
+
+    fn is_news(&self, seen: u32) -> bool {
+        self.epoch.load(Ordering::SeqCst) != seen || self.ended.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    /// Runs `test` with a pool of this many threads.
+    fn with_pool(n_threads: usize, test: impl FnOnce(&Pool)) {
+        let (pool, helpers) = Pool::new(n_threads);
+        let threads: Vec<_> = helpers.into_iter().map(|helper| std::thread::spawn(|| helper.work())).collect();
+        test(&pool);
+        drop(pool);
+        threads.into_iter().for_each(|thread| thread.join().expect("a helper does not panic"));
+    }
+
+    #[test]
+    fn every_task_is_done_once() {
+        for n_threads in 1..=4 {
+            with_pool(n_threads, |pool| {
+                for n_tasks in (0..3000).map(|job| job % 37) {
+                    let done: Vec<AtomicUsize> = (0..n_tasks).map(|_| AtomicUsize::new(0)).collect();
+                    pool.run(n_tasks, &|task| {
+                        done[task].fetch_add(1, Ordering::Relaxed);
+                    });
+                    assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn helpers_that_sleep_are_woken() {
+        with_pool(3, |pool| {
+            for _ in 0..5 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                let all_at_once = std::sync::Barrier::new(3);
+                pool.run(3, &|_| {
+                    all_at_once.wait();
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,89 @@
+//! The engine's threads: workers of the same program on the same memory.
+//!
+//! A new worker takes its place at the pool from [`PLACES`], and leaves when the pool is dropped. Where memory is not
+//! shared, there is one thread.
+
+use crate::cpu::Pool;
+
+#[cfg(target_feature = "atomics")]
+use crate::cpu::Helper;
+#[cfg(target_feature = "atomics")]
+use std::sync::{Mutex, PoisonError};
+
+/// Helpers whose thread has not come yet.
+#[cfg(target_feature = "atomics")]
+static PLACES: Mutex<Vec<Helper>> = Mutex::new(Vec::new());
+
+/// More threads than this only wait for each other.
+#[cfg(target_feature = "atomics")]
+const THREADS_MAX: usize = 16;
+
+/// A pool of `wanted` threads, or of as many as the device has cores if `wanted` is 0.
+#[cfg(target_feature = "atomics")]
+pub(super) fn pool(wanted: u32) -> Pool {
+    let n_threads = if wanted == 0 { n_cores() } else { wanted as usize };
+    let (pool, helpers) = Pool::new(n_threads.clamp(1, THREADS_MAX));
+    let n_helpers = helpers.len();
+    PLACES.lock().unwrap_or_else(PoisonError::into_inner).extend(helpers);
+    // If one cannot be started, its place stays empty, and the others do its work.
+    (0..n_helpers).try_for_each(|_| spawn::start()).unwrap_or_default();
+    pool
+}
+
+/// A pool of this thread.
+#[cfg(not(target_feature = "atomics"))]
+pub(super) fn pool(_wanted: u32) -> Pool {
+    Pool::alone()
+}
+
+#[cfg(target_feature = "atomics")]
+fn n_cores() -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
+    let n_cores = crate::store::js::scope().navigator().hardware_concurrency() as usize;
+    n_cores
+}
+
+#[cfg(target_feature = "atomics")]
+mod spawn {
+    use super::PLACES;
+    use crate::store::js;
+    use std::sync::PoisonError;
+    use wasm_bindgen::prelude::*;
+    use web_sys::{Worker, WorkerOptions, WorkerType};
+
+    /// The name of a worker that helps.
+    const NAME: &str = "helper";
+    /// See `xtask/src/variants.rs`.
+    const SCRIPT: &str = "./worker_threads_helper.js";
+
+    /// Starts a worker that will call [`help`].
+    pub(super) fn start() -> Result<(), JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        options.set_name(NAME);
+        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        worker.post_message(&js_sys::Array::of2(&wasm_bindgen::module(), &wasm_bindgen::memory()))
+    }
+
+    /// Whether this is a thread that helps, and not the one that listens to the page.
+    pub(crate) fn is_helper() -> bool {
+        js::scope().name() == NAME
+    }
+
+    /// What a helper does.
+    #[wasm_bindgen]
+    pub fn help() {
+        let helper = PLACES.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(helper) = helper {
+            helper.work();
+        }
+    }
+}
+
+/// Whether this is a thread that helps, and not the one that listens to the page.
+pub fn is_helper() -> bool {
+    #[cfg(target_feature = "atomics")]
+    return spawn::is_helper();
+    #[cfg(not(target_feature = "atomics"))]
+    false
+}
