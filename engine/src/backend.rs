@@ -2,7 +2,8 @@
 
 use crate::cpu::Cpu;
 use crate::error::Result;
-use crate::gpu::{Device, Gpu};
+use crate::gpu::{Device, Drawing, Gpu};
+use crate::protocol::Sampling;
 use crate::reference::Reference;
 
 /// Which tokens of a batch need their logits.
@@ -74,6 +75,36 @@ impl Backend {
             Self::Reference(reference) => Ok(reference.forward(batch)),
             Self::Cpu(cpu) => Ok(cpu.forward(batch)),
             Self::Gpu(gpu) => gpu.forward(batch).await,
+        }
+    }
+
+    /// Whether it draws tokens in this way by itself, without the logits going anywhere.
+    pub fn can_draw(&self, sampling: &Sampling) -> bool {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => false,
+            Self::Gpu(gpu) => gpu.can_draw(sampling),
+        }
+    }
+
+    /// Reads a batch and begins to draw the tokens after it; see [`Self::can_draw`].
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn start_drawing(&mut self, batch: &Batch<'_>, drawing: &Drawing) -> Result<()> {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
+            Self::Gpu(gpu) => gpu.start_drawing(batch, drawing),
+        }
+    }
+
+    /// The next token of the reply that was begun. Reading it has been begun, too, if the cache has room for it.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn drawn(&mut self) -> Result<u32> {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
+            Self::Gpu(gpu) => gpu.drawn().await,
         }
     }
 

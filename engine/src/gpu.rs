@@ -3,12 +3,13 @@
 //! ```text
 //! plan ─ fuse ─ steps ─ kernels ─ replay: pipelines and bind groups, made once
 //! file ─ layout ─ planes of words ─ memory
-//! batch ─ state: one small write ─ replay: one encoder, one pass, one submit ─ logits
+//! batch ─ state: one small write ─ replay: one encoder, one pass, one submit ─ logits, or a token and the next state
 //! ```
 //!
 //! Only `device`, `memory`, `replay` and `readback` know the device's library; the others are data.
 
 pub mod device;
+mod draw;
 pub mod fuse;
 pub mod kernels;
 pub mod layout;
@@ -19,12 +20,14 @@ mod self_test;
 pub mod tier;
 
 pub use device::{Device, Options};
+pub use draw::Drawing;
 pub use self_test::self_test;
 
 use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, Weight};
+use draw::Draws;
 use fuse::{Fused, fuse};
 use kernels::{Size, Target};
 use memory::{Memory, TOKENS_MAX};
@@ -44,9 +47,11 @@ pub struct Gpu {
     dtypes: Vec<DType>,
     fused: Fused,
     memory: Memory,
-    /// For one token, and for many; made when first needed, and again when buffers grow.
-    replays: [Option<Replay>; 2],
-    readback: Readback,
+    /// By [`Kind`]; made when first needed, and again when buffers grow.
+    replays: [Option<Replay>; 3],
+    /// One that is not in use.
+    readback: Option<Readback>,
+    draws: Draws,
     n_ctx: usize,
     n_cached: usize,
     counters: Counters,
@@ -92,8 +97,9 @@ impl Gpu {
             dtypes,
             fused,
             memory,
-            replays: [None, None],
-            readback: Readback::default(),
+            replays: [None, None, None],
+            readback: None,
+            draws: Draws::default(),
             n_ctx,
             n_cached: 0,
             counters: Counters::default(),
@@ -108,7 +114,7 @@ impl Gpu {
     /// Makes pipelines and bind groups before they are needed: a browser compiles them while weights arrive.
     pub fn warm_up(&mut self) {
         for n_tokens in [1, 2] {
-            self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1 });
+            self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1, has_penalties: false });
         }
     }
 
@@ -159,59 +165,116 @@ impl Gpu {
     }
 
     async fn run(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
-        let outputs = batch.output_rows();
-        let size = Size { start: batch.start, n_tokens: batch.tokens.len(), n_outputs: outputs.len() };
-        self.prepare(&size);
-        let is_many = size.n_tokens > 1;
-        let replay = self.replays[usize::from(is_many)].as_ref().expect("it was prepared");
-        let written_bytes = self.memory.write_state(&self.device, &size, outputs.start, batch.tokens);
-        let mut encoder = self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let n_dispatches = {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            replay.run(&mut pass, &size)
+        let size = Size {
+            start: batch.start,
+            n_tokens: batch.tokens.len(),
+            n_outputs: batch.output_rows().len(),
+            has_penalties: false,
         };
-        let n_logits = size.n_outputs * self.logits_stride();
-        let logits = self.plan.logits.filter(|_| n_logits > 0);
-        if let Some(logits) = logits {
-            let buffer = &self.memory.bufs[self.fused.slots[logits.0].buf];
-            self.readback.copy(&self.device, &mut encoder, buffer, n_logits * 4);
-        }
-        self.device.queue.submit([encoder.finish()]);
-        self.n_cached = size.start + size.n_tokens;
-        self.counters.n_batches += 1;
-        self.counters.n_dispatches += n_dispatches;
-        self.counters.n_submits += 1;
-        self.counters.n_writes += 1;
-        self.counters.written_bytes += written_bytes;
-        let Some(logits) = logits else {
+        let idle = self.readback.take();
+        let Some(mut readback) = self.submit(&size, Work::Batch(batch), idle) else {
             self.device.check()?;
             return Ok(Vec::new());
         };
-        self.counters.read_bytes += n_logits * 4;
-        let padded: Vec<f32> = self.readback.take(&self.device, n_logits).await?;
-        let width = self.plan.width(logits);
-        Ok(padded.chunks_exact(self.logits_stride()).flat_map(|row| &row[..width]).copied().collect())
+        let stride = self.logits_stride();
+        let n = size.n_outputs * stride;
+        self.counters.read_bytes += n * 4;
+        let padded: Vec<f32> = readback.take(&self.device, n).await?;
+        self.readback = Some(readback);
+        let width = self.plan.logits.map_or(0, |logits| self.plan.width(logits));
+        Ok(padded.chunks_exact(stride).flat_map(|row| &row[..width]).copied().collect())
+    }
+
+    /// Has the device do some work; returns where its result will be, if it has one.
+    fn submit(&mut self, size: &Size, work: Work<'_>, idle: Option<Readback>) -> Option<Readback> {
+        self.prepare(size);
+        if let Work::Batch(batch) | Work::BatchAndDraw(batch) = work {
+            let first_output = batch.output_rows().start;
+            self.counters.written_bytes += self.memory.write_state(&self.device, size, first_output, batch.tokens);
+            self.counters.n_writes += 1;
+        }
+        let kinds: &[Kind] = match (work, size.n_tokens > 1) {
+            (Work::Batch(_), false) => &[Kind::One],
+            (Work::Batch(_), true) => &[Kind::Many],
+            (Work::Draw | Work::BatchAndDraw(_), false) => &[Kind::One, Kind::Sample],
+            (Work::Draw | Work::BatchAndDraw(_), true) => &[Kind::Many, Kind::Sample],
+        };
+        let mut encoder = self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for kind in kinds {
+                let replay = self.replays[*kind as usize].as_ref().expect("it was prepared");
+                self.counters.n_dispatches += replay.run(&mut pass, size);
+            }
+        }
+        let logits = self.plan.logits.map(|logits| &self.memory.bufs[self.fused.slots[logits.0].buf]);
+        let result = match work {
+            Work::Batch(_) => logits.map(|buffer| (buffer, size.n_outputs * self.logits_stride() * 4)),
+            Work::Draw | Work::BatchAndDraw(_) => Some((&self.memory.drawn, 4)),
+        };
+        let result = result.filter(|(_, bytes)| *bytes > 0);
+        let mut readback = result.map(|(buffer, bytes)| {
+            let mut readback = idle.unwrap_or_default();
+            readback.copy(&self.device, &mut encoder, buffer, bytes);
+            (readback, bytes)
+        });
+        let submission = self.device.queue.submit([encoder.finish()]);
+        if let Some((readback, bytes)) = &mut readback {
+            readback.submission = Some(submission);
+            readback.ask(*bytes);
+        }
+        self.n_cached = size.start + size.n_tokens;
+        self.counters.n_batches += 1;
+        self.counters.n_submits += 1;
+        readback.map(|(readback, _)| readback)
     }
 
     /// Makes what a batch of this size needs and is not there yet.
     fn prepare(&mut self, size: &Size) {
         if self.memory.grow(&self.device, &self.plan, &self.fused, size, self.n_ctx) {
-            self.replays = [None, None];
+            self.replays = [None, None, None];
         }
-        let is_many = size.n_tokens > 1;
-        let replay = &mut self.replays[usize::from(is_many)];
-        if replay.is_none() {
-            let target = Target {
-                plan: &self.plan,
-                fused: &self.fused,
-                parts: &self.memory.parts,
-                tier: self.device.tier(),
-                n_ctx: self.n_ctx,
-            };
-            let kernels = if is_many { kernels::prefill(&target) } else { kernels::decode(&target) };
-            let made = Replay::new(&self.device, &kernels, &self.memory);
-            self.counters.n_bind_groups += made.len();
-            *replay = Some(made);
+        let kind = if size.n_tokens > 1 { Kind::Many } else { Kind::One };
+        for kind in [kind, Kind::Sample] {
+            if self.replays[kind as usize].is_none() {
+                let target = Target {
+                    plan: &self.plan,
+                    fused: &self.fused,
+                    parts: &self.memory.parts,
+                    tier: self.device.tier(),
+                    n_ctx: self.n_ctx,
+                };
+                let kernels = match kind {
+                    Kind::One => kernels::decode(&target),
+                    Kind::Many => kernels::prefill(&target),
+                    Kind::Sample => kernels::sample(&target),
+                };
+                let made = Replay::new(&self.device, &kernels, &self.memory);
+                self.counters.n_bind_groups += made.len();
+                self.replays[kind as usize] = Some(made);
+            }
         }
     }
+}
+
+/// What is asked of the device.
+#[derive(Debug, Clone, Copy)]
+enum Work<'a> {
+    /// The logits of a batch.
+    Batch(&'a Batch<'a>),
+    /// A batch, and the token after it.
+    BatchAndDraw(&'a Batch<'a>),
+    /// The token after the one that was drawn last.
+    Draw,
+}
+
+/// What kernels are for.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// One token.
+    One,
+    /// Many.
+    Many,
+    /// The draw of the next.
+    Sample,
 }

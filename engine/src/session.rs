@@ -19,6 +19,7 @@ use crate::backend::{Backend, Batch, Outputs};
 use crate::chat::{Now, Piece, RenderOptions, Spans, Template};
 use crate::error::Result;
 use crate::gguf::Gguf;
+use crate::gpu::Drawing;
 use crate::model::Model;
 use crate::protocol::{Finish, GenerateOptions, Message, Role};
 use crate::sampler::Sampler;
@@ -54,6 +55,10 @@ struct Reply {
     /// Of the last token, once it is computed.
     logits: Vec<f32>,
     sampler: Sampler,
+    /// The backend draws the tokens, not the sampler.
+    is_drawing: bool,
+    /// The token that the backend has drawn.
+    drawn: Option<u32>,
     decoder: Decoder,
     spans: Spans,
     /// Text that is ready, oldest first.
@@ -179,6 +184,8 @@ impl Session {
             n_max,
             logits: Vec::new(),
             sampler,
+            is_drawing: false,
+            drawn: None,
             decoder: self.tokenizer.decoder(),
             spans: Spans::new(&prompt.text, self.template.stops(&self.tokenizer)),
             tokens: prompt.tokens,
@@ -213,7 +220,19 @@ impl Session {
                 Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
                 _ => (todo, Outputs::Last),
             };
-            reply.logits = self.evaluate(chunk, outputs).await?;
+            if reply.is_drawing {
+                // The backend read its own token before we knew it.
+                self.cached.extend_from_slice(chunk);
+                reply.drawn = Some(self.backend.drawn().await?);
+            } else if outputs == Outputs::Last && self.backend.can_draw(reply.sampler.sampling()) {
+                let batch = Batch { tokens: chunk, start: self.cached.len(), outputs };
+                self.backend.start_drawing(&batch, &drawing(&reply.sampler))?;
+                self.cached.extend_from_slice(chunk);
+                reply.is_drawing = true;
+                reply.drawn = Some(self.backend.drawn().await?);
+            } else {
+                reply.logits = self.evaluate(chunk, outputs).await?;
+            }
         }
         let step = if is_prompt {
             Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.n_prompt - reply.n_cached }
@@ -259,7 +278,7 @@ impl Session {
 impl Reply {
     /// Draws a token, and finds out what it says and whether it is the last one.
     fn draw(&mut self, tokenizer: &Tokenizer, n_ctx: usize) {
-        let token = self.sampler.sample(&mut self.logits);
+        let token = self.drawn.take().unwrap_or_else(|| self.sampler.sample(&mut self.logits));
         if tokenizer.is_end(token) {
             return self.end(Finish::End);
         }
@@ -285,6 +304,15 @@ impl Reply {
             self.pieces.extend(self.spans.finish());
             self.finish = Some(finish);
         }
+    }
+}
+
+/// What a backend must know to draw as the sampler would.
+fn drawing(sampler: &Sampler) -> Drawing {
+    Drawing {
+        sampling: sampler.sampling().clone(),
+        chances: sampler.chances(Drawing::N_CHANCES),
+        recent: sampler.recent(),
     }
 }
 

@@ -176,7 +176,7 @@ fn shaders_name_their_reference() {
     assert!(shaders.len() > 20, "the shaders are found");
     check_none(shaders.iter().filter(|s| !s.text.starts_with("// ")).map(|s| &s.path), "a shader opens with a comment");
     let kernels = shaders.iter().filter(|s| s.path.matches('/').count() == 1);
-    let nameless = kernels.filter(|s| !s.text.contains("Reference: engine/src/reference"));
+    let nameless = kernels.filter(|s| !s.text.contains("Reference: engine/src/"));
     check_none(nameless.map(|s| &s.path), "a kernel names its reference");
     let known = rust();
     let sources =

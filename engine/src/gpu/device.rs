@@ -246,8 +246,14 @@ fn explain(error: &wgpu::Error) -> Error {
 
 fn access(resource: Resource) -> Access {
     match resource {
-        Resource::State => Access::Uniform,
-        Resource::Write(_) | Resource::StoreKeys(_) | Resource::StoreValues(_) | Resource::Find => Access::Write,
+        Resource::State | Resource::Settings => Access::Uniform,
+        Resource::Write(_)
+        | Resource::StoreKeys(_)
+        | Resource::StoreValues(_)
+        | Resource::Find
+        | Resource::Draw
+        | Resource::FindCandidates
+        | Resource::Advance => Access::Write,
         Resource::Tokens
         | Resource::Read(_)
         | Resource::Low(_)
@@ -257,7 +263,10 @@ fn access(resource: Resource) -> Access {
         | Resource::Angles(_)
         | Resource::Keys(_)
         | Resource::Values(_)
-        | Resource::Found => Access::Read,
+        | Resource::Found
+        | Resource::Drawn
+        | Resource::Candidates
+        | Resource::Chances => Access::Read,
     }
 }
 

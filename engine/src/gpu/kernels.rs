@@ -3,8 +3,10 @@
 //! It is all data: nothing here touches a device, so every shader of a model can be written to files and looked at.
 
 mod project;
+mod sample;
 mod source;
 
+pub use sample::{CANDIDATES, RECENT, sample, slices};
 pub use source::compose;
 
 use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
@@ -78,6 +80,20 @@ pub enum Resource {
     Found,
     /// The same, written.
     Find,
+    /// How tokens are drawn: `shaders/sample/settings.wgsl`.
+    Settings,
+    /// What was drawn, read.
+    Drawn,
+    /// The same, written.
+    Draw,
+    /// The most likely tokens, read.
+    Candidates,
+    /// The same, written.
+    FindCandidates,
+    /// Random numbers.
+    Chances,
+    /// As [`Self::Tokens`], written: the next batch.
+    Advance,
 }
 
 /// Some rows of a matrix, in buffers of their own.
@@ -122,6 +138,8 @@ pub enum When {
     OneOutput,
     /// Where the logits of several are.
     ManyOutputs,
+    /// Where the next token is drawn, and penalties change the logits.
+    Penalties,
 }
 
 /// The size of a batch.
@@ -133,6 +151,8 @@ pub struct Size {
     pub n_tokens: usize,
     /// Tokens whose logits are wanted.
     pub n_outputs: usize,
+    /// Whether penalties change the logits before a token is drawn.
+    pub has_penalties: bool,
 }
 
 impl Size {
@@ -169,6 +189,7 @@ impl When {
             Self::Always => true,
             Self::OneOutput => size.n_outputs == 1,
             Self::ManyOutputs => size.n_outputs > 1,
+            Self::Penalties => size.has_penalties,
         }
     }
 }
@@ -206,7 +227,7 @@ pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, n_ctx: usize) -> Vec<Kerne
     let parts: Vec<_> = matrices.map(|m| split(layout(m.dtype), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
     let target = Target { plan, fused: &fused, parts: &parts, tier, n_ctx };
     let mut kernels: Vec<Kernel> = Vec::new();
-    for kernel in decode(&target).into_iter().chain(prefill(&target)) {
+    for kernel in decode(&target).into_iter().chain(prefill(&target)).chain(sample(&target)) {
         if !kernels.iter().any(|known| known.source == kernel.source && known.constants == kernel.constants) {
             kernels.push(kernel);
         }

@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::fuse::{Angles, Fused};
-use super::kernels::{ATTENTION_STEP, Part, Resource, Size, TILE, eights, found_len};
+use super::kernels::{ATTENTION_STEP, CANDIDATES, Part, RECENT, Resource, Size, TILE, eights, found_len, slices};
 use super::layout::{self, CHUNK, Layout, ROWS_STEP};
 use crate::dtype::DType;
 use crate::plan::{Plan, Rows, Weight};
@@ -14,6 +14,12 @@ use std::ops::Range;
 pub(super) const TOKENS_MAX: usize = 256;
 /// Words of the state before the tokens.
 const STATE_WORDS: usize = 4;
+/// Bytes of `shaders/sample/settings.wgsl`.
+const SETTINGS_BYTES: usize = 32;
+/// What stands before the ring of recent tokens.
+pub(super) const DRAWN_WORDS: usize = 3;
+/// Random numbers that are sent at once; after so many tokens, they come again.
+pub(super) const CHANCES: usize = 4096;
 /// Rows that are packed at a time are about so many bytes of the file.
 const PACK_BYTES: usize = 1 << 20;
 /// The cache begins with room for so many positions.
@@ -41,6 +47,10 @@ pub(super) struct Memory {
     keys: Vec<wgpu::Buffer>,
     values: Vec<wgpu::Buffer>,
     found: wgpu::Buffer,
+    candidates: wgpu::Buffer,
+    pub(super) settings: wgpu::Buffer,
+    pub(super) drawn: wgpu::Buffer,
+    pub(super) chances: wgpu::Buffer,
     /// Positions that the cache has room for.
     capacity: usize,
     /// Rows that buffers of outputs have room for.
@@ -68,14 +78,13 @@ impl Memory {
             Rows::Tokens => buffer(device, "activations", buf.stride * TOKENS_MAX * 4),
             Rows::Outputs => buffer(device, "outputs", 4),
         });
-        let state = device.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("state"),
-            size: ((STATE_WORDS + TOKENS_MAX) * 4) as u64,
-            usage: wgpu::BufferUsages::UNIFORM | USAGE,
-            mapped_at_creation: false,
-        });
+        let n_vocab = plan.logits.map_or(0, |logits| plan.width(logits));
         Self {
-            state,
+            state: uniform(device, "state", (STATE_WORDS + TOKENS_MAX) * 4),
+            candidates: buffer(device, "candidates", slices(n_vocab) * CANDIDATES * 8),
+            settings: uniform(device, "settings", SETTINGS_BYTES),
+            drawn: buffer(device, "drawn", (DRAWN_WORDS + RECENT) * 4),
+            chances: buffer(device, "chances", CHANCES * 4),
             bufs: bufs.collect(),
             matrices: matrices.collect(),
             vectors: vectors.collect(),
@@ -198,7 +207,7 @@ impl Memory {
                 let size = std::num::NonZeroU64::new(4 * STATE_WORDS as u64);
                 return wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.state, offset: 0, size });
             }
-            Resource::Tokens => &self.state,
+            Resource::Tokens | Resource::Advance => &self.state,
             Resource::Read(buf) | Resource::Write(buf) => &self.bufs[buf],
             Resource::Low(part) => &planes(part).low,
             Resource::High(part) => planes(part).high.as_ref().expect("the layout has high bits"),
@@ -208,6 +217,10 @@ impl Memory {
             Resource::Keys(cache) | Resource::StoreKeys(cache) => &self.keys[cache.0],
             Resource::Values(cache) | Resource::StoreValues(cache) => &self.values[cache.0],
             Resource::Found | Resource::Find => &self.found,
+            Resource::Settings => &self.settings,
+            Resource::Drawn | Resource::Draw => &self.drawn,
+            Resource::Candidates | Resource::FindCandidates => &self.candidates,
+            Resource::Chances => &self.chances,
         };
         buffer.as_entire_binding()
     }
@@ -239,6 +252,16 @@ impl Planes {
 /// The usual usage of a buffer.
 const USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
+
+/// A small buffer that kernels can read as constants.
+fn uniform(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {
+    device.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: bytes as u64,
+        usage: wgpu::BufferUsages::UNIFORM | USAGE,
+        mapped_at_creation: false,
+    })
+}
 
 /// A buffer full of zeros.
 fn buffer(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {

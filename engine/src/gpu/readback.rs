@@ -10,6 +10,9 @@ use std::task::{Poll, Waker};
 #[derive(Debug, Default)]
 pub(super) struct Readback {
     buffer: Option<wgpu::Buffer>,
+    answer: Option<Arc<Mutex<Answer>>>,
+    /// The work that fills it.
+    pub(super) submission: Option<wgpu::SubmissionIndex>,
 }
 
 /// The answer of a mapping, and who waits for it.
@@ -42,21 +45,34 @@ impl Readback {
         self.buffer = Some(buffer);
     }
 
-    /// Waits for what was copied, which has been submitted.
-    pub(super) async fn take<T: bytemuck::AnyBitPattern>(&self, device: &Device, n: usize) -> Result<Vec<T>> {
+    /// Asks for what was copied, which has been submitted.
+    pub(super) fn ask(&mut self, bytes: usize) {
         let buffer = self.buffer.as_ref().expect("something was copied");
-        let slice = buffer.slice(..(n * size_of::<T>()) as u64);
         let answer = Arc::new(Mutex::new(Answer::default()));
         let told = answer.clone();
-        slice.map_async(wgpu::MapMode::Read, move |result| {
+        buffer.slice(..bytes as u64).map_async(wgpu::MapMode::Read, move |result| {
             let mut answer = lock(&told);
             answer.result = Some(result);
             if let Some(waker) = answer.waker.take() {
                 waker.wake();
             }
         });
-        // A browser answers by itself; elsewhere nobody does, so this waits.
-        let polled = device.device.poll(wgpu::PollType::wait_indefinitely());
+        self.answer = Some(answer);
+    }
+
+    /// Waits for what was asked for.
+    pub(super) async fn take<T: bytemuck::AnyBitPattern>(&mut self, device: &Device, n: usize) -> Result<Vec<T>> {
+        let answer = self.answer.take().expect("it was asked for");
+        let buffer = self.buffer.as_ref().expect("something was copied");
+        let lost = |error: Box<dyn std::error::Error + Send + Sync>| {
+            Error::new(ErrorKind::Unsupported, "The GPU does not answer.").with_source(error)
+        };
+        // A browser answers by itself. Elsewhere nobody does, so this waits, though only for what is not done.
+        while !cfg!(target_arch = "wasm32") && lock(&answer).result.is_none() {
+            let oldest = self.submission.take();
+            let wait = wgpu::PollType::Wait { submission_index: oldest, timeout: None };
+            device.device.poll(wait).map_err(|error| lost(error.into()))?;
+        }
         let result = poll_fn(|context| {
             let mut answer = lock(&answer);
             match answer.result.take() {
@@ -67,14 +83,11 @@ impl Readback {
                 }
             }
         });
-        let lost = |error: Box<dyn std::error::Error + Send + Sync>| {
-            Error::new(ErrorKind::Unsupported, "The GPU does not answer.").with_source(error)
-        };
-        polled.map_err(|error| lost(error.into()))?;
         let mapped = result.await.map_err(|error| lost(error.into()));
         device.check()?;
         mapped?;
-        let view = slice.get_mapped_range().map_err(|error| lost(error.into()))?;
+        let view =
+            buffer.slice(..(n * size_of::<T>()) as u64).get_mapped_range().map_err(|error| lost(error.into()))?;
         let values = view.as_chunks_of::<T>();
         drop(view);
         buffer.unmap();

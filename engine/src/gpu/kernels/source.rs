@@ -14,6 +14,11 @@ fragments! {
     STATE = "common/state";
     CACHE = "common/cache";
     HALVES = "common/halves";
+    SELECT = "common/select";
+    SETTINGS = "sample/settings";
+    PENALIZE = "penalize";
+    CANDIDATES = "candidates";
+    DRAW = "draw";
     EMBED = "embed";
     MATVEC = "matvec";
     MATVEC_GLU = "matvec_glu";
