@@ -2,12 +2,12 @@
 
 /** Loads the model; `bench` then runs one test and gives tokens per second. */
 export async function start({ model, threads, contextTokens, variant }) {
-  if (threads > 1) throw new Error('Minnow runs one thread');
+  if (threads > 1 && variant !== 'threads') throw new Error(`variant ${variant} runs one thread`);
   const loader = variant === 'plain' ? '/worker_loader.js' : `/worker_${variant}_loader.js`;
   const worker = new Worker(loader, { type: 'module' });
   await event(worker, 'Ready');
   const source = { Url: new URL(model, location.href).href };
-  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep: false } }));
+  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep: false, threads } }));
   const info = await event(worker, 'Loaded');
   return { bench: (test) => bench(worker, test), info };
 }

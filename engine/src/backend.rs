@@ -1,6 +1,6 @@
 //! Where a plan runs: one closed choice, made when the model is loaded.
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, Threads};
 use crate::error::Result;
 use crate::gpu::{Device, Drawing, Gpu};
 use crate::protocol::Sampling;
@@ -114,6 +114,14 @@ impl Backend {
             Self::Reference(reference) => reference.n_ctx(),
             Self::Cpu(cpu) => cpu.n_ctx(),
             Self::Gpu(gpu) => gpu.n_ctx(),
+        }
+    }
+
+    /// Threads that write a reply, and that read a prompt.
+    pub fn threads(&self) -> Threads {
+        match self {
+            Self::Reference(_) | Self::Gpu(_) => Threads { decode: 1, prefill: 1 },
+            Self::Cpu(cpu) => cpu.threads(),
         }
     }
 

@@ -10,11 +10,15 @@ mod cache;
 mod dot;
 mod elementwise;
 mod kernels;
+mod machine;
 mod matrix;
 mod pool;
+mod tune;
 mod vector;
 
+pub use machine::Machine;
 pub use pool::{Helper, Pool};
+pub use tune::Threads;
 
 use crate::backend::Batch;
 use crate::dtype::DType;
@@ -60,12 +64,16 @@ pub struct Cpu {
     scratch: Scratch,
     kernels: Kernels,
     pool: Pool,
+    threads: Threads,
+    /// With which to tune.
+    clock: Option<fn() -> f64>,
 }
 
 impl Cpu {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
-    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, pool: Pool) -> Self {
-        let kernels = Kernels::fastest();
+    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, machine: Machine) -> Self {
+        let Machine { pool, clock, tune } = machine;
+        let kernels = Kernels::fastest(clock);
         let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
         let weights = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => Packed::Matrix((kernels.matrix)(*dtype, w.rows, w.cols)),
@@ -80,6 +88,8 @@ impl Cpu {
             activations: Activations::default(),
             scratch: Scratch::default(),
             kernels,
+            threads: Threads::all(&pool),
+            clock: tune.then_some(clock),
             pool,
             plan,
             dtypes,
@@ -102,6 +112,12 @@ impl Cpu {
 
     /// See [`crate::backend::Backend::forward`].
     pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
+        self.run_ops(self.plan.ops.len(), batch);
+        self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
+    }
+
+    /// Runs the first ops of the plan.
+    fn run_ops(&mut self, n_ops: usize, batch: &Batch<'_>) {
         let (start, n_tokens) = (batch.start, batch.tokens.len());
         assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
         for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
@@ -111,13 +127,13 @@ impl Cpu {
             };
             buf.resize(rows * info.width, 0.0);
         }
+        self.pool.use_threads(self.threads.of(n_tokens));
         self.angles.clear();
         self.quantized = None;
-        for op in 0..self.plan.ops.len() {
+        for op in 0..n_ops {
             let op = self.plan.ops[op].clone();
             self.run(&op, batch);
         }
-        self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
     }
 
     /// The buffer, taken out so that others can be read while it is written.
@@ -149,7 +165,10 @@ impl Cpu {
                     out.chunks_exact_mut(weight.len())
                         .for_each(|x| elementwise::rms_norm_in_place::<Best>(x, weight, *eps));
                 } else {
-                    elementwise::rms_norm::<Best>(&self.bufs[x.0], weight, *eps, &mut out);
+                    let (x, width) = (&self.bufs[x.0], weight.len());
+                    self.pool.rows(&mut out, width, |first, out| {
+                        elementwise::rms_norm::<Best>(&x[first * width..][..out.len()], weight, *eps, out);
+                    });
                 }
                 self.bufs[dst.0] = out;
             }
@@ -191,7 +210,10 @@ impl Cpu {
             }
             Op::Glu { gate, up, activation } => {
                 let mut out = self.take(*gate);
-                elementwise::glu::<Best>(&mut out, &self.bufs[up.0], *activation);
+                let (up, width) = (&self.bufs[up.0], self.plan.width(*up));
+                self.pool.rows(&mut out, width, |first, out| {
+                    elementwise::glu::<Best>(out, &up[first * width..][..out.len()], *activation);
+                });
                 self.bufs[gate.0] = out;
             }
             Op::TakeOutputs { x, dst } => {
@@ -216,7 +238,7 @@ impl Cpu {
         let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("a matmul reads a matrix") };
         let floats = &self.bufs[x.0];
         if !matrix.reads_floats() && self.quantized != Some(x) {
-            (self.kernels.quantize)(&mut self.activations, floats, self.plan.width(x));
+            (self.kernels.quantize)(&mut self.activations, &self.pool, floats, self.plan.width(x));
             self.quantized = Some(x);
         }
         let (rows, input) = (self.plan.weights[weight.0].rows, Input { floats, integers: &self.activations });

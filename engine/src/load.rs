@@ -1,7 +1,7 @@
 //! Streams a file's tensors into a backend, so that the file is never in memory whole.
 
 use crate::backend::{Backend, BackendKind};
-use crate::cpu::{Cpu, Pool};
+use crate::cpu::{Cpu, Machine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Gguf;
 use crate::gpu::Gpu;
@@ -35,11 +35,11 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader for the model that `gguf` describes, with room for `n_ctx` tokens; `pool` is for backends that have use for it.
+    /// A loader for the model that `gguf` describes, with room for `n_ctx` tokens; `machine` is what the CPU backend computes with.
     ///
     /// # Errors
     /// As [`Model::new`] and [`Gpu::new`].
-    pub fn new(gguf: &Gguf, kind: BackendKind, n_ctx: usize, pool: Pool) -> Result<Self> {
+    pub fn new(gguf: &Gguf, kind: BackendKind, n_ctx: usize, machine: Machine) -> Result<Self> {
         let model = Model::new(gguf)?;
         let tensors = model.plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors"));
         let tensors: Vec<_> = tensors.collect();
@@ -59,7 +59,7 @@ impl Loader {
         let n_ctx = n_ctx.min(model.config.n_ctx_train);
         let backend = match kind {
             BackendKind::Reference => Backend::Reference(Reference::new(model.plan.clone(), dtypes, n_ctx)),
-            BackendKind::Cpu => Backend::Cpu(Cpu::new(model.plan.clone(), dtypes, n_ctx, pool)),
+            BackendKind::Cpu => Backend::Cpu(Cpu::new(model.plan.clone(), dtypes, n_ctx, machine)),
             BackendKind::Gpu(device) => {
                 let mut gpu = Gpu::new(device, model.plan.clone(), dtypes, n_ctx)?;
                 gpu.warm_up();
@@ -97,8 +97,12 @@ impl Loader {
     ///
     /// # Panics
     /// If one has not.
-    pub fn finish(self) -> Result<(Model, Backend)> {
+    pub fn finish(mut self) -> Result<(Model, Backend)> {
         assert_eq!(self.n_put, self.pieces.len(), "every piece is put once");
+        match &mut self.backend {
+            Backend::Reference(_) | Backend::Gpu(_) => {}
+            Backend::Cpu(cpu) => cpu.tune(),
+        }
         Ok((self.model, self.backend))
     }
 }

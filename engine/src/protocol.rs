@@ -53,6 +53,8 @@ pub struct LoadOptions {
     pub context_tokens: u32,
     /// Keep the file on this device for the next time.
     pub keep: bool,
+    /// How many threads are wanted, 0 for as many as pay off; [`ModelInfo::threads`] says how many there are.
+    pub threads: u32,
 }
 
 /// Where a model file is.
@@ -271,6 +273,8 @@ pub struct ModelInfo {
     pub trained_context_tokens: u32,
     /// Where the arithmetic runs: `cpu` or `gpu`, and in parentheses what of it is used, or why it is not the other.
     pub backend: String,
+    /// How many threads it runs on.
+    pub threads: u32,
     /// Whether its template can switch thinking on and off.
     pub can_think: bool,
     /// If the file has no chat template: the name of the one used instead.

@@ -6,7 +6,7 @@
 mod tiny;
 
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
-use engine::cpu::Pool;
+use engine::cpu::Machine;
 use engine::dtype::DType;
 use engine::error::ErrorKind;
 use engine::gguf::{self, Parsed};
@@ -34,7 +34,7 @@ fn parse(file: &[u8]) -> gguf::Gguf {
 }
 
 fn load(file: &[u8], kind: BackendKind) -> Backend {
-    let mut loader = Loader::new(&parse(file), kind, N_CTX, Pool::alone()).expect("it fits");
+    let mut loader = Loader::new(&parse(file), kind, N_CTX, Machine::alone()).expect("it fits");
     for piece in loader.pieces() {
         let start = usize::try_from(piece.offset).expect("small");
         loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");

@@ -4,7 +4,7 @@
 mod tiny;
 
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
-use engine::cpu::Pool;
+use engine::cpu::Machine;
 use engine::error::{ErrorKind, Result};
 use engine::gguf::{self, Parsed, Writer};
 use engine::load::Loader;
@@ -22,7 +22,7 @@ fn parse(file: &[u8]) -> Result<gguf::Gguf> {
 }
 
 fn load(file: &[u8], kind: BackendKind) -> Result<Backend> {
-    let mut loader = Loader::new(&parse(file)?, kind, N_CTX, Pool::alone())?;
+    let mut loader = Loader::new(&parse(file)?, kind, N_CTX, Machine::alone())?;
     for piece in loader.pieces() {
         let start = usize::try_from(piece.offset).expect("small");
         loader.put(&piece, &file[start..start + piece.len])?;

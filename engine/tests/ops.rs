@@ -4,7 +4,7 @@
 //! used.
 
 use engine::backend::{Backend, Batch, Outputs};
-use engine::cpu::{Cpu, Pool};
+use engine::cpu::{Cpu, Machine};
 use engine::dtype::DType;
 #[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
@@ -85,7 +85,7 @@ impl Case {
 /// `xtask/src/tools.rs` for the one that tests bring along.
 fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
     let mut backends =
-        vec![("cpu".to_owned(), Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, Pool::alone())))];
+        vec![("cpu".to_owned(), Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, Machine::alone())))];
     #[cfg(not(target_arch = "wasm32"))]
     {
         let device = next_device();

@@ -262,8 +262,13 @@ impl State {
         if self.load.is_some() {
             return Vec::new();
         }
-        let options =
-            LoadOptions { source, hub, context_tokens: self.settings.context_tokens, keep: self.settings.keep };
+        let options = LoadOptions {
+            source,
+            hub,
+            context_tokens: self.settings.context_tokens,
+            keep: self.settings.keep,
+            threads: 0,
+        };
         let stop = self.stop();
         self.resume = None;
         self.load_failure = None;

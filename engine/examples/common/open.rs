@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each of them uses a part of it")]
 
 use engine::backend::{Backend, BackendKind};
-use engine::cpu::Pool;
+use engine::cpu::{Machine, Pool};
 use engine::error::{Error, ErrorKind, Result};
 use engine::gguf::{self, Gguf, Parsed};
 use engine::gpu::{Device, Options};
@@ -11,6 +11,8 @@ use engine::load::Loader;
 use engine::model::Model;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::OnceLock;
+use std::time::Instant;
 
 /// The first guess at the length of a header.
 const HEAD_BYTES: u64 = 1 << 20;
@@ -55,7 +57,7 @@ pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opene
     let mut file = File::open(path).map_err(unreadable)?;
     let file_bytes = file.metadata().map_err(unreadable)?.len();
     let gguf = header(&mut file, file_bytes).map_err(unreadable)??;
-    let mut loader = Loader::new(&gguf, kind, n_ctx, Pool::alone())?;
+    let mut loader = Loader::new(&gguf, kind, n_ctx, machine())?;
     for piece in loader.pieces() {
         let mut bytes = vec![0; piece.len];
         file.seek(SeekFrom::Start(piece.offset)).and_then(|_| file.read_exact(&mut bytes)).map_err(unreadable)?;
@@ -63,6 +65,16 @@ pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opene
     }
     let (model, backend) = loader.finish()?;
     Ok(Opened { gguf, model, backend })
+}
+
+/// All cores, and the clock of the system.
+fn machine() -> Machine {
+    let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let clock = || {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed().as_secs_f64()
+    };
+    Machine { pool: Pool::spawn(n_threads), clock, tune: true }
 }
 
 fn header(file: &mut File, file_bytes: u64) -> std::io::Result<Result<Gguf>> {

@@ -5,13 +5,14 @@
 //! in twenty.
 
 use super::dot::{Arranged, Dot, GROUP};
+use super::pool::Pool;
 use super::vector::{Vector, largest, round};
 
 /// The largest integer: its upper byte, rounded, still is one.
 const MAX: f32 = 127.0 * 256.0;
 
 /// 32 activations: x[i] ≈ scale · q[i].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Group {
     /// The integers, as the machine wants them.
     pub(super) q: Arranged,
@@ -34,10 +35,13 @@ pub(super) struct Activations {
 
 impl Activations {
     /// Quantises `x` `[n_tokens, cols]`; `cols` is a multiple of 32.
-    pub(super) fn quantize<D: Dot>(&mut self, x: &[f32], cols: usize) {
+    pub(super) fn quantize<D: Dot>(&mut self, pool: &Pool, x: &[f32], cols: usize) {
         self.per_row = cols / GROUP;
-        self.groups.clear();
-        self.groups.extend(x.as_chunks::<GROUP>().0.iter().map(Group::new::<D>));
+        self.groups.resize(x.len() / GROUP, Group::default());
+        pool.rows(&mut self.groups, self.per_row, |first, groups| {
+            let x = x[first * cols..].as_chunks::<GROUP>().0;
+            groups.iter_mut().zip(x).for_each(|(group, x)| *group = Group::new::<D>(x));
+        });
     }
 
     /// The groups of one token.

@@ -86,6 +86,7 @@ pub struct Helper {
 #[derive(Debug)]
 pub struct Pool {
     board: Arc<Board>,
+    n_threads_max: usize,
     n_threads: usize,
 }
 
@@ -96,8 +97,9 @@ impl Pool {
         let helpers = (1..u32::try_from(n_threads).unwrap_or(1))
             .map(|number| Helper { board: board.clone(), number: number - 1 })
             .collect();
-        let pool = Self { board, n_threads: n_threads.max(1) };
-        pool.board.n_helpers.store(u32::MAX, Ordering::Relaxed);
+        let n_threads = n_threads.max(1);
+        let mut pool = Self { board, n_threads_max: n_threads, n_threads };
+        pool.use_threads(n_threads);
         (pool, helpers)
     }
 
@@ -117,6 +119,18 @@ impl Pool {
     /// Threads that share the work.
     pub fn n_threads(&self) -> usize {
         self.n_threads
+    }
+
+    /// Threads that there are.
+    pub fn n_threads_max(&self) -> usize {
+        self.n_threads_max
+    }
+
+    /// Shares the work out to fewer threads than there are, or to all of them again.
+    pub fn use_threads(&mut self, n_threads: usize) {
+        self.n_threads = n_threads.clamp(1, self.n_threads_max);
+        let n_helpers = u32::try_from(self.n_threads - 1).expect("threads are few");
+        self.board.n_helpers.store(n_helpers, Ordering::Relaxed);
     }
 
     /// Runs tasks 0 … n_tasks − 1, in any order, on all threads; returns when all are done.

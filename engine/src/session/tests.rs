@@ -1,6 +1,6 @@
 use super::*;
 use crate::backend::BackendKind;
-use crate::cpu::Pool;
+use crate::cpu::Machine;
 use crate::dtype::DType;
 use crate::error::ErrorKind;
 use crate::gguf::{self, Array, Parsed, Strings, Value, Writer};
@@ -86,7 +86,7 @@ fn session() -> Session {
     let Parsed::Complete(gguf) = gguf::parse(&file, file.len() as u64).expect("it is sound") else {
         panic!("the whole file is there");
     };
-    let mut loader = Loader::new(&gguf, BackendKind::Reference, N_CTX, Pool::alone()).expect("it is a llama");
+    let mut loader = Loader::new(&gguf, BackendKind::Reference, N_CTX, Machine::alone()).expect("it is a llama");
     for piece in loader.pieces() {
         let start = piece.offset as usize;
         loader.put(&piece, &file[start..start + piece.len]).expect("it is in the file");

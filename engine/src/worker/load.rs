@@ -1,6 +1,7 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
 use super::{budget, info, place, threads};
+use crate::backend::BackendKind;
 use crate::chat::Template;
 use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
@@ -77,7 +78,9 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     }
     *old = None;
     let place = place::choose(place::wish()).await;
-    let mut loader = Loader::new(&gguf, place.kind, n_ctx, threads::pool(0))?;
+    // On a GPU, there is nothing for threads to do.
+    let n_threads = if matches!(place.kind, BackendKind::Cpu) { options.threads } else { 1 };
+    let mut loader = Loader::new(&gguf, place.kind, n_ctx, threads::machine(n_threads))?;
     let why = if place.why.is_empty() { String::new() } else { format!(" ({})", place.why) };
     if options.keep {
         reader.keep().await;
@@ -87,6 +90,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         loader.put(&piece, bytes)?;
     }
     let kept = reader.finish().await?;
+    threads::arrive().await;
     let (model, backend) = loader.finish()?;
     let info = ModelInfo {
         name: info::name(&gguf, source::file_name(&options.source)),
@@ -97,6 +101,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         context_tokens: tokens(n_ctx),
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: format!("{}{why}", backend.name()),
+        threads: tokens(backend.threads().decode.max(backend.threads().prefill)),
         can_think: false,
         fallback_template: None,
         load_secs: 0.0,

@@ -98,7 +98,7 @@ mod tests {
 
     fn load() -> Work<()> {
         let source = Source::Local { name: "m.gguf".into() };
-        Work::Load(LoadOptions { source, hub: String::new(), context_tokens: 4096, keep: true }, None)
+        Work::Load(LoadOptions { source, hub: String::new(), context_tokens: 4096, keep: true, threads: 0 }, None)
     }
 
     fn reply() -> Work<()> {

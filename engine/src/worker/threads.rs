@@ -3,7 +3,8 @@
 //! A new worker takes its place at the pool from [`PLACES`], and leaves when the pool is dropped. Where memory is not
 //! shared, there is one thread.
 
-use crate::cpu::Pool;
+use crate::cpu::{Machine, Pool};
+use crate::store::js;
 
 #[cfg(target_feature = "atomics")]
 use crate::cpu::Helper;
@@ -18,9 +19,20 @@ static PLACES: Mutex<Vec<Helper>> = Mutex::new(Vec::new());
 #[cfg(target_feature = "atomics")]
 const THREADS_MAX: usize = 16;
 
+/// How long threads are waited for, and how often they are looked for.
+#[cfg(target_feature = "atomics")]
+const ARRIVAL_MS: f64 = 3000.0;
+#[cfg(target_feature = "atomics")]
+const ARRIVAL_STEP_MS: u32 = 5;
+
+/// `wanted` threads, or as many as pay off if `wanted` is 0.
+pub(super) fn machine(wanted: u32) -> Machine {
+    Machine { pool: pool(wanted), clock: || js::now_ms() / 1000.0, tune: wanted == 0 }
+}
+
 /// A pool of `wanted` threads, or of as many as the device has cores if `wanted` is 0.
 #[cfg(target_feature = "atomics")]
-pub(super) fn pool(wanted: u32) -> Pool {
+fn pool(wanted: u32) -> Pool {
     let n_threads = if wanted == 0 { n_cores() } else { wanted as usize };
     let (pool, helpers) = Pool::new(n_threads.clamp(1, THREADS_MAX));
     let n_helpers = helpers.len();
@@ -30,23 +42,36 @@ pub(super) fn pool(wanted: u32) -> Pool {
     pool
 }
 
+/// Waits for the threads, which take a moment to start; not for ever, because nothing needs them.
+#[cfg(target_feature = "atomics")]
+pub(super) async fn arrive() {
+    let start_ms = js::now_ms();
+    while !PLACES.lock().unwrap_or_else(PoisonError::into_inner).is_empty() && js::now_ms() - start_ms < ARRIVAL_MS {
+        js::sleep(ARRIVAL_STEP_MS).await;
+    }
+}
+
+/// There are no others.
+#[cfg(not(target_feature = "atomics"))]
+pub(super) async fn arrive() {}
+
 /// A pool of this thread.
 #[cfg(not(target_feature = "atomics"))]
-pub(super) fn pool(_wanted: u32) -> Pool {
+fn pool(_wanted: u32) -> Pool {
     Pool::alone()
 }
 
 #[cfg(target_feature = "atomics")]
 fn n_cores() -> usize {
     #[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
-    let n_cores = crate::store::js::scope().navigator().hardware_concurrency() as usize;
+    let n_cores = js::scope().navigator().hardware_concurrency() as usize;
     n_cores
 }
 
 #[cfg(target_feature = "atomics")]
 mod spawn {
     use super::PLACES;
-    use crate::store::js;
+    use super::js;
     use std::sync::PoisonError;
     use wasm_bindgen::prelude::*;
     use web_sys::{Worker, WorkerOptions, WorkerType};
@@ -72,6 +97,7 @@ mod spawn {
 
     /// What a helper does.
     #[wasm_bindgen]
+    #[expect(unreachable_pub, reason = "JavaScript calls it")]
     pub fn help() {
         let helper = PLACES.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(helper) = helper {

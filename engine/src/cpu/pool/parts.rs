@@ -35,13 +35,13 @@ impl Columns<'_> {
 
 /// The start of a buffer that threads share.
 #[derive(Clone, Copy)]
-struct Start(*mut f32);
-// SAFETY: tasks reach only their own part through it.
-unsafe impl Sync for Start {}
+struct Start<T>(*mut T);
+// SAFETY: tasks reach only their own part through it, and what is there may go to another thread.
+unsafe impl<T: Send> Sync for Start<T> {}
 
-impl Start {
+impl<T> Start<T> {
     /// A method, so that closures capture the whole and not the pointer in it.
-    fn get(&self) -> *mut f32 {
+    fn get(&self) -> *mut T {
         self.0
     }
 }
@@ -59,7 +59,7 @@ impl Pool {
     }
 
     /// Cuts dst into runs of whole rows, and does each run as a task, which is told its first row.
-    pub(crate) fn rows(&self, dst: &mut [f32], width: usize, task: impl Fn(usize, &mut [f32]) + Sync) {
+    pub(crate) fn rows<T: Send>(&self, dst: &mut [T], width: usize, task: impl Fn(usize, &mut [T]) + Sync) {
         let n_rows = dst.len() / width;
         let (n_parts, start) = (self.n_parts(n_rows), Start(dst.as_mut_ptr()));
         self.run(n_parts, &|part| {

@@ -1,0 +1,89 @@
+//! How many threads pay off on this device: tried out when the model has been loaded.
+//!
+//! Not every core is worth a thread: on a phone the small ones hold the large ones up, and one token reads all weights, so
+//! that a few threads already take all that the memory gives. Prompts are computed differently, and get their own number.
+
+use super::{Cpu, Pool};
+use crate::backend::{Batch, Outputs};
+
+/// Threads for one token, and for many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads {
+    /// For fewer than [`PREFILL_TOKENS`] tokens.
+    pub decode: usize,
+    /// For more.
+    pub prefill: usize,
+}
+
+/// From here on a batch is a prompt.
+const PREFILL_TOKENS: usize = 8;
+
+/// Ops that are timed: the first layers are like all others.
+const OPS_MAX: usize = 60;
+
+/// Each number of threads is tried so often; the best time counts, because everything that disturbs makes it longer.
+const TRIES: usize = 5;
+
+/// So long everything runs before it is timed: a browser compiles what is new quickly, and once more, properly, in the
+/// background.
+const WARM_UP_SECS: f64 = 0.1;
+
+/// One more thread must make it this much faster, or it is not worth its heat.
+const GAIN: f64 = 1.03;
+
+impl Threads {
+    /// All threads of the pool for everything.
+    pub(super) fn all(pool: &Pool) -> Self {
+        Self { decode: pool.n_threads_max(), prefill: pool.n_threads_max() }
+    }
+
+    /// For a batch of this many tokens.
+    pub(super) fn of(self, n_tokens: usize) -> usize {
+        if n_tokens < PREFILL_TOKENS { self.decode } else { self.prefill }
+    }
+}
+
+impl Cpu {
+    /// How many threads are used.
+    pub fn threads(&self) -> Threads {
+        self.threads
+    }
+
+    /// Finds out how many threads pay off, by computing some layers of the model, once its weights are there.
+    pub fn tune(&mut self) {
+        let Some(clock) = self.clock.filter(|_| self.pool.n_threads_max() > 1) else { return };
+        let n_tokens = 2 * PREFILL_TOKENS.min(self.n_ctx / 2);
+        let start = clock();
+        while clock() - start < WARM_UP_SECS {
+            self.try_out(1);
+            self.try_out(n_tokens);
+        }
+        let decode = self.fastest(1, clock);
+        let prefill = self.fastest(n_tokens, clock);
+        self.threads = Threads { decode, prefill };
+    }
+
+    fn try_out(&mut self, n_tokens: usize) {
+        let tokens = vec![0; n_tokens];
+        let batch = Batch { tokens: &tokens, start: 0, outputs: Outputs::None };
+        self.run_ops(self.plan.ops.len().min(OPS_MAX), &batch);
+    }
+
+    /// The number of threads that computes a batch of this many tokens fastest.
+    fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> usize {
+        let (mut best, mut best_secs) = (1, f64::INFINITY);
+        for n_threads in (1..=self.pool.n_threads_max()).filter(|n| *n < 5 || n % 2 == 0) {
+            self.threads = Threads { decode: n_threads, prefill: n_threads };
+            let mut secs = f64::INFINITY;
+            for _ in 0..TRIES {
+                let start = clock();
+                self.try_out(n_tokens);
+                secs = secs.min(clock() - start);
+            }
+            if secs * GAIN < best_secs {
+                (best, best_secs) = (n_threads, secs);
+            }
+        }
+        best
+    }
+}
