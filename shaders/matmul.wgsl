@@ -1,4 +1,4 @@
-// dst[t] = W·x[t] for many tokens.   W [.., 32 · CHUNKS] packed, of which ROWS from FIRST_ROW; x [n, X_STRIDE4 · 4].
+// dst[t] = W·x[t] for many tokens and float weights.   W [.., 32 · CHUNKS] packed, of which ROWS from FIRST_ROW; x [n, X_STRIDE4 · 4].
 //
 // A workgroup makes 32 rows × 32 tokens. It goes along the columns 32 at a time: weights are unpacked into workgroup
 // memory once for 32 tokens, and each of the 8 × 8 invocations keeps 4 × 4 sums.

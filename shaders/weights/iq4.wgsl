@@ -11,9 +11,9 @@ fn entries(word: u32) -> vec4f {
     return vec4f(CODEBOOK[place.x], CODEBOOK[place.y], CODEBOOK[place.z], CODEBOOK[place.w]);
 }
 
-// Integers 4i .. 4i + 3 of a chunk.
-fn quad(chunk: u32, i: u32) -> vec4f {
-    return entries(low[chunk][i / 2u] >> (i % 2u * 4u));
+// Integers 4i .. 4i + 3 of a chunk, as signed bytes.
+fn quad(chunk: u32, i: u32) -> u32 {
+    return pack4xI8(vec4i(entries(low[chunk][i / 2u] >> (i % 2u * 4u))));
 }
 
 // Σ q·x over the first and over the second sixteen columns of a chunk.

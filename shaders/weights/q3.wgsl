@@ -6,9 +6,9 @@ fn three(low: u32, high: u32) -> vec4f {
     return vec4f(unpack4xU8((low & 0x03030303u) | ((high & 0x01010101u) << 2u)));
 }
 
-// Integers 4i .. 4i + 3 of a chunk.
-fn quad(chunk: u32, i: u32) -> vec4f {
-    return three(low[chunk][i / 4u] >> (i % 4u * 2u), high[chunk] >> i);
+// Integers 4i .. 4i + 3 of a chunk, as signed bytes.
+fn quad(chunk: u32, i: u32) -> u32 {
+    return ((low[chunk][i / 4u] >> (i % 4u * 2u)) & 0x03030303u) | (((high[chunk] >> i) & 0x01010101u) << 2u);
 }
 
 // Σ q·x over the first and over the second sixteen columns of a chunk.

@@ -8,9 +8,9 @@ fn nibbles(word: u32) -> vec4f {
     return vec4f(unpack4xU8(word & 0x0F0F0F0Fu));
 }
 
-// Integers 4i .. 4i + 3 of a chunk.
-fn quad(chunk: u32, i: u32) -> vec4f {
-    return nibbles(low[chunk][i / 2u] >> (i % 2u * 4u));
+// Integers 4i .. 4i + 3 of a chunk, as signed bytes.
+fn quad(chunk: u32, i: u32) -> u32 {
+    return (low[chunk][i / 2u] >> (i % 2u * 4u)) & 0x0F0F0F0Fu;
 }
 
 // Σ q·x over the first and over the second sixteen columns of a chunk.

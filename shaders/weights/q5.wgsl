@@ -6,9 +6,9 @@ fn five(low: u32, high: u32) -> vec4f {
     return vec4f(unpack4xU8((low & 0x0F0F0F0Fu) | ((high & 0x01010101u) << 4u)));
 }
 
-// Integers 4i .. 4i + 3 of a chunk.
-fn quad(chunk: u32, i: u32) -> vec4f {
-    return five(low[chunk][i / 2u] >> (i % 2u * 4u), high[chunk] >> i);
+// Integers 4i .. 4i + 3 of a chunk, as signed bytes.
+fn quad(chunk: u32, i: u32) -> u32 {
+    return ((low[chunk][i / 2u] >> (i % 2u * 4u)) & 0x0F0F0F0Fu) | (((high[chunk] >> i) & 0x01010101u) << 4u);
 }
 
 // Σ q·x over the first and over the second sixteen columns of a chunk.

@@ -5,9 +5,9 @@ fn bytes(word: u32) -> vec4f {
     return vec4f(unpack4xI8(word));
 }
 
-// Integers 4i .. 4i + 3 of a chunk.
-fn quad(chunk: u32, i: u32) -> vec4f {
-    return bytes(low[chunk * 2u + i / 4u][i % 4u]);
+// Integers 4i .. 4i + 3 of a chunk, as signed bytes.
+fn quad(chunk: u32, i: u32) -> u32 {
+    return low[chunk * 2u + i / 4u][i % 4u];
 }
 
 // Σ q·x over the first and over the second sixteen columns of a chunk.

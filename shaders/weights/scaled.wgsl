@@ -5,7 +5,7 @@
 fn weights4(chunk: u32, i: u32) -> vec4f {
     let s = scales(chunk);
     let half = select(s.zw, s.xy, i < 4u);
-    return half.x * quad(chunk, i) + half.y;
+    return half.x * vec4f(unpack4xI8(quad(chunk, i))) + half.y;
 }
 
 // Σ w·x over a chunk; `sums` is Σ x over its first and its second sixteen columns.

@@ -215,12 +215,17 @@ impl Target<'_> {
                 ("DST", number(self.slot(run.dst).offset + piece.rows.start)),
                 ("STRIDE", number(self.stride(run.dst))),
             ]);
+            let is_packed = layout(self.fused.matrices[run.matrix].dtype).scales != Scales::None;
+            let (name, fragment, tile) = match is_packed {
+                true => ("matmul_packed", source::MATMUL_PACKED, 2 * TILE),
+                false => ("matmul", source::MATMUL, TILE),
+            };
             Kernel {
-                name: "matmul",
-                source: [vec![source::STATE, source::MATMUL, end, source::count(rows)], weights].concat(),
+                name,
+                source: [vec![source::STATE, fragment, end, source::count(rows)], weights].concat(),
                 bindings: [bindings, planes].concat(),
                 constants,
-                grid: Grid::Tiles(piece.rows.len().div_ceil(TILE), rows),
+                grid: Grid::Tiles(piece.rows.len().div_ceil(tile), rows),
                 when,
             }
         });

@@ -23,6 +23,7 @@ fragments! {
     MATVEC = "matvec";
     MATVEC_GLU = "matvec_glu";
     MATMUL = "matmul";
+    MATMUL_PACKED = "matmul_packed";
     RMS_NORM = "rms_norm";
     RMS_NORM_IN_PLACE = "rms_norm_in_place";
     ROPE = "rope";
