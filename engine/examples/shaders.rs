@@ -50,7 +50,9 @@ fn write(folder: &Path, i: usize, kernel: &Kernel) -> Result<()> {
     let Resolved { module, info } = compiler::resolve(kernel).map_err(invalid)?;
     let wgsl = naga::back::wgsl::write_string(&module, &info, naga::back::wgsl::WriterFlags::empty())
         .map_err(|e| invalid(e.to_string()))?;
-    let options = naga::back::spv::Options::default();
+    // Browsers zero workgroup memory by all invocations together; naga's way is one store for every word.
+    let zero = naga::back::spv::ZeroInitializeWorkgroupMemoryMode::None;
+    let options = naga::back::spv::Options { zero_initialize_workgroup_memory: zero, ..Default::default() };
     let words = naga::back::spv::write_vec(&module, &info, &options, None).map_err(|e| invalid(e.to_string()))?;
     let spirv: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let path = folder.join(format!("{i:02}-{}", kernel.name));

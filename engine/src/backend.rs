@@ -108,6 +108,14 @@ impl Backend {
         }
     }
 
+    /// Whether it is gone: what it held has to be loaded again, somewhere else.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => false,
+            Self::Gpu(gpu) => gpu.device().is_lost(),
+        }
+    }
+
     /// Tokens that fit into the cache.
     pub fn n_ctx(&self) -> usize {
         match self {

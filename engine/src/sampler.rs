@@ -66,6 +66,13 @@ impl Sampler {
         (0..n).map(|_| (rng.unit() as f32).min(1.0 - f32::EPSILON)).collect()
     }
 
+    /// Takes note that someone else made a draw with the next of the [`Self::chances`].
+    pub fn skip(&mut self) {
+        if self.sampling.temperature > 0.0 {
+            self.rng.unit();
+        }
+    }
+
     /// Draws the next token, without accepting it. `logits` has one entry a token of the vocabulary and is changed.
     ///
     /// A NaN counts as impossible; where nothing is possible, anything is.

@@ -198,7 +198,7 @@ impl Session {
     /// Goes on with the reply by one chunk of the prompt, or by one token.
     ///
     /// # Errors
-    /// As the backend. The reply is given up.
+    /// As the backend. The reply is given up, unless the backend [is lost](Backend::is_lost).
     ///
     /// # Panics
     /// Without a [start](Self::start), or after the reply is complete.
@@ -213,29 +213,17 @@ impl Session {
             return Ok(Step::Done(finish));
         }
 
-        let todo = &reply.tokens[self.cached.len()..];
         let is_prompt = self.cached.len() < reply.n_prompt;
-        if !todo.is_empty() {
-            let (chunk, outputs) = match todo.split_at_checked(self.chunk_tokens) {
-                Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
-                _ => (todo, Outputs::Last),
-            };
-            if reply.is_drawing {
-                // The backend read its own token before we knew it.
-                self.cached.extend_from_slice(chunk);
-                reply.drawn = Some(self.backend.drawn().await?);
-            } else if outputs == Outputs::Last && self.backend.can_draw(reply.sampler.sampling()) {
-                let batch = Batch { tokens: chunk, start: self.cached.len(), outputs };
-                self.backend.start_drawing(&batch, &drawing(&reply.sampler))?;
-                self.cached.extend_from_slice(chunk);
-                reply.is_drawing = true;
-                reply.drawn = Some(self.backend.drawn().await?);
-            } else {
-                reply.logits = self.evaluate(chunk, outputs).await?;
+        let is_read = match self.read(&mut reply).await {
+            Ok(is_read) => is_read,
+            Err(error) => {
+                // What a lost device has written is not lost: see `move_to`.
+                self.reply = self.backend.is_lost().then_some(reply);
+                return Err(error);
             }
-        }
-        let step = if is_prompt {
-            Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.n_prompt - reply.n_cached }
+        };
+        let step = if is_prompt || !is_read {
+            Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.tokens.len() - reply.n_cached }
         } else {
             reply.draw(&self.tokenizer, self.backend.n_ctx());
             let Piece { text, thought } =
@@ -244,6 +232,47 @@ impl Session {
         };
         self.reply = Some(reply);
         Ok(step)
+    }
+
+    /// Goes on somewhere else, with nothing in the cache: the reply in progress is read again, and then written on.
+    pub fn move_to(&mut self, backend: Backend) {
+        self.backend = backend;
+        self.cached.clear();
+        self.bench = None;
+        if let Some(reply) = &mut self.reply {
+            (reply.n_cached, reply.is_drawing, reply.drawn) = (0, false, None);
+        }
+    }
+
+    /// Gives its backend away.
+    pub fn into_backend(self) -> Backend {
+        self.backend
+    }
+
+    /// Reads one chunk of what the cache does not hold yet; says whether that was all.
+    async fn read(&mut self, reply: &mut Reply) -> Result<bool> {
+        let todo = &reply.tokens[self.cached.len()..];
+        if todo.is_empty() {
+            return Ok(true);
+        }
+        let (chunk, outputs) = match todo.split_at_checked(self.chunk_tokens) {
+            Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
+            _ => (todo, Outputs::Last),
+        };
+        if reply.is_drawing {
+            // The backend read its own token before we knew it.
+            self.cached.extend_from_slice(chunk);
+            reply.drawn = Some(self.backend.drawn().await?);
+        } else if outputs == Outputs::Last && self.backend.can_draw(reply.sampler.sampling()) {
+            let batch = Batch { tokens: chunk, start: self.cached.len(), outputs };
+            self.backend.start_drawing(&batch, &drawing(&reply.sampler))?;
+            self.cached.extend_from_slice(chunk);
+            reply.is_drawing = true;
+            reply.drawn = Some(self.backend.drawn().await?);
+        } else {
+            reply.logits = self.evaluate(chunk, outputs).await?;
+        }
+        Ok(outputs == Outputs::Last)
     }
 
     /// Ends the reply in progress: the next steps give the text that is ready, then [`Finish::Stopped`].
@@ -278,7 +307,13 @@ impl Session {
 impl Reply {
     /// Draws a token, and finds out what it says and whether it is the last one.
     fn draw(&mut self, tokenizer: &Tokenizer, n_ctx: usize) {
-        let token = self.drawn.take().unwrap_or_else(|| self.sampler.sample(&mut self.logits));
+        let token = match self.drawn.take() {
+            Some(token) => {
+                self.sampler.skip();
+                token
+            }
+            None => self.sampler.sample(&mut self.logits),
+        };
         if tokenizer.is_end(token) {
             return self.end(Finish::End);
         }

@@ -156,6 +156,7 @@ fn a_lost_device_is_an_error() {
     let batch = Batch { tokens: &[4], start: 3, outputs: Outputs::Last };
     let error = pollster::block_on(backend.forward(&batch)).expect_err("the device is gone");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(backend.is_lost());
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn nmse(expected: &[f32], actual: &[f32]) -> f64 {
 #[test]
 fn matmul() {
     for dtype in DType::ALL {
-        for (rows, cols, n_tokens) in [(1, 256, 40), (64, 256, 1), (65, 512, 7), (6, 768, 4), (1000, 256, 33)] {
+        for (rows, cols, n_tokens) in [(1, 256, 40), (65, 512, 7), (1000, 256, 33)] {
             let mut case = Case::new();
             let x = case.input("x", cols);
             let weight = case.weight("w", *dtype, rows, cols);

@@ -11,20 +11,22 @@ fn weights4(chunk: u32, i: u32) -> vec4f {
     return upper(vec2u(low[chunk * 4u + i / 2u][at], low[chunk * 4u + i / 2u][at + 1u]));
 }
 
-// Σ w·x over a chunk; `sums` is for weights with offsets.
-fn dot32(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f, sums: vec2f,
-) -> f32 {
+// Σ w·x over the first sixteen columns of a chunk; `sum` is for weights with offsets.
+fn dot_first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, sum: f32) -> f32 {
     let w0 = low[chunk * 4u];
     let w1 = low[chunk * 4u + 1u];
-    let w2 = low[chunk * 4u + 2u];
-    let w3 = low[chunk * 4u + 3u];
     return dot(upper(w0.xy), x0)
         + dot(upper(w0.zw), x1)
         + dot(upper(w1.xy), x2)
-        + dot(upper(w1.zw), x3)
-        + dot(upper(w2.xy), x4)
-        + dot(upper(w2.zw), x5)
-        + dot(upper(w3.xy), x6)
-        + dot(upper(w3.zw), x7);
+        + dot(upper(w1.zw), x3);
+}
+
+// Σ w·x over the second sixteen columns of a chunk; `sum` is for weights with offsets.
+fn dot_second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, sum: f32) -> f32 {
+    let w2 = low[chunk * 4u + 2u];
+    let w3 = low[chunk * 4u + 3u];
+    return dot(upper(w2.xy), x0)
+        + dot(upper(w2.zw), x1)
+        + dot(upper(w3.xy), x2)
+        + dot(upper(w3.zw), x3);
 }

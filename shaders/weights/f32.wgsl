@@ -6,17 +6,20 @@ fn weights4(chunk: u32, i: u32) -> vec4f {
     return low[chunk * 8u + i];
 }
 
-// Σ w·x over a chunk; `sums` is for weights with offsets.
-fn dot32(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f, sums: vec2f,
-) -> f32 {
+// Σ w·x over the first sixteen columns of a chunk; `sum` is for weights with offsets.
+fn dot_first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, sum: f32) -> f32 {
     let at = chunk * 8u;
     return dot(low[at], x0)
         + dot(low[at + 1u], x1)
         + dot(low[at + 2u], x2)
-        + dot(low[at + 3u], x3)
-        + dot(low[at + 4u], x4)
-        + dot(low[at + 5u], x5)
-        + dot(low[at + 6u], x6)
-        + dot(low[at + 7u], x7);
+        + dot(low[at + 3u], x3);
+}
+
+// Σ w·x over the second sixteen columns of a chunk; `sum` is for weights with offsets.
+fn dot_second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, sum: f32) -> f32 {
+    let at = chunk * 8u;
+    return dot(low[at + 4u], x0)
+        + dot(low[at + 5u], x1)
+        + dot(low[at + 6u], x2)
+        + dot(low[at + 7u], x3);
 }

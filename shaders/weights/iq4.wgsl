@@ -16,18 +16,20 @@ fn quad(chunk: u32, i: u32) -> u32 {
     return pack4xI8(vec4i(entries(low[chunk][i / 2u] >> (i % 2u * 4u))));
 }
 
-// Σ q·x over the first and over the second sixteen columns of a chunk.
-fn dots(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
-) -> vec2f {
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
     let q = low[chunk];
-    let first = dot(entries(q.x), x0)
+    return dot(entries(q.x), x0)
         + dot(entries(q.x >> 4u), x1)
         + dot(entries(q.y), x2)
         + dot(entries(q.y >> 4u), x3);
-    let second = dot(entries(q.z), x4)
-        + dot(entries(q.z >> 4u), x5)
-        + dot(entries(q.w), x6)
-        + dot(entries(q.w >> 4u), x7);
-    return vec2f(first, second);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    return dot(entries(q.z), x0)
+        + dot(entries(q.z >> 4u), x1)
+        + dot(entries(q.w), x2)
+        + dot(entries(q.w >> 4u), x3);
 }

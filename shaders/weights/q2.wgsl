@@ -10,18 +10,20 @@ fn quad(chunk: u32, i: u32) -> u32 {
     return (low[chunk][i / 4u] >> (i % 4u * 2u)) & 0x03030303u;
 }
 
-// Σ q·x over the first and over the second sixteen columns of a chunk.
-fn dots(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
-) -> vec2f {
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
     let q = low[chunk];
-    let first = dot(two(q.x), x0)
+    return dot(two(q.x), x0)
         + dot(two(q.x >> 2u), x1)
         + dot(two(q.x >> 4u), x2)
         + dot(two(q.x >> 6u), x3);
-    let second = dot(two(q.y), x4)
-        + dot(two(q.y >> 2u), x5)
-        + dot(two(q.y >> 4u), x6)
-        + dot(two(q.y >> 6u), x7);
-    return vec2f(first, second);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    return dot(two(q.y), x0)
+        + dot(two(q.y >> 2u), x1)
+        + dot(two(q.y >> 4u), x2)
+        + dot(two(q.y >> 6u), x3);
 }

@@ -11,19 +11,22 @@ fn quad(chunk: u32, i: u32) -> u32 {
     return ((low[chunk][i / 4u] >> (i % 4u * 2u)) & 0x03030303u) | (((high[chunk] >> i) & 0x01010101u) << 2u);
 }
 
-// Σ q·x over the first and over the second sixteen columns of a chunk.
-fn dots(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
-) -> vec2f {
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
     let q = low[chunk];
     let h = high[chunk];
-    let first = dot(three(q.x, h), x0)
+    return dot(three(q.x, h), x0)
         + dot(three(q.x >> 2u, h >> 1u), x1)
         + dot(three(q.x >> 4u, h >> 2u), x2)
         + dot(three(q.x >> 6u, h >> 3u), x3);
-    let second = dot(three(q.y, h >> 4u), x4)
-        + dot(three(q.y >> 2u, h >> 5u), x5)
-        + dot(three(q.y >> 4u, h >> 6u), x6)
-        + dot(three(q.y >> 6u, h >> 7u), x7);
-    return vec2f(first, second);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    let h = high[chunk];
+    return dot(three(q.y, h >> 4u), x0)
+        + dot(three(q.y >> 2u, h >> 5u), x1)
+        + dot(three(q.y >> 4u, h >> 6u), x2)
+        + dot(three(q.y >> 6u, h >> 7u), x3);
 }

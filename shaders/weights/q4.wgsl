@@ -13,18 +13,20 @@ fn quad(chunk: u32, i: u32) -> u32 {
     return (low[chunk][i / 2u] >> (i % 2u * 4u)) & 0x0F0F0F0Fu;
 }
 
-// Σ q·x over the first and over the second sixteen columns of a chunk.
-fn dots(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
-) -> vec2f {
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
     let q = low[chunk];
-    let first = dot(nibbles(q.x), x0)
+    return dot(nibbles(q.x), x0)
         + dot(nibbles(q.x >> 4u), x1)
         + dot(nibbles(q.y), x2)
         + dot(nibbles(q.y >> 4u), x3);
-    let second = dot(nibbles(q.z), x4)
-        + dot(nibbles(q.z >> 4u), x5)
-        + dot(nibbles(q.w), x6)
-        + dot(nibbles(q.w >> 4u), x7);
-    return vec2f(first, second);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    return dot(nibbles(q.z), x0)
+        + dot(nibbles(q.z >> 4u), x1)
+        + dot(nibbles(q.w), x2)
+        + dot(nibbles(q.w >> 4u), x3);
 }

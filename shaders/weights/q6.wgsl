@@ -13,19 +13,22 @@ fn quad(chunk: u32, i: u32) -> u32 {
         | (((high[chunk][i / 4u] >> (i % 4u * 2u)) & 0x03030303u) << 4u);
 }
 
-// Σ q·x over the first and over the second sixteen columns of a chunk.
-fn dots(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
-) -> vec2f {
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
     let q = low[chunk];
     let h = high[chunk];
-    let first = dot(six(q.x, h.x), x0)
+    return dot(six(q.x, h.x), x0)
         + dot(six(q.x >> 4u, h.x >> 2u), x1)
         + dot(six(q.y, h.x >> 4u), x2)
         + dot(six(q.y >> 4u, h.x >> 6u), x3);
-    let second = dot(six(q.z, h.y), x4)
-        + dot(six(q.z >> 4u, h.y >> 2u), x5)
-        + dot(six(q.w, h.y >> 4u), x6)
-        + dot(six(q.w >> 4u, h.y >> 6u), x7);
-    return vec2f(first, second);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    let h = high[chunk];
+    return dot(six(q.z, h.y), x0)
+        + dot(six(q.z >> 4u, h.y >> 2u), x1)
+        + dot(six(q.w, h.y >> 4u), x2)
+        + dot(six(q.w >> 4u, h.y >> 6u), x3);
 }

@@ -10,19 +10,20 @@ fn quad(chunk: u32, i: u32) -> u32 {
     return low[chunk * 2u + i / 4u][i % 4u];
 }
 
-// Σ q·x over the first and over the second sixteen columns of a chunk.
-fn dots(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f,
-) -> vec2f {
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
     let q = low[chunk * 2u];
-    let r = low[chunk * 2u + 1u];
-    let first = dot(bytes(q.x), x0)
+    return dot(bytes(q.x), x0)
         + dot(bytes(q.y), x1)
         + dot(bytes(q.z), x2)
         + dot(bytes(q.w), x3);
-    let second = dot(bytes(r.x), x4)
-        + dot(bytes(r.y), x5)
-        + dot(bytes(r.z), x6)
-        + dot(bytes(r.w), x7);
-    return vec2f(first, second);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let r = low[chunk * 2u + 1u];
+    return dot(bytes(r.x), x0)
+        + dot(bytes(r.y), x1)
+        + dot(bytes(r.z), x2)
+        + dot(bytes(r.w), x3);
 }

@@ -8,11 +8,14 @@ fn weights4(chunk: u32, i: u32) -> vec4f {
     return half.x * vec4f(unpack4xI8(quad(chunk, i))) + half.y;
 }
 
-// Σ w·x over a chunk; `sums` is Σ x over its first and its second sixteen columns.
-fn dot32(
-    chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, x4: vec4f, x5: vec4f, x6: vec4f, x7: vec4f, sums: vec2f,
-) -> f32 {
-    let s = scales(chunk);
-    let d = dots(chunk, x0, x1, x2, x3, x4, x5, x6, x7);
-    return s.x * d.x + s.z * d.y + s.y * sums.x + s.w * sums.y;
+// Σ w·x over the first sixteen columns of a chunk; `sum` is Σ x over them.
+fn dot_first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, sum: f32) -> f32 {
+    let s = scales(chunk).xy;
+    return s.x * first(chunk, x0, x1, x2, x3) + s.y * sum;
+}
+
+// The same over the second sixteen.
+fn dot_second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f, sum: f32) -> f32 {
+    let s = scales(chunk).zw;
+    return s.x * second(chunk, x0, x1, x2, x3) + s.y * sum;
 }

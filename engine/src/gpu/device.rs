@@ -4,6 +4,7 @@ use super::kernels::{Kernel, Resource, compose};
 use super::tier::Tier;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A device and its queue, and the pipelines made so far. Clones are the same device.
@@ -17,6 +18,7 @@ pub struct Device {
     binding_bytes_max: usize,
     pipelines: Arc<Mutex<Pipelines>>,
     trouble: Arc<Mutex<Option<Error>>>,
+    is_lost: Arc<AtomicBool>,
 }
 
 /// How to open a device.
@@ -92,7 +94,8 @@ impl Device {
             Error::new(ErrorKind::Unsupported, "The GPU refuses to be used for computing.").with_source(error)
         })?;
         let trouble = Arc::new(Mutex::new(None));
-        watch(&device, &trouble);
+        let is_lost = Arc::new(AtomicBool::new(false));
+        watch(&device, &trouble, &is_lost);
         Ok(Self {
             device,
             queue,
@@ -104,6 +107,7 @@ impl Device {
                 .unwrap_or_else(|| usize::try_from(binding_bytes_max).unwrap_or(usize::MAX)),
             pipelines: Arc::default(),
             trouble,
+            is_lost,
         })
     }
 
@@ -135,6 +139,16 @@ impl Device {
     /// Gives the device up, as a driver does when it is reset.
     pub fn destroy(&self) {
         self.device.destroy();
+    }
+
+    /// Whether it is gone: nothing will ever be computed on it again.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that it does not answer.
+    pub(super) fn give_up(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
     }
 
     /// What went wrong since the last time anyone asked.
@@ -221,14 +235,15 @@ fn best(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo, options: Options) -> 
 const SUBGROUP_MIN: u32 = 4;
 
 /// Keeps the first error that nobody waits for.
-fn watch(device: &wgpu::Device, trouble: &Arc<Mutex<Option<Error>>>) {
+fn watch(device: &wgpu::Device, trouble: &Arc<Mutex<Option<Error>>>, is_lost: &Arc<AtomicBool>) {
     let keep = |trouble: &Mutex<Option<Error>>, error: Error| {
         lock(trouble).get_or_insert(error);
     };
     let on_error = trouble.clone();
     device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&on_error, explain(&error))));
-    let on_lost = trouble.clone();
+    let (on_lost, is_lost) = (trouble.clone(), is_lost.clone());
     device.set_device_lost_callback(move |_, message| {
+        is_lost.store(true, Ordering::Relaxed);
         keep(&on_lost, Error::new(ErrorKind::Unsupported, format!("The GPU was lost: {message}")));
     });
 }

@@ -83,7 +83,10 @@ impl Readback {
                 }
             }
         });
-        let mapped = result.await.map_err(|error| lost(error.into()));
+        let mapped = result.await.map_err(|error| {
+            device.give_up();
+            lost(error.into())
+        });
         device.check()?;
         mapped?;
         let view =

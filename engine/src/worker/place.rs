@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::gpu::{Device, Options, self_test};
 use crate::store::js;
 use js_sys::{Array, Function, Object, Promise, Reflect};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use wasm_bindgen::prelude::*;
 
 /// A feature of WebGPU that kernels use.
@@ -46,8 +47,21 @@ pub(super) fn wish() -> Wish {
     }
 }
 
+/// How often a device was lost since the worker began.
+static N_LOST: AtomicUsize = AtomicUsize::new(0);
+/// After so many losses, the GPU is left alone.
+const N_LOST_MAX: usize = 2;
+
+/// Takes note that a device was lost.
+pub(super) fn note_loss() {
+    N_LOST.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Tries what is wished, and steps down until something works.
 pub(super) async fn choose(wish: Wish) -> Place {
+    if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
+        return Place { kind: BackendKind::Cpu, why: "the GPU was lost twice".to_owned() };
+    }
     if wish == Wish::Cpu {
         return Place { kind: BackendKind::Cpu, why: String::new() };
     }
