@@ -1,8 +1,8 @@
 // dst[t, h] = softmax(SCALE · q[t, h] · keys) · values over the positions that token t sees.
 //
-// One workgroup: one head of keys and values, four queries of it, a range of positions, 64 at a time. First every
-// invocation takes a position and scores it for the four queries. Then the invocations divide values among them: each
-// takes eight elements (its unit) of every SLICES-th position, with a running maximum and sum of its own. At the end the
+// One workgroup: one head of keys and values, four queries of it, a range of positions, WORKGROUP at a time. First every
+// invocation takes a position and scores it for the four queries. Then each takes a pair — eight elements of a value (a
+// unit), for one query — and adds up every SLICES-th position, with a running maximum and sum of its own. At the end the
 // slices are put together. <https://arxiv.org/abs/2205.14135>
 // Linked with: common/cache, attention/{whole, part}.   Reference: engine/src/reference/attention.rs
 
@@ -19,42 +19,43 @@ override Q_STRIDE: u32;
 override SCALE: f32;
 // Positions a query sees, itself included.
 override WINDOW: u32;
-const WORKGROUP: u32 = 64u;
-// WORKGROUP / HEAD_DIM8.
+override WORKGROUP: u32;
+// 4 · HEAD_DIM8, at most WORKGROUP.
+override PAIRS: u32;
+// WORKGROUP / PAIRS.
 override SLICES: u32;
+// 8 · HEAD_DIM8, 4 · WORKGROUP, and 3 · WORKGROUP or 1: naga takes no expression as a length.
+override QUERIES_LEN: u32;
+override SCORES_LEN: u32;
+override MERGE_LEN: u32;
 const NOTHING: f32 = -1e30;
 
-// 8 · HEAD_DIM8: naga takes no expression as a length.
-override QUERIES_LEN: u32;
-
 var<workgroup> queries: array<vec4f, QUERIES_LEN>;                    // [4, 2 · HEAD_DIM8]
-var<workgroup> scores: array<vec4f, WORKGROUP>;
-var<workgroup> maxima: array<vec4f, WORKGROUP>;
-var<workgroup> sums: array<vec4f, WORKGROUP>;
-var<workgroup> halves: array<vec4f, 128>;                             // [WORKGROUP, 2]
+var<workgroup> scores: array<f32, SCORES_LEN>;                        // [WORKGROUP, 4]
+var<workgroup> slices: array<vec4f, MERGE_LEN>;                       // [WORKGROUP, 3]: values, then maximum and sum
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(group);
     let n_queries = state.n_tokens * GROUP;
-    let first_query = place.query;
     for (var i = lane; i < QUERIES_LEN; i += WORKGROUP) {
-        queries[i] = query_part(place.head, min(first_query + i / (HEAD_DIM8 * 2u), n_queries - 1u), i % (HEAD_DIM8 * 2u));
+        let part = i % (HEAD_DIM8 * 2u);
+        queries[i] = query_part(place.head, min(place.query + i / (HEAD_DIM8 * 2u), n_queries - 1u), part);
     }
     // The position of each query's token: the last one that it sees.
-    let last = vec4u(state.start) + min(vec4u(first_query) + vec4u(0u, 1u, 2u, 3u), vec4u(n_queries - 1u)) / GROUP;
+    let last = vec4u(state.start) + min(vec4u(place.query) + vec4u(0u, 1u, 2u, 3u), vec4u(n_queries - 1u)) / GROUP;
     let first = last - min(last, vec4u(WINDOW - 1u));
     workgroupBarrier();
 
+    let query = lane % PAIRS / HEAD_DIM8;
     let unit = lane % HEAD_DIM8;
-    let slice = lane / HEAD_DIM8;
-    var maximum = vec4f(NOTHING);
-    var sum = vec4f(0.0);
-    var a0 = vec4f(0.0); var b0 = vec4f(0.0);
-    var a1 = vec4f(0.0); var b1 = vec4f(0.0);
-    var a2 = vec4f(0.0); var b2 = vec4f(0.0);
-    var a3 = vec4f(0.0); var b3 = vec4f(0.0);
-    for (var block = max(place.begin, first.x) / WORKGROUP * WORKGROUP; block < min(place.end, last.w + 1u); block += WORKGROUP) {
+    let slice = lane / PAIRS;
+    var maximum = NOTHING;
+    var sum = 0.0;
+    var a = vec4f(0.0);
+    var b = vec4f(0.0);
+    let end = min(place.end, last.w + 1u);
+    for (var block = max(place.begin, first.x) / 64u * 64u; block < end; block += WORKGROUP) {
         let position = block + lane;
         let is_seen = vec4<bool>(position >= place.begin && position < place.end)
             & (vec4u(position) <= last) & (vec4u(position) >= first);
@@ -62,53 +63,63 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         if any(is_seen) {
             score = select(score, scores_of(place.head, position) * SCALE, is_seen);
         }
-        scores[lane] = score;
+        scores[lane * 4u] = score.x;
+        scores[lane * 4u + 1u] = score.y;
+        scores[lane * 4u + 2u] = score.z;
+        scores[lane * 4u + 3u] = score.w;
         workgroupBarrier();
+        let n = min(WORKGROUP, end - block);
         if slice < SLICES {
             var top = maximum;
-            for (var j = slice; j < WORKGROUP; j += SLICES) {
-                top = max(top, scores[j]);
+            for (var j = slice; j < n; j += SLICES) {
+                top = max(top, scores[j * 4u + query]);
             }
             let shrink = exp(maximum - top);
             maximum = top;
             sum *= shrink;
-            a0 *= shrink.x; b0 *= shrink.x;
-            a1 *= shrink.y; b1 *= shrink.y;
-            a2 *= shrink.z; b2 *= shrink.z;
-            a3 *= shrink.w; b3 *= shrink.w;
-            for (var j = slice; j < WORKGROUP && block + j < place.end; j += SLICES) {
+            a *= shrink;
+            b *= shrink;
+            for (var j = slice; j < n; j += SLICES) {
+                let score = scores[j * 4u + query];
                 // A score of NOTHING must weigh nothing, also while the maximum is NOTHING.
-                let weight = select(exp(scores[j] - top), vec4f(0.0), scores[j] <= vec4f(NOTHING));
-                sum += weight;
+                let weight = select(exp(score - top), 0.0, score <= NOTHING);
                 let words = values[value_at(block + j, place.head, unit)];
-                let a = vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-                let b = vec4f(unpack2x16float(words.z), unpack2x16float(words.w));
-                a0 += weight.x * a; b0 += weight.x * b;
-                a1 += weight.y * a; b1 += weight.y * b;
-                a2 += weight.z * a; b2 += weight.z * b;
-                a3 += weight.w * a; b3 += weight.w * b;
+                sum += weight;
+                a += weight * vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+                b += weight * vec4f(unpack2x16float(words.z), unpack2x16float(words.w));
             }
         }
         workgroupBarrier();
     }
 
-    // Every unit of a slice has the slice's maximum and sum.
-    maxima[lane] = maximum;
-    sums[lane] = sum;
-    workgroupBarrier();
-    var top = vec4f(NOTHING);
-    for (var s = 0u; s < SLICES; s += 1u) {
-        top = max(top, maxima[s * HEAD_DIM8]);
+    if SLICES > 1u {
+        slices[lane * 3u] = a;
+        slices[lane * 3u + 1u] = b;
+        slices[lane * 3u + 2u] = vec4f(maximum, sum, 0.0, 0.0);
+        workgroupBarrier();
+        if lane < PAIRS {
+            var top = maximum;
+            for (var s = 1u; s < SLICES; s += 1u) {
+                top = max(top, slices[(s * PAIRS + lane) * 3u + 2u].x);
+            }
+            let shrink = exp(maximum - top);
+            maximum = top;
+            sum *= shrink;
+            a *= shrink;
+            b *= shrink;
+            for (var s = 1u; s < SLICES; s += 1u) {
+                let at = (s * PAIRS + lane) * 3u;
+                let weight = exp(slices[at + 2u].x - top);
+                sum += slices[at + 2u].y * weight;
+                a += slices[at] * weight;
+                b += slices[at + 1u] * weight;
+            }
+        }
     }
-    var total = vec4f(0.0);
-    for (var s = 0u; s < SLICES; s += 1u) {
-        total += sums[s * HEAD_DIM8] * exp(maxima[s * HEAD_DIM8] - top);
+    if lane < PAIRS && place.query + query < n_queries {
+        let index = place.query + query;
+        finish(place, index / GROUP, place.head * GROUP + index % GROUP, unit, a, b, maximum, sum);
     }
-    let shrink = exp(maximum - top);
-    merge(a0 * shrink.x, b0 * shrink.x, lane, place, 0u, top.x, total.x, n_queries);
-    merge(a1 * shrink.y, b1 * shrink.y, lane, place, 1u, top.y, total.y, n_queries);
-    merge(a2 * shrink.z, b2 * shrink.z, lane, place, 2u, top.z, total.z, n_queries);
-    merge(a3 * shrink.w, b3 * shrink.w, lane, place, 3u, top.w, total.w, n_queries);
 }
 
 // Four elements of a query, zero past its end.
@@ -140,24 +151,4 @@ fn scores_of(head: u32, position: u32) -> vec4f {
         );
     }
     return score;
-}
-
-// Adds the slices of one query up, and hands its result over.
-fn merge(a: vec4f, b: vec4f, lane: u32, place: Place, i: u32, top: f32, total: f32, n_queries: u32) {
-    halves[lane * 2u] = a;
-    halves[lane * 2u + 1u] = b;
-    workgroupBarrier();
-    if lane < HEAD_DIM8 {
-        var first = a;
-        var second = b;
-        for (var s = 1u; s < SLICES; s += 1u) {
-            first += halves[(s * HEAD_DIM8 + lane) * 2u];
-            second += halves[(s * HEAD_DIM8 + lane) * 2u + 1u];
-        }
-        let query = place.query + i;
-        if query < n_queries {
-            finish(place, query / GROUP, place.head * GROUP + query % GROUP, lane, first, second, top, total);
-        }
-    }
-    workgroupBarrier();
 }

@@ -490,13 +490,20 @@ impl Target<'_> {
     fn attention(&self, attention: &Attention, end: &'static str, dst: Resource) -> Kernel {
         let Attention { q, cache, n_head, scale, window, .. } = *attention;
         let (info, mut constants) = self.cache(cache);
+        // Every pair of a query and eight elements of a value is an invocation's.
+        let pairs = QUERIES * eights(info.head_dim);
+        let workgroup = pairs.next_power_of_two().max(WORKGROUP);
         constants.extend(self.at(["Q", "Q_STRIDE"], q));
         constants.extend([
             ("GROUP", number(n_head / info.n_head_kv)),
             ("SCALE", scale.into()),
             ("WINDOW", window_number(window)),
-            ("SLICES", number(WORKGROUP / eights(info.head_dim))),
-            ("QUERIES_LEN", number(QUERIES * 2 * eights(info.head_dim))),
+            ("WORKGROUP", number(workgroup)),
+            ("PAIRS", number(pairs)),
+            ("SLICES", number(workgroup / pairs)),
+            ("QUERIES_LEN", number(2 * pairs)),
+            ("SCORES_LEN", number(QUERIES * workgroup)),
+            ("MERGE_LEN", number(if workgroup / pairs > 1 { 3 * workgroup } else { 1 })),
         ]);
         Kernel {
             name: "attention",
