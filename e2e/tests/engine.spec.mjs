@@ -2,7 +2,8 @@
 
 import { expect, test } from './fixtures.mjs';
 
-test.use({ allowedErrors: [/unreachable|provoked|RuntimeError/, /Failed to load resource/], serviceWorkers: 'block' });
+// One pattern: Playwright takes a list of two for a value and its options.
+test.use({ allowedErrors: [/unreachable|provoked|RuntimeError|Failed to load resource/], serviceWorkers: 'block' });
 
 const DRAFT = 'Half a thought';
 

@@ -108,6 +108,10 @@ for (let maximum = isPhone ? 16384 : 65536; !memory; maximum /= 2) {{
     if (maximum <= 4096) throw error;
   }}
 }}
+// A program on shared memory fails inside promises, of which the page hears nothing.
+self.addEventListener('unhandledrejection', ({{ reason }}) => {{
+  if (reason instanceof WebAssembly.RuntimeError) setTimeout(() => {{ throw reason; }});
+}});
 await init({{ memory }});
 "
     )
