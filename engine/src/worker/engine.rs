@@ -65,7 +65,7 @@ impl Engine {
         place::note_loss();
         let Some((options, file)) = self.again.clone() else { return false };
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        let loaded = load::load(&options, file, cancel, silent, &mut None).await;
+        let loaded = load::load(&options, file, cancel, silent, |_why| {}, &mut None).await;
         match (loaded, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 session.move_to(loaded.session.into_backend());
