@@ -2,6 +2,8 @@
 
 use crate::cpu::{Cpu, Threads};
 use crate::error::Result;
+use crate::gpu::{Device, Drawing, Gpu};
+use crate::protocol::Sampling;
 use crate::reference::Reference;
 
 /// Which tokens of a batch need their logits.
@@ -39,12 +41,14 @@ impl Batch<'_> {
 }
 
 /// Which backend a model is loaded for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum BackendKind {
     /// Plain loops: the definition, and slow.
     Reference,
     /// SIMD on packed weights.
     Cpu,
+    /// Shaders on packed weights, on this device.
+    Gpu(Device),
 }
 
 /// A loaded model's weights and cache, and how to run its plan.
@@ -54,18 +58,61 @@ pub enum Backend {
     Reference(Reference),
     /// See [`BackendKind::Cpu`].
     Cpu(Cpu),
+    /// See [`BackendKind::Gpu`].
+    Gpu(Box<Gpu>),
 }
 
 impl Backend {
     /// Runs the plan for `batch`: logits `[n_outputs, n_vocab]`.
     ///
+    /// # Errors
+    /// Only a GPU has some: it is lost, or has no memory left.
+    ///
     /// # Panics
     /// If a token is not in the vocabulary, or the batch leaves a gap in the cache or runs over its end.
-    #[allow(clippy::unused_async, reason = "a GPU answers later")]
     pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
         match self {
             Self::Reference(reference) => Ok(reference.forward(batch)),
             Self::Cpu(cpu) => Ok(cpu.forward(batch)),
+            Self::Gpu(gpu) => gpu.forward(batch).await,
+        }
+    }
+
+    /// Whether it draws tokens in this way by itself, without the logits going anywhere.
+    pub fn can_draw(&self, sampling: &Sampling) -> bool {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => false,
+            Self::Gpu(gpu) => gpu.can_draw(sampling),
+        }
+    }
+
+    /// Reads a batch and begins to draw the tokens after it; see [`Self::can_draw`].
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn start_drawing(&mut self, batch: &Batch<'_>, drawing: &Drawing) -> Result<()> {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
+            Self::Gpu(gpu) => gpu.start_drawing(batch, drawing),
+        }
+    }
+
+    /// The next token of the reply that was begun. Reading it has been begun, too, if the cache has room for it.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn drawn(&mut self) -> Result<u32> {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
+            Self::Gpu(gpu) => gpu.drawn().await,
+        }
+    }
+
+    /// Whether it is gone: what it held has to be loaded again, somewhere else.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => false,
+            Self::Gpu(gpu) => gpu.device().is_lost(),
         }
     }
 
@@ -74,13 +121,14 @@ impl Backend {
         match self {
             Self::Reference(reference) => reference.n_ctx(),
             Self::Cpu(cpu) => cpu.n_ctx(),
+            Self::Gpu(gpu) => gpu.n_ctx(),
         }
     }
 
     /// Threads that write a reply, and that read a prompt.
     pub fn threads(&self) -> Threads {
         match self {
-            Self::Reference(_) => Threads { decode: 1, prefill: 1 },
+            Self::Reference(_) | Self::Gpu(_) => Threads { decode: 1, prefill: 1 },
             Self::Cpu(cpu) => cpu.threads(),
         }
     }
@@ -90,6 +138,7 @@ impl Backend {
         match self {
             Self::Reference(_) => "reference",
             Self::Cpu(_) => "cpu",
+            Self::Gpu(_) => "gpu",
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod backend;
 pub mod load;
 pub mod reference;
 pub mod cpu;
+pub mod gpu;
 pub mod sampler;
 pub mod session;
 pub mod rng;

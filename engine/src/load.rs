@@ -4,6 +4,7 @@ use crate::backend::{Backend, BackendKind};
 use crate::cpu::{Cpu, Machine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Gguf;
+use crate::gpu::Gpu;
 use crate::model::Model;
 use crate::plan::Weight;
 use crate::reference::Reference;
@@ -37,7 +38,7 @@ impl Loader {
     /// A loader for the model that `gguf` describes, with room for `n_ctx` tokens; `machine` is what the CPU backend computes with.
     ///
     /// # Errors
-    /// As [`Model::new`].
+    /// As [`Model::new`] and [`Gpu::new`].
     pub fn new(gguf: &Gguf, kind: BackendKind, n_ctx: usize, machine: Machine) -> Result<Self> {
         let model = Model::new(gguf)?;
         let tensors = model.plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors"));
@@ -59,6 +60,11 @@ impl Loader {
         let backend = match kind {
             BackendKind::Reference => Backend::Reference(Reference::new(model.plan.clone(), dtypes, n_ctx)),
             BackendKind::Cpu => Backend::Cpu(Cpu::new(model.plan.clone(), dtypes, n_ctx, machine)),
+            BackendKind::Gpu(device) => {
+                let mut gpu = Gpu::new(device, model.plan.clone(), dtypes, n_ctx)?;
+                gpu.warm_up();
+                Backend::Gpu(Box::new(gpu))
+            }
         };
         Ok(Self { model, backend, pieces, n_put: 0 })
     }
@@ -81,6 +87,7 @@ impl Loader {
         match &mut self.backend {
             Backend::Reference(reference) => reference.put(piece.weight, piece.first_row, bytes),
             Backend::Cpu(cpu) => cpu.put(piece.weight, piece.first_row, bytes),
+            Backend::Gpu(gpu) => gpu.put(piece.weight, piece.first_row, bytes),
         }
         self.n_put += 1;
         Ok(())
@@ -93,7 +100,7 @@ impl Loader {
     pub fn finish(mut self) -> Result<(Model, Backend)> {
         assert_eq!(self.n_put, self.pieces.len(), "every piece is put once");
         match &mut self.backend {
-            Backend::Reference(_) => {}
+            Backend::Reference(_) | Backend::Gpu(_) => {}
             Backend::Cpu(cpu) => cpu.tune(),
         }
         Ok((self.model, self.backend))

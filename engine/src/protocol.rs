@@ -310,7 +310,8 @@ pub struct ModelInfo {
     pub trained_context_tokens: u32,
     /// Where the arithmetic runs: `cpu` or `gpu`.
     pub backend: String,
-    /// What of that device's abilities it uses: `simd128`, `relaxed-simd`, …
+    /// What of that device's abilities it uses: `simd128`, `relaxed-simd`, `subgroups`, …; and why it is not the GPU, if
+    /// anybody could wonder.
     pub tier: String,
     /// How many threads it runs on.
     pub threads: u32,

@@ -26,6 +26,7 @@ mod float;
 mod bits;
 mod random;
 
+pub(crate) use iq4_nl::CODEBOOK;
 pub use random::random_blocks;
 
 use crate::dtype::DType;

@@ -12,6 +12,9 @@ use std::collections::{HashMap, VecDeque};
 /// The first guess at how many tokens top-p keeps; a wrong one costs another pass over the vocabulary.
 const TOP_P_GUESS: usize = 128;
 
+/// So few candidates are drawn from in their order, so that every sampler draws alike.
+const SORTED_MAX: usize = 64;
+
 /// Draws tokens for one reply; remembers the last ones for the penalties.
 #[derive(Debug)]
 pub struct Sampler {
@@ -44,6 +47,30 @@ impl Sampler {
             self.recent.pop_front();
         }
         self.recent.push_back(token);
+    }
+
+    /// How it draws.
+    pub fn sampling(&self) -> &Sampling {
+        &self.sampling
+    }
+
+    /// The tokens that penalties look at, oldest first.
+    pub fn recent(&self) -> Vec<u32> {
+        self.recent.iter().copied().collect()
+    }
+
+    /// What the next `n` draws will be made with, of [0, 1): for someone else who draws as this one would.
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the other one computes in")]
+    pub fn chances(&self, n: usize) -> Vec<f32> {
+        let mut rng = self.rng.clone();
+        (0..n).map(|_| (rng.unit() as f32).min(1.0 - f32::EPSILON)).collect()
+    }
+
+    /// Takes note that someone else made a draw with the next of the [`Self::chances`].
+    pub fn skip(&mut self) {
+        if self.sampling.temperature > 0.0 {
+            self.rng.unit();
+        }
     }
 
     /// Draws the next token, without accepting it. `logits` has one entry a token of the vocabulary and is changed.
@@ -79,6 +106,9 @@ impl Sampler {
         let Sampling { top_k, top_p, min_p, .. } = self.sampling;
         let k = if top_k == 0 { logits.len() } else { logits.len().min(top_k as usize) };
         let mut kept = if top_p < 1.0 { top_p_of(logits, k, top_p) } else { top(logits, k) };
+        if k <= SORTED_MAX {
+            kept.sort_unstable();
+        }
         if min_p > 0.0 {
             let least = most_likely_of(&kept).logit + min_p.min(1.0).ln();
             kept.retain(|c| c.logit >= least);

@@ -19,6 +19,7 @@ use crate::backend::{Backend, Batch, Outputs};
 use crate::chat::{Now, Piece, RenderOptions, Spans, Template};
 use crate::error::Result;
 use crate::gguf::Gguf;
+use crate::gpu::Drawing;
 use crate::model::Model;
 use crate::protocol::{Finish, GenerateOptions, Message, Role};
 use crate::sampler::Sampler;
@@ -54,6 +55,10 @@ struct Reply {
     /// Of the last token, once it is computed.
     logits: Vec<f32>,
     sampler: Sampler,
+    /// The backend draws the tokens, not the sampler.
+    is_drawing: bool,
+    /// The token that the backend has drawn.
+    drawn: Option<u32>,
     decoder: Decoder,
     spans: Spans,
     /// Text that is ready, oldest first.
@@ -179,6 +184,8 @@ impl Session {
             n_max,
             logits: Vec::new(),
             sampler,
+            is_drawing: false,
+            drawn: None,
             decoder: self.tokenizer.decoder(),
             spans: Spans::new(&prompt.text, self.template.stops(&self.tokenizer)),
             tokens: prompt.tokens,
@@ -191,7 +198,7 @@ impl Session {
     /// Goes on with the reply by one chunk of the prompt, or by one token.
     ///
     /// # Errors
-    /// As the backend. The reply is given up.
+    /// As the backend. The reply is given up, unless the backend [is lost](Backend::is_lost).
     ///
     /// # Panics
     /// Without a [start](Self::start), or after the reply is complete.
@@ -206,17 +213,17 @@ impl Session {
             return Ok(Step::Done(finish));
         }
 
-        let todo = &reply.tokens[self.cached.len()..];
         let is_prompt = self.cached.len() < reply.n_prompt;
-        if !todo.is_empty() {
-            let (chunk, outputs) = match todo.split_at_checked(self.chunk_tokens) {
-                Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
-                _ => (todo, Outputs::Last),
-            };
-            reply.logits = self.evaluate(chunk, outputs).await?;
-        }
-        let step = if is_prompt {
-            Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.n_prompt - reply.n_cached }
+        let is_read = match self.read(&mut reply).await {
+            Ok(is_read) => is_read,
+            Err(error) => {
+                // What a lost device has written is not lost: see `move_to`.
+                self.reply = self.backend.is_lost().then_some(reply);
+                return Err(error);
+            }
+        };
+        let step = if is_prompt || !is_read {
+            Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.tokens.len() - reply.n_cached }
         } else {
             reply.draw(&self.tokenizer, self.backend.n_ctx());
             let Piece { text, thought } =
@@ -225,6 +232,47 @@ impl Session {
         };
         self.reply = Some(reply);
         Ok(step)
+    }
+
+    /// Goes on somewhere else, with nothing in the cache: the reply in progress is read again, and then written on.
+    pub fn move_to(&mut self, backend: Backend) {
+        self.backend = backend;
+        self.cached.clear();
+        self.bench = None;
+        if let Some(reply) = &mut self.reply {
+            (reply.n_cached, reply.is_drawing, reply.drawn) = (0, false, None);
+        }
+    }
+
+    /// Gives its backend away.
+    pub fn into_backend(self) -> Backend {
+        self.backend
+    }
+
+    /// Reads one chunk of what the cache does not hold yet; says whether that was all.
+    async fn read(&mut self, reply: &mut Reply) -> Result<bool> {
+        let todo = &reply.tokens[self.cached.len()..];
+        if todo.is_empty() {
+            return Ok(true);
+        }
+        let (chunk, outputs) = match todo.split_at_checked(self.chunk_tokens) {
+            Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
+            _ => (todo, Outputs::Last),
+        };
+        if reply.is_drawing {
+            // The backend read its own token before we knew it.
+            self.cached.extend_from_slice(chunk);
+            reply.drawn = Some(self.backend.drawn().await?);
+        } else if outputs == Outputs::Last && self.backend.can_draw(reply.sampler.sampling()) {
+            let batch = Batch { tokens: chunk, start: self.cached.len(), outputs };
+            self.backend.start_drawing(&batch, &drawing(&reply.sampler))?;
+            self.cached.extend_from_slice(chunk);
+            reply.is_drawing = true;
+            reply.drawn = Some(self.backend.drawn().await?);
+        } else {
+            reply.logits = self.evaluate(chunk, outputs).await?;
+        }
+        Ok(outputs == Outputs::Last)
     }
 
     /// Ends the reply in progress: the next steps give the text that is ready, then [`Finish::Stopped`].
@@ -259,7 +307,13 @@ impl Session {
 impl Reply {
     /// Draws a token, and finds out what it says and whether it is the last one.
     fn draw(&mut self, tokenizer: &Tokenizer, n_ctx: usize) {
-        let token = self.sampler.sample(&mut self.logits);
+        let token = match self.drawn.take() {
+            Some(token) => {
+                self.sampler.skip();
+                token
+            }
+            None => self.sampler.sample(&mut self.logits),
+        };
         if tokenizer.is_end(token) {
             return self.end(Finish::End);
         }
@@ -285,6 +339,15 @@ impl Reply {
             self.pieces.extend(self.spans.finish());
             self.finish = Some(finish);
         }
+    }
+}
+
+/// What a backend must know to draw as the sampler would.
+fn drawing(sampler: &Sampler) -> Drawing {
+    Drawing {
+        sampling: sampler.sampling().clone(),
+        chances: sampler.chances(Drawing::N_CHANCES),
+        recent: sampler.recent(),
     }
 }
 

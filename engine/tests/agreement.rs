@@ -9,6 +9,7 @@ mod common;
 mod open;
 
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::gpu::{Device, Options};
 use serde::Deserialize;
 
 /// The most likely token must be llama.cpp's at this share of positions.
@@ -17,6 +18,10 @@ const SAME_TOP_MIN: f64 = 0.98;
 const DIVERGENCE_MAX: f64 = 0.01;
 /// Tokens read at once: more than one batch for long prompts.
 const BATCH_TOKENS: usize = 100;
+/// Every so many prompts are read on the GPU, which is a program on the machines that run tests, and a slow one.
+const SOME: usize = 4;
+/// The same, where most of it was read in another way.
+const FEW: usize = 10;
 /// Room for the longest prompt.
 const N_CTX: usize = 1024;
 
@@ -53,13 +58,40 @@ fn gemma3_cpu() {
     check("gemma3.json", BackendKind::Cpu);
 }
 
+#[test]
+fn smollm2_gpu() {
+    check_some("smollm2.json", gpu(Options::default()), SOME);
+}
+
+#[test]
+fn smollm2_gpu_plain() {
+    check_some("smollm2.json", gpu(Options { plain: true, ..Options::default() }), FEW);
+}
+
+#[test]
+fn gemma3_gpu() {
+    check_some("gemma3.json", gpu(Options::default()), FEW);
+}
+
+fn gpu(options: Options) -> BackendKind {
+    BackendKind::Gpu(pollster::block_on(Device::open(options)).expect("a GPU, or a program that acts as one"))
+}
+
 #[track_caller]
 fn check(golden: &str, kind: BackendKind) {
+    check_some(golden, kind, 1);
+}
+
+/// Checks every `step`th prompt.
+#[track_caller]
+fn check_some(golden: &str, kind: BackendKind, step: usize) {
+    let name = format!("{kind:?}");
+    let name = name.split('(').next().expect("split gives at least one part");
     let golden: Golden = serde_json::from_value(common::golden(golden)).expect("the golden file is as README.md says");
     let path = common::model_path(&golden.file);
     let mut opened = open::model(path.to_str().expect("a plain path"), kind, N_CTX).expect("the model loads");
     let (mut n, mut n_same, mut divergence) = (0, 0, 0.0);
-    for prompt in &golden.prompts {
+    for prompt in golden.prompts.iter().step_by(step) {
         for (logits, top) in logits(&mut opened.backend, &prompt.tokens).iter().zip(&prompt.top) {
             let ours = log_probabilities(logits);
             let best = (0..ours.len()).max_by(|a, b| ours[*a].total_cmp(&ours[*b])).expect("a vocabulary");
@@ -70,7 +102,7 @@ fn check(golden: &str, kind: BackendKind) {
     }
     let (same, divergence) = (n_same as f64 / n as f64, divergence / n as f64);
     println!(
-        "{} {kind:?}: {n} positions, same most likely token {same:.4}, mean divergence {divergence:.6}",
+        "{} {name}: {n} positions, same most likely token {same:.4}, mean divergence {divergence:.6}",
         golden.file
     );
     assert!(same >= SAME_TOP_MIN, "the most likely token is the same at only {same:.4} of {n} positions");

@@ -54,7 +54,7 @@ fn backends_agree() {
 fn the_cache_does_not_change_the_answer() {
     for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
         for kind in [BackendKind::Reference, BackendKind::Cpu] {
-            let mut backend = load(&file, kind).expect("it loads");
+            let mut backend = load(&file, kind.clone()).expect("it loads");
             let tokens: Vec<u32> = (0..20).collect();
             let at_once = forward(&mut backend, &tokens, 0, Outputs::Last);
             let again = forward(&mut backend, &tokens[11..], 11, Outputs::Last);

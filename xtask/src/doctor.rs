@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::command::line;
 use crate::models;
-use crate::tools::{PACKAGES, TOOLS, apt_line, may_apt_install};
+use crate::tools::{PACKAGES, TOOLS, VULKAN_DEBIAN, apt_line, has_gpu, may_apt_install};
 use crate::wasm::{DEBIAN_PACKAGES, TARGET, Toolchain};
 
 /// Prints a line for everything that the other commands use. Changes nothing.
@@ -28,6 +28,11 @@ pub(crate) fn run() -> Result<()> {
             Some(path) => found(&package.name(), &format!("{}, for {}", path.display(), package.purpose)),
             None => missing(&package.name(), &format!("{}, for {}", apt_line(package.debian), package.purpose)),
         }
+    }
+    if has_gpu() {
+        found("GPU", "its driver is listed");
+    } else {
+        missing("GPU", &format!("{}, for native tests", apt_line(&VULKAN_DEBIAN)));
     }
     for model in models::ALL {
         if model.is_here() {

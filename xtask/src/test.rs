@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::command::{command, output, run as run_command, seconds, step};
-use crate::tools::{NODE, WASM_TEST_RUNNER, ensure};
+use crate::tools::{NODE, WASM_TEST_RUNNER, ensure, ensure_gpu};
 use crate::variants::VARIANTS;
 use crate::wasm::{TARGET, Toolchain};
 use crate::{dist, models, scripts};
@@ -53,6 +53,7 @@ fn clippy_wasm() -> Result<()> {
 }
 
 fn native_tests() -> Result<()> {
+    ensure_gpu()?;
     run_command(&mut command("cargo", ["test", "--quiet", "--workspace"]))
 }
 

@@ -139,7 +139,7 @@ fn files_are_short() {
     check_none(long, &format!("a file has {LINES_MAX} lines at most; find the second noun in it"));
 }
 
-/// Both executors match on every [`Op`] without a catch-all, so that the compiler names what a new one needs.
+/// Executors match on every [`Op`] without a catch-all, so that the compiler names what a new one needs.
 #[test]
 fn every_op_is_named_in_every_executor() {
     let sources = rust();
@@ -149,7 +149,7 @@ fn every_op_is_named_in_every_executor() {
     };
     let ops = variants(text("engine/src/plan.rs"), "pub enum Op {");
     assert!(ops.len() >= 9, "the ops are found: {ops:?}");
-    for executor in ["engine/src/reference.rs", "engine/src/cpu.rs"] {
+    for executor in ["engine/src/reference.rs", "engine/src/cpu.rs", "engine/src/gpu/fuse.rs"] {
         let missing = ops.iter().filter(|op| !has_word(text(executor), &format!("Op::{op}")));
         check_none(missing, &format!("{executor} does not match every op"));
     }
@@ -167,6 +167,23 @@ fn variants<'a>(text: &'a str, opening: &str) -> Vec<&'a str> {
         .filter(|line| line.starts_with(char::is_uppercase))
         .filter_map(|line| line.split([' ', ',', '(']).next())
         .collect()
+}
+
+/// A shader opens with what it computes; one that computes an op names the definition of it.
+#[test]
+fn shaders_name_their_reference() {
+    let shaders = Source::all(&["shaders"], &["wgsl"]);
+    assert!(shaders.len() > 20, "the shaders are found");
+    check_none(shaders.iter().filter(|s| !s.text.starts_with("// ")).map(|s| &s.path), "a shader opens with a comment");
+    let kernels = shaders.iter().filter(|s| s.path.matches('/').count() == 1);
+    let nameless = kernels.filter(|s| !s.text.contains("Reference: engine/src/"));
+    check_none(nameless.map(|s| &s.path), "a kernel names its reference");
+    let known = rust();
+    let sources =
+        known.iter().find(|s| s.path == "engine/src/gpu/kernels/source.rs").expect("the fragments are listed");
+    let name = |s: &&Source| s.path.trim_start_matches("shaders/").trim_end_matches(".wgsl").to_owned();
+    let unused = shaders.iter().filter(|s| !sources.text.contains(&format!("= \"{}\";", name(s))));
+    check_none(unused.map(|s| &s.path), "a shader is listed in engine/src/gpu/kernels/source.rs");
 }
 
 #[test]

@@ -50,6 +50,11 @@ pub(crate) const CHROMIUM: Package = Package {
 };
 pub(crate) const PACKAGES: [Package; 4] = [NODE, NPM, PYTHON, CHROMIUM];
 
+/// A GPU for the native tests, where the machine has none: a program that acts as one, and what finds it.
+pub(crate) const VULKAN_DEBIAN: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
+/// Where Linux lists drivers for GPUs.
+const VULKAN_DRIVERS: [&str; 3] = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+
 /// What makes the golden files besides llama.cpp, as pip takes it.
 pub(crate) const GOLDEN_PYTHON: [&str; 2] = ["gguf==0.19.0", "jinja2==3.1.6"];
 
@@ -166,6 +171,17 @@ pub(crate) fn ensure(packages: &[&Package]) -> Result<()> {
         None => Ok(()),
         Some(package) => bail!("this system's packages do not bring {}; install it by hand", package.name()),
     }
+}
+
+/// Whether native tests find a GPU: other systems bring their drivers along.
+pub(crate) fn has_gpu() -> bool {
+    let has_files = |folder: &str| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
+    !cfg!(target_os = "linux") || VULKAN_DRIVERS.into_iter().any(has_files)
+}
+
+/// Installs a GPU that is a program, if there is no other.
+pub(crate) fn ensure_gpu() -> Result<()> {
+    if has_gpu() { Ok(()) } else { apt_install(&VULKAN_DEBIAN) }
 }
 
 /// The program of this name that a shell would start.

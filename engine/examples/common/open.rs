@@ -6,6 +6,7 @@ use engine::backend::{Backend, BackendKind};
 use engine::cpu::{Machine, Pool};
 use engine::error::{Error, ErrorKind, Result};
 use engine::gguf::{self, Gguf, Parsed};
+use engine::gpu::{Device, Options};
 use engine::load::Loader;
 use engine::model::Model;
 use std::fs::File;
@@ -31,8 +32,23 @@ pub(crate) fn backend_kind(name: &str) -> Result<BackendKind> {
     match name {
         "reference" => Ok(BackendKind::Reference),
         "cpu" => Ok(BackendKind::Cpu),
-        _ => Err(Error::new(ErrorKind::Unsupported, format!("there is no backend {name:?}, only reference and cpu"))),
+        "gpu" => Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options::default()))?)),
+        "gpu-plain" => {
+            Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options { plain: true, ..Options::default() }))?))
+        }
+        _ => {
+            let message = format!("there is no backend {name:?}, only reference, cpu, gpu and gpu-plain");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
     }
+}
+
+/// The header of the file at `path`.
+pub(crate) fn gguf(path: &str) -> Result<Gguf> {
+    let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
+    let mut file = File::open(path).map_err(unreadable)?;
+    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    header(&mut file, file_bytes).map_err(unreadable)?
 }
 
 /// Loads the model at `path`, with room for `n_ctx` tokens.

@@ -35,7 +35,7 @@ impl Block for BlockIQ4_NL {
 }
 
 /// ggml's `kvalues_iq4nl`: dense around 0, where most weights are.
-const CODEBOOK: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+pub(crate) const CODEBOOK: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 /// Replaces places in the table by what stands there, plus 128.
 #[inline(always)]

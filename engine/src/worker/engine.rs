@@ -1,11 +1,12 @@
 //! The model that answers, if there is one.
 
 use super::load::{self, Loaded};
+use super::place;
 use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
-use super::reply;
+use super::reply::{self, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Event, Kept, LoadOptions, Stage};
+use crate::protocol::{Event, GenerateOptions, Kept, LoadOptions, Stage};
 use crate::session::Session;
 use crate::store::Cancel;
 use std::rc::Rc;
@@ -25,10 +26,7 @@ impl Engine {
         let stage = job.work.stage();
         let outcome = match job.work {
             Work::Load(options, file) => self.load(options, file, &job.cancel).await,
-            Work::Generate(options) => match self.session() {
-                Ok(session) => reply::generate(session, &options, &job.cancel).await,
-                Err(error) => Err(error),
-            },
+            Work::Generate(options) => self.generate(&options, &job.cancel).await,
             Work::Bench(options) => match self.session() {
                 Ok(session) => reply::bench(session, options, &job.cancel).await,
                 Err(error) => Err(error),
@@ -39,11 +37,42 @@ impl Engine {
             Err(error) if error.kind() == ErrorKind::Cancelled && stage == Stage::Load => post(&Event::LoadCancelled),
             Err(error) => failed(stage, &error),
         }
+        if self.session.as_ref().is_some_and(|session| session.backend().is_lost()) {
+            self.session = None;
+        }
         self.restore().await;
     }
 
     fn session(&mut self) -> Result<&mut Session> {
         self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotFound, "No model is loaded: choose one first."))
+    }
+
+    /// A reply; if the device is lost in the middle of it, it goes on with the file that is at hand.
+    async fn generate(&mut self, options: &GenerateOptions, cancel: &Cancel) -> Result<()> {
+        let mut writer = Writer::start(self.session()?, options)?;
+        loop {
+            let session = self.session()?;
+            let outcome = writer.write(session, cancel).await;
+            let is_lost = outcome.is_err() && session.backend().is_lost();
+            if !is_lost || !self.recover(cancel).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Loads the model again, and moves the session to where it is now; false if that cannot be.
+    async fn recover(&mut self, cancel: &Cancel) -> bool {
+        place::note_loss();
+        let Some((options, file)) = self.again.clone() else { return false };
+        let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
+        let loaded = load::load(&options, file, cancel, silent, |_why| {}, &mut None).await;
+        match (loaded, &mut self.session) {
+            (Ok(loaded), Some(session)) => {
+                session.move_to(loaded.session.into_backend());
+                true
+            }
+            (Ok(_) | Err(_), _) => false,
+        }
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {

@@ -1,6 +1,6 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
-use super::{budget, info, threads};
+use super::{budget, info, place, threads};
 use crate::backend::BackendKind;
 use crate::chat::Template;
 use crate::error::{ErrorKind, Result};
@@ -79,7 +79,16 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let mut loader = Loader::new(&gguf, BackendKind::Cpu, n_ctx, threads::machine(options.threads))?;
+    let place = place::choose(place::wish(options.backend)).await;
+    let is_cpu = matches!(place.kind, BackendKind::Cpu);
+    let tier = match place.why.as_str() {
+        "" => info::tier().to_owned(),
+        why if is_cpu => format!("{}, because {why}", info::tier()),
+        tier => tier.to_owned(),
+    };
+    // On a GPU, there is nothing for threads to do.
+    let n_threads = if is_cpu { options.threads } else { 1 };
+    let mut loader = Loader::new(&gguf, place.kind, n_ctx, threads::machine(n_threads))?;
     if options.keep {
         reader.keep().await;
     }
@@ -99,7 +108,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         context_tokens: tokens(n_ctx),
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
-        tier: info::tier().to_owned(),
+        tier,
         threads: tokens(backend.threads().decode.max(backend.threads().prefill)),
         can_think: false,
         fallback_template: None,

@@ -4,7 +4,7 @@ use super::post::post;
 use super::text::Joiner;
 use crate::error::Result;
 use crate::protocol::{BenchOptions, Event, Finish, GenerateOptions, ReplyStats};
-use crate::session::{BenchStep, Session, Step};
+use crate::session::{BenchStep, Session, Start, Step};
 use crate::store::{Cancel, js};
 
 /// The page shows how far a measurement is about so often: seldom, because drawing takes time from it.
@@ -12,42 +12,46 @@ const MEASURING_MS: f64 = 250.0;
 /// Measurements can be repeated.
 const BENCH_SEED: u64 = 1;
 
-/// Writes a reply, and answers the request.
-pub(super) async fn generate(session: &mut Session, options: &GenerateOptions, cancel: &Cancel) -> Result<()> {
-    let seed = options.sampling.seed.unwrap_or_else(js::random_seed);
-    let mut reply = Reply { start_ms: js::now_ms(), ..Reply::default() };
-    let start = session.start(options, seed, js::wall_clock())?;
-    if start.n_dropped > 0 {
-        post(&Event::Dropped { messages: count(start.n_dropped) });
-    }
-    let finish = reply.write(session, cancel).await;
-    reply.text.flush(js::now_ms()).iter().for_each(post);
-    let finish = finish?;
-    let secs = |from_ms: f64, to_ms: f64| (to_ms - from_ms).max(0.0) / 1000.0;
-    post(&Event::Done(ReplyStats {
-        finish,
-        n_prompt: count(start.n_prompt),
-        n_cached: count(start.n_cached),
-        n_reply: count(reply.n_reply),
-        prompt_secs: secs(reply.start_ms, reply.prompt_end_ms),
-        reply_secs: secs(reply.prompt_end_ms, js::now_ms()),
-        context_used: count(session.n_used()),
-    }));
-    Ok(())
-}
-
 /// A reply in progress, as the page will want to know of it.
-#[derive(Default)]
-struct Reply {
+pub(super) struct Writer {
+    start: Start,
     text: Joiner,
     n_reply: usize,
     start_ms: f64,
     prompt_end_ms: f64,
 }
 
-impl Reply {
-    async fn write(&mut self, session: &mut Session, cancel: &Cancel) -> Result<Finish> {
-        self.prompt_end_ms = self.start_ms;
+impl Writer {
+    /// Begins a reply.
+    pub(super) fn start(session: &mut Session, options: &GenerateOptions) -> Result<Self> {
+        let seed = options.sampling.seed.unwrap_or_else(js::random_seed);
+        let start_ms = js::now_ms();
+        let start = session.start(options, seed, js::wall_clock())?;
+        if start.n_dropped > 0 {
+            post(&Event::Dropped { messages: count(start.n_dropped) });
+        }
+        Ok(Self { start, text: Joiner::default(), n_reply: 0, start_ms, prompt_end_ms: start_ms })
+    }
+
+    /// Writes the reply, and answers the request. After an error it can be called again, if the session can go on.
+    pub(super) async fn write(&mut self, session: &mut Session, cancel: &Cancel) -> Result<()> {
+        let finish = self.steps(session, cancel).await;
+        self.text.flush(js::now_ms()).iter().for_each(post);
+        let finish = finish?;
+        let secs = |from_ms: f64, to_ms: f64| (to_ms - from_ms).max(0.0) / 1000.0;
+        post(&Event::Done(ReplyStats {
+            finish,
+            n_prompt: count(self.start.n_prompt),
+            n_cached: count(self.start.n_cached),
+            n_reply: count(self.n_reply),
+            prompt_secs: secs(self.start_ms, self.prompt_end_ms),
+            reply_secs: secs(self.prompt_end_ms, js::now_ms()),
+            context_used: count(session.n_used()),
+        }));
+        Ok(())
+    }
+
+    async fn steps(&mut self, session: &mut Session, cancel: &Cancel) -> Result<Finish> {
         loop {
             // The browser delivers messages only between tasks, so without this pause a wish to stop is never seen.
             js::yield_to_browser().await;
@@ -57,7 +61,10 @@ impl Reply {
             self.n_reply = session.n_reply();
             match session.step().await? {
                 Step::Prompt { done, total } => {
-                    self.prompt_end_ms = js::now_ms();
+                    // After a loss, prompt and reply are read again, which is no part of the prompt's time.
+                    if self.n_reply == 0 {
+                        self.prompt_end_ms = js::now_ms();
+                    }
                     post(&Event::Prompt { done_tokens: count(done), total_tokens: count(total) });
                 }
                 Step::Text { text, thought } => self.text.push(&text, thought, js::now_ms()).iter().for_each(post),

@@ -1,0 +1,102 @@
+//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|reference] [--prompt N] [--gen N] [--depth N]`: tokens per second, and
+//! what a token costs the GPU.
+
+#![expect(clippy::print_stdout, reason = "its whole purpose")]
+
+#[path = "common/open.rs"]
+mod open;
+
+use engine::backend::{Backend, Batch, Outputs};
+use engine::error::{Error, ErrorKind, Result};
+use engine::gpu::Counters;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Tokens read at once.
+const CHUNK: usize = 128;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let option = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
+    let number = |name: &str, default: usize| option(name).map_or(Ok(default), |n| n.parse().map_err(|_| usage()));
+    let Some(model) = args.first() else { return Err(usage()) };
+    let (n_prompt, n_gen, depth) = (number("--prompt", 128)?, number("--gen", 16)?, number("--depth", 0)?);
+    let kind = open::backend_kind(option("--backend").map_or("cpu", |name| name))?;
+    let start = Instant::now();
+    let n_ctx = depth + n_prompt.max(n_gen + 1);
+    let mut backend = open::model(model, kind, n_ctx)?.backend;
+    println!("load {:.2} s", start.elapsed().as_secs_f64());
+
+    read(&mut backend, 0, depth)?;
+    // What is made once is made before.
+    read(&mut backend, depth, n_prompt.min(CHUNK))?;
+    let start = Instant::now();
+    read(&mut backend, depth, n_prompt)?;
+    println!("prompt {n_prompt}: {:.1} tokens/s", n_prompt as f64 / start.elapsed().as_secs_f64());
+
+    write(&mut backend, depth, 1)?;
+    let before = counters(&backend);
+    let start = Instant::now();
+    write(&mut backend, depth, n_gen)?;
+    println!("reply {n_gen} at {depth}: {:.2} tokens/s", n_gen as f64 / start.elapsed().as_secs_f64());
+    if let (Some(before), Some(after)) = (before, counters(&backend)) {
+        let per_token = |count: fn(&Counters) -> usize| (count(&after) - count(&before)) as f64 / n_gen as f64;
+        println!(
+            "a token: {:.1} dispatches, {:.1} submits, {:.1} bind groups, {:.1} writes of {:.0} bytes in all, {:.0} bytes read",
+            per_token(|c| c.n_dispatches),
+            per_token(|c| c.n_submits),
+            per_token(|c| c.n_bind_groups),
+            per_token(|c| c.n_writes),
+            per_token(|c| c.written_bytes),
+            per_token(|c| c.read_bytes),
+        );
+        println!("{} pipelines", after.n_pipelines);
+    }
+    Ok(())
+}
+
+fn usage() -> Error {
+    Error::new(ErrorKind::Invalid, "bench MODEL.gguf [--backend NAME] [--prompt N] [--gen N] [--depth N]")
+}
+
+/// Reads `n` tokens from position `start` on.
+fn read(backend: &mut Backend, start: usize, n: usize) -> Result<()> {
+    let tokens: Vec<u32> = (0..n).map(token).collect();
+    for (i, tokens) in tokens.chunks(CHUNK).enumerate() {
+        let is_last = (i + 1) * CHUNK >= n;
+        let outputs = if is_last { Outputs::Last } else { Outputs::None };
+        pollster::block_on(backend.forward(&Batch { tokens, start: start + i * CHUNK, outputs }))?;
+    }
+    Ok(())
+}
+
+/// Writes `n` tokens, one by one.
+fn write(backend: &mut Backend, start: usize, n: usize) -> Result<()> {
+    for i in 0..n {
+        let batch = Batch { tokens: &[token(i)], start: start + i, outputs: Outputs::Last };
+        pollster::block_on(backend.forward(&batch))?;
+    }
+    Ok(())
+}
+
+/// Any tokens will do.
+fn token(i: usize) -> u32 {
+    u32::try_from(100 + i * 7 % 1000).expect("small")
+}
+
+fn counters(backend: &Backend) -> Option<Counters> {
+    match backend {
+        Backend::Gpu(gpu) => Some(gpu.counters()),
+        Backend::Reference(_) | Backend::Cpu(_) => None,
+    }
+}

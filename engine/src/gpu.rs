@@ -1,0 +1,280 @@
+//! Runs a plan on a GPU, through WebGPU.
+//!
+//! ```text
+//! plan ─ fuse ─ steps ─ kernels ─ replay: pipelines and bind groups, made once
+//! file ─ layout ─ planes of words ─ memory
+//! batch ─ state: one small write ─ replay: one encoder, one pass, one submit ─ logits, or a token and the next state
+//! ```
+//!
+//! Only `device`, `memory`, `replay` and `readback` know the device's library; the others are data.
+
+pub mod device;
+mod draw;
+pub mod fuse;
+pub mod kernels;
+pub mod layout;
+mod memory;
+mod readback;
+mod replay;
+mod self_test;
+pub mod tier;
+
+pub use device::{Device, Options};
+pub use draw::Drawing;
+pub use self_test::self_test;
+
+use crate::backend::{Batch, Outputs};
+use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Plan, Weight};
+use draw::Draws;
+use fuse::{Fused, fuse};
+use kernels::{Size, Target};
+use memory::{Memory, TOKENS_MAX};
+use readback::Readback;
+use replay::Replay;
+
+/// Logits of one batch are not larger than this; where more are wanted, the batch is divided.
+const LOGITS_BYTES_MAX: usize = 32 << 20;
+/// Elements of the largest head that attention can hold.
+const HEAD_DIM_MAX: usize = 512;
+
+/// Runs a plan on a device.
+#[derive(Debug)]
+pub struct Gpu {
+    device: Device,
+    plan: Plan,
+    dtypes: Vec<DType>,
+    fused: Fused,
+    memory: Memory,
+    /// By [`Kind`]; made when first needed, and again when buffers grow.
+    replays: [Option<Replay>; 3],
+    /// One that is not in use.
+    readback: Option<Readback>,
+    draws: Draws,
+    n_ctx: usize,
+    n_cached: usize,
+    counters: Counters,
+}
+
+/// What was asked of the device so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Batches that were submitted.
+    pub n_batches: usize,
+    /// Kernels that were started.
+    pub n_dispatches: usize,
+    /// Command buffers.
+    pub n_submits: usize,
+    /// Bind groups that were made.
+    pub n_bind_groups: usize,
+    /// Pipelines that were made.
+    pub n_pipelines: usize,
+    /// Writes of the host, and their bytes, without weights.
+    pub n_writes: usize,
+    /// Bytes of the same.
+    pub written_bytes: usize,
+    /// Bytes that the host read.
+    pub read_bytes: usize,
+}
+
+impl Gpu {
+    /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
+    ///
+    /// # Errors
+    /// `Unsupported` if the plan needs what no kernel can do, `Memory` if the device lacks memory.
+    pub fn new(device: Device, plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Result<Self> {
+        if let Some(cache) = plan.caches.iter().find(|cache| cache.head_dim > HEAD_DIM_MAX) {
+            let message = format!("Heads of {} elements are too large for the GPU.", cache.head_dim);
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let fused = fuse(&plan, &dtypes, device.binding_bytes_max());
+        let memory = Memory::new(&device, &plan, &fused, n_ctx);
+        device.check()?;
+        Ok(Self {
+            device,
+            plan,
+            dtypes,
+            fused,
+            memory,
+            replays: [None, None, None],
+            readback: None,
+            draws: Draws::default(),
+            n_ctx,
+            n_cached: 0,
+            counters: Counters::default(),
+        })
+    }
+
+    /// Takes whole rows of a weight, in order.
+    pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
+        self.memory.put(&self.device, &self.fused, weight, self.dtypes[weight.0], first_row, bytes);
+    }
+
+    /// Makes pipelines and bind groups before they are needed: a browser compiles them while weights arrive.
+    pub fn warm_up(&mut self) {
+        for n_tokens in [1, 2] {
+            self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1, has_penalties: false });
+        }
+    }
+
+    /// Tokens that fit into the cache.
+    pub fn n_ctx(&self) -> usize {
+        self.n_ctx
+    }
+
+    /// The device that it runs on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What was asked of the device so far.
+    pub fn counters(&self) -> Counters {
+        Counters { n_pipelines: self.device.n_pipelines(), ..self.counters }
+    }
+
+    /// See [`crate::backend::Backend::forward`].
+    ///
+    /// # Errors
+    /// What the device says: it is lost, it has no memory left, it refused a kernel.
+    pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
+        let (start, n_tokens) = (batch.start, batch.tokens.len());
+        assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
+        assert!(start <= self.n_cached, "a gap in the cache: {} cached, {start} next", self.n_cached);
+        let n_most = match batch.outputs {
+            Outputs::All => TOKENS_MAX.min((LOGITS_BYTES_MAX / self.logits_stride().max(1) / 4).max(1)),
+            Outputs::Last | Outputs::None => TOKENS_MAX,
+        };
+        let mut logits = Vec::new();
+        let mut done = 0;
+        for tokens in batch.tokens.chunks(n_most) {
+            let is_last = done + tokens.len() == n_tokens;
+            let outputs = match batch.outputs {
+                Outputs::Last if !is_last => Outputs::None,
+                outputs @ (Outputs::None | Outputs::Last | Outputs::All) => outputs,
+            };
+            logits.extend(self.run(&Batch { tokens, start: start + done, outputs }).await?);
+            done += tokens.len();
+        }
+        Ok(logits)
+    }
+
+    /// f32 of one row of logits, as it lies in its buffer.
+    fn logits_stride(&self) -> usize {
+        self.plan.logits.map_or(0, |logits| self.fused.bufs[self.fused.slots[logits.0].buf].stride)
+    }
+
+    async fn run(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
+        let size = Size {
+            start: batch.start,
+            n_tokens: batch.tokens.len(),
+            n_outputs: batch.output_rows().len(),
+            has_penalties: false,
+        };
+        let idle = self.readback.take();
+        let Some(mut readback) = self.submit(&size, Work::Batch(batch), idle) else {
+            self.device.check()?;
+            return Ok(Vec::new());
+        };
+        let stride = self.logits_stride();
+        let n = size.n_outputs * stride;
+        self.counters.read_bytes += n * 4;
+        let padded: Vec<f32> = readback.take(&self.device, n).await?;
+        self.readback = Some(readback);
+        let width = self.plan.logits.map_or(0, |logits| self.plan.width(logits));
+        Ok(padded.chunks_exact(stride).flat_map(|row| &row[..width]).copied().collect())
+    }
+
+    /// Has the device do some work; returns where its result will be, if it has one.
+    fn submit(&mut self, size: &Size, work: Work<'_>, idle: Option<Readback>) -> Option<Readback> {
+        self.prepare(size);
+        if let Work::Batch(batch) | Work::BatchAndDraw(batch) = work {
+            let first_output = batch.output_rows().start;
+            self.counters.written_bytes += self.memory.write_state(&self.device, size, first_output, batch.tokens);
+            self.counters.n_writes += 1;
+        }
+        let kinds: &[Kind] = match (work, size.n_tokens > 1) {
+            (Work::Batch(_), false) => &[Kind::One],
+            (Work::Batch(_), true) => &[Kind::Many],
+            (Work::Draw | Work::BatchAndDraw(_), false) => &[Kind::One, Kind::Sample],
+            (Work::Draw | Work::BatchAndDraw(_), true) => &[Kind::Many, Kind::Sample],
+        };
+        let mut encoder = self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for kind in kinds {
+                let replay = self.replays[*kind as usize].as_ref().expect("it was prepared");
+                self.counters.n_dispatches += replay.run(&mut pass, size);
+            }
+        }
+        let logits = self.plan.logits.map(|logits| &self.memory.bufs[self.fused.slots[logits.0].buf]);
+        let result = match work {
+            Work::Batch(_) => logits.map(|buffer| (buffer, size.n_outputs * self.logits_stride() * 4)),
+            Work::Draw | Work::BatchAndDraw(_) => Some((&self.memory.drawn, 4)),
+        };
+        let result = result.filter(|(_, bytes)| *bytes > 0);
+        let mut readback = result.map(|(buffer, bytes)| {
+            let mut readback = idle.unwrap_or_default();
+            readback.copy(&self.device, &mut encoder, buffer, bytes);
+            (readback, bytes)
+        });
+        let submission = self.device.queue.submit([encoder.finish()]);
+        if let Some((readback, bytes)) = &mut readback {
+            readback.submission = Some(submission);
+            readback.ask(*bytes);
+        }
+        self.n_cached = size.start + size.n_tokens;
+        self.counters.n_batches += 1;
+        self.counters.n_submits += 1;
+        readback.map(|(readback, _)| readback)
+    }
+
+    /// Makes what a batch of this size needs and is not there yet.
+    fn prepare(&mut self, size: &Size) {
+        if self.memory.grow(&self.device, &self.plan, &self.fused, size, self.n_ctx) {
+            self.replays = [None, None, None];
+        }
+        let kind = if size.n_tokens > 1 { Kind::Many } else { Kind::One };
+        for kind in [kind, Kind::Sample] {
+            if self.replays[kind as usize].is_none() {
+                let target = Target {
+                    plan: &self.plan,
+                    fused: &self.fused,
+                    parts: &self.memory.parts,
+                    tier: self.device.tier(),
+                    n_ctx: self.n_ctx,
+                };
+                let kernels = match kind {
+                    Kind::One => kernels::decode(&target),
+                    Kind::Many => kernels::prefill(&target),
+                    Kind::Sample => kernels::sample(&target),
+                };
+                let made = Replay::new(&self.device, &kernels, &self.memory);
+                self.counters.n_bind_groups += made.len();
+                self.replays[kind as usize] = Some(made);
+            }
+        }
+    }
+}
+
+/// What is asked of the device.
+#[derive(Debug, Clone, Copy)]
+enum Work<'a> {
+    /// The logits of a batch.
+    Batch(&'a Batch<'a>),
+    /// A batch, and the token after it.
+    BatchAndDraw(&'a Batch<'a>),
+    /// The token after the one that was drawn last.
+    Draw,
+}
+
+/// What kernels are for.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// One token.
+    One,
+    /// Many.
+    Many,
+    /// The draw of the next.
+    Sample,
+}

@@ -1,0 +1,291 @@
+//! The device: opened once, asked once what it can do, told apart from everything else that knows `wgpu`.
+
+use super::kernels::{Kernel, Resource, compose};
+use super::tier::Tier;
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A device and its queue, and the pipelines made so far. Clones are the same device.
+#[derive(Debug, Clone)]
+pub struct Device {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    tier: Tier,
+    name: String,
+    is_software: bool,
+    binding_bytes_max: usize,
+    pipelines: Arc<Mutex<Pipelines>>,
+    trouble: Arc<Mutex<Option<Error>>>,
+    is_lost: Arc<AtomicBool>,
+}
+
+/// How to open a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Use nothing that some device lacks.
+    pub plain: bool,
+    /// A browser's device has been given subgroups, which the library does not ask for there
+    /// (<https://github.com/gfx-rs/wgpu/issues/10146>).
+    pub has_subgroups: bool,
+    /// Bind no buffer that is longer; what the device allows if none.
+    pub binding_bytes_max: Option<usize>,
+}
+
+/// Shaders by text, pipelines by shader and constants.
+#[derive(Debug, Default)]
+struct Pipelines {
+    modules: HashMap<Vec<&'static str>, wgpu::ShaderModule>,
+    layouts: HashMap<Vec<(u32, Access)>, wgpu::BindGroupLayout>,
+    pipelines: Vec<(Kernel, Pipeline)>,
+}
+
+/// A pipeline, and what its bindings look like.
+#[derive(Debug, Clone)]
+pub(super) struct Pipeline {
+    /// Equal for equal pipelines.
+    pub(super) index: usize,
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) layout: wgpu::BindGroupLayout,
+}
+
+/// How a binding is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Access {
+    Uniform,
+    Read,
+    Write,
+}
+
+impl Device {
+    /// Opens the best device there is.
+    ///
+    /// # Errors
+    /// `Unsupported` if there is none.
+    pub async fn open(options: Options) -> Result<Self> {
+        let instance = wgpu::Instance::default();
+        let wanted = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance.request_adapter(&wanted).await.map_err(|error| {
+            Error::new(ErrorKind::Unsupported, "This browser or device offers no GPU to compute with.")
+                .with_source(error)
+        })?;
+        let info = adapter.get_info();
+        let (features, tier) =
+            if options.plain { (wgpu::Features::empty(), Tier::PLAIN) } else { best(&adapter, &info, options) };
+        let theirs = adapter.limits();
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: theirs.max_storage_buffer_binding_size,
+            max_buffer_size: theirs.max_buffer_size,
+            ..wgpu::Limits::default()
+        };
+        let binding_bytes_max =
+            limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX));
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("minnow"),
+            required_features: features,
+            required_limits: limits,
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+            Error::new(ErrorKind::Unsupported, "The GPU refuses to be used for computing.").with_source(error)
+        })?;
+        let trouble = Arc::new(Mutex::new(None));
+        let is_lost = Arc::new(AtomicBool::new(false));
+        watch(&device, &trouble, &is_lost);
+        Ok(Self {
+            device,
+            queue,
+            tier,
+            name: info.name.clone(),
+            is_software: info.device_type == wgpu::DeviceType::Cpu,
+            binding_bytes_max: options
+                .binding_bytes_max
+                .unwrap_or_else(|| usize::try_from(binding_bytes_max).unwrap_or(usize::MAX)),
+            pipelines: Arc::default(),
+            trouble,
+            is_lost,
+        })
+    }
+
+    /// What it can do.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// The driver's name for it; may be empty.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is a program that runs on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.is_software
+    }
+
+    /// The longest buffer that a kernel can see.
+    pub fn binding_bytes_max(&self) -> usize {
+        self.binding_bytes_max
+    }
+
+    /// Pipelines made so far.
+    pub fn n_pipelines(&self) -> usize {
+        lock(&self.pipelines).pipelines.len()
+    }
+
+    /// Gives the device up, as a driver does when it is reset.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+
+    /// Whether it is gone: nothing will ever be computed on it again.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that it does not answer.
+    pub(super) fn give_up(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// What went wrong since the last time anyone asked.
+    ///
+    /// # Errors
+    /// `Memory` where memory ran out, `Unsupported` where the device is lost or refused something.
+    pub fn check(&self) -> Result<()> {
+        lock(&self.trouble).take().map_or(Ok(()), Err)
+    }
+
+    /// The pipeline of a kernel; kernels that differ only in their buffers have the same one.
+    pub(super) fn pipeline(&self, kernel: &Kernel) -> Pipeline {
+        let mut known = lock(&self.pipelines);
+        let is_same =
+            |(other, _): &&(Kernel, Pipeline)| other.source == kernel.source && other.constants == kernel.constants;
+        if let Some((_, pipeline)) = known.pipelines.iter().find(is_same) {
+            return pipeline.clone();
+        }
+        let module = known.modules.entry(kernel.source.clone()).or_insert_with(|| self.module(kernel)).clone();
+        let entries: Vec<(u32, Access)> = kernel.bindings.iter().map(|(i, resource)| (*i, access(*resource))).collect();
+        let layout = known.layouts.entry(entries).or_insert_with_key(|entries| self.layout(entries)).clone();
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(kernel.name),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            })),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &kernel.constants,
+                zero_initialize_workgroup_memory: false,
+            },
+            cache: None,
+        });
+        let pipeline = Pipeline { index: known.pipelines.len(), pipeline, layout };
+        known.pipelines.push((kernel.clone(), pipeline.clone()));
+        pipeline
+    }
+
+    fn module(&self, kernel: &Kernel) -> wgpu::ShaderModule {
+        self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(compose(&kernel.source).into()),
+        })
+    }
+
+    fn layout(&self, entries: &[(u32, Access)]) -> wgpu::BindGroupLayout {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
+                binding: *binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match access {
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries })
+    }
+}
+
+/// The features to ask for, and what they give.
+fn best(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo, options: Options) -> (wgpu::Features, Tier) {
+    let size_min = info.subgroup_min_size;
+    let features = adapter.features() & wgpu::Features::SUBGROUP;
+    let has_subgroups = options.has_subgroups || !features.is_empty();
+    if has_subgroups && size_min.is_power_of_two() && size_min >= SUBGROUP_MIN {
+        (features, Tier::subgroups(size_min as usize))
+    } else {
+        (wgpu::Features::empty(), Tier::PLAIN)
+    }
+}
+
+/// Smaller subgroups are not worth their instructions.
+const SUBGROUP_MIN: u32 = 4;
+
+/// Keeps the first error that nobody waits for.
+fn watch(device: &wgpu::Device, trouble: &Arc<Mutex<Option<Error>>>, is_lost: &Arc<AtomicBool>) {
+    let keep = |trouble: &Mutex<Option<Error>>, error: Error| {
+        lock(trouble).get_or_insert(error);
+    };
+    let on_error = trouble.clone();
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep(&on_error, explain(&error))));
+    let (on_lost, is_lost) = (trouble.clone(), is_lost.clone());
+    device.set_device_lost_callback(move |_, message| {
+        is_lost.store(true, Ordering::Relaxed);
+        keep(&on_lost, Error::new(ErrorKind::Unsupported, format!("The GPU was lost: {message}")));
+    });
+}
+
+fn explain(error: &wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => {
+            Error::new(ErrorKind::Memory, "The GPU has not enough memory: choose a smaller model or context.")
+        }
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            Error::new(ErrorKind::Unsupported, format!("The GPU refused a step: {description}"))
+        }
+    }
+}
+
+fn access(resource: Resource) -> Access {
+    match resource {
+        Resource::State | Resource::Settings => Access::Uniform,
+        Resource::Write(_)
+        | Resource::StoreKeys(_)
+        | Resource::StoreValues(_)
+        | Resource::Find
+        | Resource::Draw
+        | Resource::FindCandidates
+        | Resource::Advance => Access::Write,
+        Resource::Tokens
+        | Resource::Read(_)
+        | Resource::Low(_)
+        | Resource::High(_)
+        | Resource::Scales(_)
+        | Resource::Vector(_)
+        | Resource::Angles(_)
+        | Resource::Keys(_)
+        | Resource::Values(_)
+        | Resource::Found
+        | Resource::Drawn
+        | Resource::Candidates
+        | Resource::Chances => Access::Read,
+    }
+}
+
+/// Nothing panics while it holds one of these locks, and if it did, what they guard would still be sound.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

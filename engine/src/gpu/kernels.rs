@@ -1,0 +1,584 @@
+//! Steps become kernels: which shader, made of which fragments, with which buffers and constants, how many workgroups.
+//!
+//! It is all data: nothing here touches a device, so every shader of a model can be written to files and looked at.
+
+mod project;
+mod sample;
+mod source;
+
+pub use sample::{CANDIDATES, RECENT, sample, slices};
+pub use source::compose;
+
+use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
+use super::layout::{CHUNK, layout, split};
+use super::tier::Tier;
+use crate::dtype::DType;
+use crate::plan::{Activation, Buf, Cache, CacheInfo, Op, Plan, RopePairs, Rows, Weight};
+use project::Linked;
+use std::ops::Range;
+
+/// Positions that a workgroup of attention takes at a time, and rows and tokens of a matmul's tile.
+pub const ATTENTION_STEP: usize = 64;
+/// Of a matmul's tile.
+pub const TILE: usize = 32;
+/// Invocations of most workgroups.
+const WORKGROUP: usize = 64;
+/// Queries of a workgroup of attention.
+const QUERIES: usize = 4;
+/// Attention to one token is split into so many parts at most.
+const PARTS_MAX: usize = 64;
+/// A grid's width.
+const GRID_MAX: usize = 65_535;
+
+/// A kernel, ready to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernel {
+    /// The shader's file.
+    pub name: &'static str,
+    /// Its fragments.
+    pub source: Vec<&'static str>,
+    /// By the shader's binding numbers.
+    pub bindings: Vec<(u32, Resource)>,
+    /// Values of its overrides.
+    pub constants: Vec<(&'static str, f64)>,
+    /// How many workgroups.
+    pub grid: Grid,
+    /// Whether it runs.
+    pub when: When,
+}
+
+/// A buffer, and how a kernel uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// What changes from batch to batch: `shaders/common/state.wgsl`.
+    State,
+    /// The same, followed by the tokens.
+    Tokens,
+    /// A buffer of activations, by its index in [`Fused::bufs`].
+    Read(usize),
+    /// The same, written, and maybe read.
+    Write(usize),
+    /// Integers of a part of a matrix, or floats.
+    Low(Part),
+    /// High bits of the same.
+    High(Part),
+    /// Scales of the same.
+    Scales(Part),
+    /// A vector of weights.
+    Vector(Weight),
+    /// Cosines and sines.
+    Angles(usize),
+    /// Keys, read.
+    Keys(Cache),
+    /// Values, read.
+    Values(Cache),
+    /// Keys, written.
+    StoreKeys(Cache),
+    /// Values, written.
+    StoreValues(Cache),
+    /// Attention's results for parts of the positions, read.
+    Found,
+    /// The same, written.
+    Find,
+    /// How tokens are drawn: `shaders/sample/settings.wgsl`.
+    Settings,
+    /// What was drawn, read.
+    Drawn,
+    /// The same, written.
+    Draw,
+    /// The most likely tokens, read.
+    Candidates,
+    /// The same, written.
+    FindCandidates,
+    /// Random numbers.
+    Chances,
+    /// As [`Self::Tokens`], written: the next batch.
+    Advance,
+}
+
+/// Some rows of a matrix, in buffers of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Part {
+    /// An index into [`Fused::matrices`].
+    pub matrix: usize,
+    /// An index into the matrix's parts.
+    pub part: usize,
+}
+
+/// How many workgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grid {
+    /// So many in all.
+    Groups(usize),
+    /// So many for every row.
+    Rows(usize, Rows),
+    /// So many for every 32 rows.
+    Tiles(usize, Rows),
+    /// So many for every four queries; there are so many queries a token.
+    Queries(usize, usize),
+    /// So many for every part of the positions that one token sees.
+    Parts(usize, Parts),
+}
+
+/// How attention to one token is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Positions of a part.
+    pub len: usize,
+    /// Positions that a query sees.
+    pub window: Option<usize>,
+}
+
+/// For which batches a kernel runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// For all.
+    Always,
+    /// Where the logits of one token are wanted.
+    OneOutput,
+    /// Where the logits of several are.
+    ManyOutputs,
+    /// Where the next token is drawn, and penalties change the logits.
+    Penalties,
+}
+
+/// The size of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Position of its first token.
+    pub start: usize,
+    /// Tokens.
+    pub n_tokens: usize,
+    /// Tokens whose logits are wanted.
+    pub n_outputs: usize,
+    /// Whether penalties change the logits before a token is drawn.
+    pub has_penalties: bool,
+}
+
+impl Size {
+    /// Rows of a buffer.
+    pub fn rows(&self, rows: Rows) -> usize {
+        match rows {
+            Rows::Tokens => self.n_tokens,
+            Rows::Outputs => self.n_outputs,
+        }
+    }
+}
+
+impl Grid {
+    /// Workgroups in each direction.
+    pub fn workgroups(&self, size: &Size) -> [usize; 2] {
+        match *self {
+            Self::Groups(n) => [n.min(GRID_MAX), n.div_ceil(GRID_MAX)],
+            Self::Rows(n, rows) => [n, size.rows(rows)],
+            Self::Tiles(n, rows) => [n, size.rows(rows).div_ceil(TILE)],
+            Self::Queries(n, per_token) => [n, (size.n_tokens * per_token).div_ceil(QUERIES)],
+            Self::Parts(n, Parts { len, window }) => {
+                let end = size.start + 1;
+                let first = end - window.unwrap_or(end).min(end);
+                [n, end.div_ceil(len) - first / len]
+            }
+        }
+    }
+}
+
+impl When {
+    /// Whether a batch of this size is meant.
+    pub fn includes(self, size: &Size) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OneOutput => size.n_outputs == 1,
+            Self::ManyOutputs => size.n_outputs > 1,
+            Self::Penalties => size.has_penalties,
+        }
+    }
+}
+
+/// What kernels are made for.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The same, fused.
+    pub fused: &'a Fused,
+    /// Rows of each part of each matrix.
+    pub parts: &'a [Vec<Range<usize>>],
+    /// What the device can do.
+    pub tier: Tier,
+    /// Room in the cache.
+    pub n_ctx: usize,
+}
+
+/// The kernels for one token.
+pub fn decode(target: &Target<'_>) -> Vec<Kernel> {
+    target.fused.steps.iter().flat_map(|step| target.kernels(step, Tokens::One)).collect()
+}
+
+/// The kernels for many tokens.
+pub fn prefill(target: &Target<'_>) -> Vec<Kernel> {
+    target.fused.steps.iter().flat_map(|step| target.kernels(step, Tokens::Many)).collect()
+}
+
+/// Every kernel that a model has on a device of this tier, those for one token first; kernels that differ only in their
+/// buffers are one.
+pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, n_ctx: usize) -> Vec<Kernel> {
+    let fused = fuse(plan, dtypes, BINDING_BYTES_MIN);
+    let matrices = fused.matrices.iter();
+    let parts: Vec<_> = matrices.map(|m| split(layout(m.dtype), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
+    let target = Target { plan, fused: &fused, parts: &parts, tier, n_ctx };
+    let mut kernels: Vec<Kernel> = Vec::new();
+    for kernel in decode(&target).into_iter().chain(prefill(&target)).chain(sample(&target)) {
+        if !kernels.iter().any(|known| known.source == kernel.source && known.constants == kernel.constants) {
+            kernels.push(kernel);
+        }
+    }
+    kernels
+}
+
+/// WebGPU promises this many bytes for a binding on every device.
+const BINDING_BYTES_MIN: usize = 128 << 20;
+
+/// How many tokens kernels are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tokens {
+    One,
+    Many,
+}
+
+/// Positions of a part of attention.
+fn part_len(n_ctx: usize) -> usize {
+    n_ctx.div_ceil(ATTENTION_STEP * PARTS_MAX).max(1) * ATTENTION_STEP
+}
+
+/// f32 that attention to one token needs room for, at most.
+pub fn found_len(plan: &Plan, n_ctx: usize) -> usize {
+    let heads = plan.ops.iter().filter_map(|op| {
+        let Op::Attention { cache, n_head, .. } = *op else { return None };
+        Some((n_head, plan.caches[cache.0].head_dim))
+    });
+    let n_parts = n_ctx.div_ceil(part_len(n_ctx));
+    heads.map(|(n_head, head_dim)| n_head * n_parts * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
+}
+
+/// Eights of a head, the last one filled up.
+pub fn eights(head_dim: usize) -> usize {
+    head_dim.div_ceil(8)
+}
+
+impl Target<'_> {
+    fn kernels(&self, step: &Step, tokens: Tokens) -> Vec<Kernel> {
+        match step {
+            Step::Embed { weight, scale, dst } => self.embed(*weight, *scale, *dst),
+            Step::Norm { x, weight, eps, dst, add } => vec![self.norm(*x, *weight, *eps, *dst, *add)],
+            Step::Project(project) => self.project(project, tokens),
+            Step::Rope { x, head_dim, angles } => vec![self.rope(*x, *head_dim, *angles)],
+            Step::Store { k, v, cache } => vec![self.store(*k, *v, *cache)],
+            Step::Heads { q, k, v, norms, angles, cache } => vec![self.heads([*q, *k, *v], *norms, *angles, *cache)],
+            Step::Attention { q, cache, n_head, scale, window, dst } => {
+                let attention =
+                    Attention { q: *q, cache: *cache, n_head: *n_head, scale: *scale, window: *window, dst: *dst };
+                match tokens {
+                    Tokens::One => self.attention_in_parts(&attention),
+                    Tokens::Many => vec![self.attention_as_a_whole(&attention)],
+                }
+            }
+            Step::Add { x, dst } => vec![self.elementwise("add", vec![source::ADD], *x, *dst)],
+            Step::Glu { gate, up, activation } => vec![self.glu(*gate, *up, *activation)],
+            Step::TakeOutputs { x, dst } => {
+                let source = vec![source::STATE, source::TAKE_OUTPUTS, source::ROWS_OUTPUTS];
+                let kernel = self.elementwise("take_outputs", source, *x, *dst);
+                vec![Kernel { bindings: with_state(kernel.bindings), ..kernel }]
+            }
+        }
+    }
+
+    fn slot(&self, buf: Buf) -> Slot {
+        self.fused.slots[buf.0]
+    }
+
+    /// f32 from one row to the next.
+    fn stride(&self, buf: Buf) -> usize {
+        self.fused.bufs[self.slot(buf).buf].stride
+    }
+
+    fn rows(&self, buf: Buf) -> Rows {
+        self.fused.bufs[self.slot(buf).buf].rows
+    }
+
+    fn read(&self, buf: Buf) -> Resource {
+        Resource::Read(self.slot(buf).buf)
+    }
+
+    fn write(&self, buf: Buf) -> Resource {
+        Resource::Write(self.slot(buf).buf)
+    }
+
+    /// Where a buffer is, under the names that shaders use.
+    fn at(&self, names: [&'static str; 2], buf: Buf) -> [(&'static str, f64); 2] {
+        [(names[0], number(self.slot(buf).offset)), (names[1], number(self.stride(buf)))]
+    }
+
+    fn embed(&self, weight: Weight, scale: f32, dst: Buf) -> Vec<Kernel> {
+        let info = &self.plan.weights[weight.0];
+        let pieces = self.pieces(weight).into_iter().map(|piece| {
+            let Linked { source, bindings: planes, mut constants } = self.weights(piece.part);
+            constants.extend([
+                ("FIRST_TOKEN", number(piece.rows.start)),
+                ("FIRST_ROW", number(piece.first_row)),
+                ("ROWS", number(piece.rows.len())),
+                ("CHUNKS", number(info.cols.div_ceil(CHUNK))),
+                ("COLS", number(info.cols)),
+                ("SCALE", scale.into()),
+            ]);
+            constants.extend(self.at(["DST", "STRIDE"], dst));
+            Kernel {
+                name: "embed",
+                source: [vec![source::EMBED], source].concat(),
+                bindings: [vec![(1, Resource::Tokens), (2, self.write(dst))], planes].concat(),
+                constants,
+                grid: Grid::Rows(info.cols.div_ceil(4 * WORKGROUP), self.rows(dst)),
+                when: When::Always,
+            }
+        });
+        pieces.collect()
+    }
+
+    fn norm(&self, x: Buf, weight: Weight, eps: f32, dst: Buf, add: bool) -> Kernel {
+        let cols = self.plan.weights[weight.0].cols;
+        let grid = Grid::Rows(self.plan.width(x) / cols, self.rows(dst));
+        let gains = (5, Resource::Vector(weight));
+        let constants = vec![("COLS", number(cols)), ("EPS", eps.into())];
+        if x == dst {
+            return Kernel {
+                name: "rms_norm_in_place",
+                source: vec![source::RMS_NORM_IN_PLACE, source::TOTAL],
+                bindings: vec![(2, self.write(x)), gains],
+                constants: [constants, self.at(["X", "STRIDE"], x).to_vec()].concat(),
+                grid,
+                when: When::Always,
+            };
+        }
+        let takes_outputs = self.rows(x) != self.rows(dst);
+        let rows = if takes_outputs { vec![source::STATE, source::ROWS_OUTPUTS] } else { vec![source::ROWS_ALL] };
+        let end = if add { source::END_ADD } else { source::END_WRITE };
+        let bindings = vec![(1, self.read(x)), (2, self.write(dst)), gains];
+        Kernel {
+            name: "rms_norm",
+            source: [vec![source::RMS_NORM, source::TOTAL, end], rows].concat(),
+            bindings: if takes_outputs { with_state(bindings) } else { bindings },
+            constants: [constants, self.at(["X", "X_STRIDE"], x).to_vec(), self.at(["DST", "STRIDE"], dst).to_vec()]
+                .concat(),
+            grid,
+            when: When::Always,
+        }
+    }
+
+    fn rope(&self, x: Buf, head_dim: usize, angles: usize) -> Kernel {
+        let n_head = self.plan.width(x) / head_dim;
+        let half_rot = self.fused.angles[angles].rope.n_rot / 2;
+        let constants = vec![("N_HEAD", number(n_head)), ("HEAD_DIM", number(head_dim))];
+        Kernel {
+            name: "rope",
+            source: vec![source::STATE, source::ROPE],
+            bindings: with_state(vec![(2, self.write(x)), (3, Resource::Angles(angles))]),
+            constants: [constants, self.pairs(angles), self.at(["X", "STRIDE"], x).to_vec()].concat(),
+            grid: Grid::Rows((n_head * half_rot).div_ceil(WORKGROUP), self.rows(x)),
+            when: When::Always,
+        }
+    }
+
+    /// Which elements of a head are pairs.
+    fn pairs(&self, angles: usize) -> Vec<(&'static str, f64)> {
+        let rope = self.fused.angles[angles].rope;
+        let (step, gap) = match rope.pairs {
+            RopePairs::Neighbours => (2, 1),
+            RopePairs::Halves => (1, rope.n_rot / 2),
+        };
+        vec![("HALF_ROT", number(rope.n_rot / 2)), ("PAIR_STEP", number(step)), ("PAIR_GAP", number(gap))]
+    }
+
+    fn cache(&self, cache: Cache) -> (CacheInfo, Vec<(&'static str, f64)>) {
+        let info = self.plan.caches[cache.0];
+        let constants = vec![
+            ("N_HEAD_KV", number(info.n_head_kv)),
+            ("HEAD_DIM", number(info.head_dim)),
+            ("HEAD_DIM8", number(eights(info.head_dim))),
+        ];
+        (info, constants)
+    }
+
+    fn store(&self, k: Buf, v: Buf, cache: Cache) -> Kernel {
+        let (info, constants) = self.cache(cache);
+        // Keys and values that are the same buffer are bound once, as both.
+        let bindings = vec![
+            (1, self.read(k)),
+            (3, self.read(v)),
+            (6, Resource::StoreKeys(cache)),
+            (7, Resource::StoreValues(cache)),
+        ];
+        Kernel {
+            name: "store",
+            source: vec![source::STATE, source::CACHE, source::HALVES, source::STORE],
+            bindings: with_state(bindings),
+            constants: [constants, self.at(["K", "K_STRIDE"], k).to_vec(), self.at(["V", "V_STRIDE"], v).to_vec()]
+                .concat(),
+            grid: Grid::Rows((info.n_head_kv * eights(info.head_dim) * 4).div_ceil(WORKGROUP), Rows::Tokens),
+            when: When::Always,
+        }
+    }
+
+    fn heads(&self, [q, k, v]: [Buf; 3], norms: Option<HeadNorms>, angles: usize, cache: Cache) -> Kernel {
+        let (info, mut constants) = self.cache(cache);
+        let n_head = self.plan.width(q) / info.head_dim;
+        let mut bindings = with_state(vec![
+            (2, self.write(q)),
+            (3, Resource::Angles(angles)),
+            (6, Resource::StoreKeys(cache)),
+            (7, Resource::StoreValues(cache)),
+        ]);
+        let mut source = vec![source::STATE, source::CACHE, source::HALVES, source::HEADS];
+        match norms {
+            None => source.push(source::HEADS_PLAIN),
+            Some(HeadNorms { q, k, eps }) => {
+                source.extend([source::HEADS_NORMED, source::TOTAL]);
+                bindings.extend([(4, Resource::Vector(q)), (5, Resource::Vector(k))]);
+                constants.push(("EPS", eps.into()));
+            }
+        }
+        constants.extend(self.pairs(angles));
+        constants.extend(self.at(["Q", "STRIDE"], q));
+        constants.extend([
+            ("K", number(self.slot(k).offset)),
+            ("V", number(self.slot(v).offset)),
+            ("N_HEAD", number(n_head)),
+        ]);
+        let grid = Grid::Rows(n_head + 2 * info.n_head_kv, Rows::Tokens);
+        Kernel { name: "heads", source, bindings, constants, grid, when: When::Always }
+    }
+
+    fn attention_as_a_whole(&self, attention: &Attention) -> Kernel {
+        let info = self.plan.caches[attention.cache.0];
+        let mut kernel = self.attention(attention, source::ATTENTION_WHOLE, self.write(attention.dst));
+        kernel.constants.push(("STRIDE", number(self.stride(attention.dst))));
+        Kernel { grid: Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv), ..kernel }
+    }
+
+    fn attention_in_parts(&self, attention: &Attention) -> Vec<Kernel> {
+        let Attention { cache, n_head, window, dst, .. } = *attention;
+        let info = self.plan.caches[cache.0];
+        let len = part_len(self.n_ctx);
+        let parts = vec![("PART", number(len)), ("N_PARTS", number(self.n_ctx.div_ceil(len)))];
+        let mut part = self.attention(attention, source::ATTENTION_PART, Resource::Find);
+        part.constants.extend(parts.clone());
+        let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES);
+        let head = vec![
+            ("HEAD_DIM", number(info.head_dim)),
+            ("HEAD_DIM8", number(eights(info.head_dim))),
+            ("WINDOW", window_number(window)),
+        ];
+        let combine = Kernel {
+            name: "combine",
+            source: vec![source::STATE, source::COMBINE],
+            bindings: with_state(vec![(1, Resource::Found), (2, self.write(dst))]),
+            constants: [head, parts].concat(),
+            grid: Grid::Rows(n_head, Rows::Tokens),
+            when: When::Always,
+        };
+        vec![Kernel { grid: Grid::Parts(n_groups, Parts { len, window }), ..part }, combine]
+    }
+
+    fn attention(&self, attention: &Attention, end: &'static str, dst: Resource) -> Kernel {
+        let Attention { q, cache, n_head, scale, window, .. } = *attention;
+        let (info, mut constants) = self.cache(cache);
+        // Every pair of a query and eight elements of a value is an invocation's.
+        let pairs = QUERIES * eights(info.head_dim);
+        let workgroup = pairs.next_power_of_two().max(WORKGROUP);
+        constants.extend(self.at(["Q", "Q_STRIDE"], q));
+        constants.extend([
+            ("GROUP", number(n_head / info.n_head_kv)),
+            ("SCALE", scale.into()),
+            ("WINDOW", window_number(window)),
+            ("WORKGROUP", number(workgroup)),
+            ("PAIRS", number(pairs)),
+            ("SLICES", number(workgroup / pairs)),
+            ("QUERIES_LEN", number(2 * pairs)),
+            ("SCORES_LEN", number(QUERIES * workgroup)),
+            ("MERGE_LEN", number(if workgroup / pairs > 1 { 3 * workgroup } else { 1 })),
+        ]);
+        Kernel {
+            name: "attention",
+            source: vec![source::STATE, source::CACHE, source::ATTENTION, end],
+            bindings: with_state(vec![
+                (1, self.read(q)),
+                (2, dst),
+                (6, Resource::Keys(cache)),
+                (7, Resource::Values(cache)),
+            ]),
+            constants,
+            grid: Grid::Groups(0),
+            when: When::Always,
+        }
+    }
+
+    fn glu(&self, gate: Buf, up: Buf, activation: Activation) -> Kernel {
+        let width = self.plan.width(gate);
+        Kernel {
+            name: "glu",
+            source: vec![source::GLU, source::activation(activation)],
+            bindings: vec![(1, self.read(up)), (2, self.write(gate))],
+            constants: [
+                vec![("COLS", number(width))],
+                self.at(["UP", "UP_STRIDE"], up).to_vec(),
+                self.at(["GATE", "STRIDE"], gate).to_vec(),
+            ]
+            .concat(),
+            grid: Grid::Rows(width.div_ceil(WORKGROUP), self.rows(gate)),
+            when: When::Always,
+        }
+    }
+
+    fn elementwise(&self, name: &'static str, source: Vec<&'static str>, x: Buf, dst: Buf) -> Kernel {
+        let width = self.plan.width(dst);
+        Kernel {
+            name,
+            source,
+            bindings: vec![(1, self.read(x)), (2, self.write(dst))],
+            constants: [
+                vec![("COLS", number(width))],
+                self.at(["X", "X_STRIDE"], x).to_vec(),
+                self.at(["DST", "STRIDE"], dst).to_vec(),
+            ]
+            .concat(),
+            grid: Grid::Rows(width.div_ceil(WORKGROUP), self.rows(dst)),
+            when: When::Always,
+        }
+    }
+}
+
+/// As [`Step::Attention`].
+struct Attention {
+    q: Buf,
+    cache: Cache,
+    n_head: usize,
+    scale: f32,
+    window: Option<usize>,
+    dst: Buf,
+}
+
+fn with_state(mut bindings: Vec<(u32, Resource)>) -> Vec<(u32, Resource)> {
+    bindings.push((0, Resource::State));
+    bindings
+}
+
+fn window_number(window: Option<usize>) -> f64 {
+    window.map_or(u32::MAX, narrow).into()
+}
+
+/// An override's value.
+fn number(n: usize) -> f64 {
+    narrow(n).into()
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).expect("sizes on the GPU are u32")
+}

@@ -1,0 +1,274 @@
+//! Matmuls: of one token by rows, of many by tiles.
+
+use super::{Grid, Kernel, Part, Resource, TILE, Target, Tokens, WORKGROUP, When, number, source};
+use crate::gpu::fuse::{Norm, Product, Project};
+use crate::gpu::layout::{CHUNK, Layout, Plane, Scales, layout};
+use crate::plan::{Activation, Buf, Rows, Weight};
+use std::ops::Range;
+
+/// Rows that the invocations of a team make together.
+const TEAM_ROWS: usize = 4;
+
+/// Rows of a weight that are in one part of its matrix.
+pub(super) struct Piece {
+    pub(super) part: Part,
+    /// The first of them in the part.
+    pub(super) first_row: usize,
+    /// Of the weight's own.
+    pub(super) rows: Range<usize>,
+}
+
+/// Fragments that belong to a shader, and what they need.
+pub(super) struct Linked {
+    pub(super) source: Vec<&'static str>,
+    pub(super) bindings: Vec<(u32, Resource)>,
+    pub(super) constants: Vec<(&'static str, f64)>,
+}
+
+/// Some products as one: their weights and results follow each other.
+struct Run {
+    matrix: usize,
+    rows: Range<usize>,
+    bias: Option<Weight>,
+    dst: Buf,
+    add: bool,
+}
+
+impl Target<'_> {
+    /// Where the rows of a weight are.
+    pub(super) fn pieces(&self, weight: Weight) -> Vec<Piece> {
+        let place = self.fused.places[weight.0].expect("a matrix has a place");
+        let rows = place.first_row..place.first_row + self.plan.weights[weight.0].rows;
+        self.pieces_of(place.matrix, &rows)
+    }
+
+    /// Where these rows of a matrix are; in the pieces, they count from the first of them.
+    fn pieces_of(&self, matrix: usize, rows: &Range<usize>) -> Vec<Piece> {
+        let parts = self.parts[matrix].iter().enumerate();
+        let pieces = parts.map(|(part, held)| {
+            let common = rows.start.max(held.start)..rows.end.min(held.end);
+            Piece {
+                part: Part { matrix, part },
+                first_row: common.start.saturating_sub(held.start),
+                rows: common.start.saturating_sub(rows.start)..common.end.saturating_sub(rows.start),
+            }
+        });
+        pieces.filter(|piece| !piece.rows.is_empty()).collect()
+    }
+
+    /// The fragments, bindings and constants that make a matrix's weights.
+    pub(super) fn weights(&self, part: Part) -> Linked {
+        let Layout { plane, scales, zero } = layout(self.fused.matrices[part.matrix].dtype);
+        let mut source = vec![source::plane(plane)];
+        let mut bindings = vec![(8, Resource::Low(part))];
+        let mut constants = Vec::new();
+        match plane {
+            Plane::Q3 | Plane::Q5 | Plane::Q6 => bindings.push((9, Resource::High(part))),
+            Plane::Q2 | Plane::Q4 | Plane::Q8 | Plane::Places | Plane::F16 | Plane::BF16 | Plane::F32 => {}
+        }
+        if let Some(fragment) = source::scales(scales) {
+            source.extend([source::SCALED, fragment]);
+            bindings.push((10, Resource::Scales(part)));
+        }
+        match scales {
+            Scales::Half | Scales::Super | Scales::Super16 => constants.push(("ZERO", zero.into())),
+            Scales::None | Scales::HalfPair | Scales::SuperPair | Scales::Super16Pair => {}
+        }
+        Linked { source, bindings, constants }
+    }
+
+    pub(super) fn project(&self, project: &Project, tokens: Tokens) -> Vec<Kernel> {
+        match tokens {
+            Tokens::One => self.project_one(project),
+            Tokens::Many => self.project_many(project),
+        }
+    }
+
+    fn project_one(&self, project: &Project) -> Vec<Kernel> {
+        let when = match self.rows(project.products[0].dst) {
+            Rows::Tokens => When::Always,
+            Rows::Outputs => When::OneOutput,
+        };
+        if let (Some(activation), [gate, up]) = (project.activation, &project.products[..]) {
+            return vec![self.matvec_glu(project, gate, up, activation)];
+        }
+        self.runs(&project.products).iter().flat_map(|run| self.matvec(project.x, project.norm, run, when)).collect()
+    }
+
+    /// Products that can be one, as one.
+    fn runs(&self, products: &[Product]) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for product in products {
+            let run = self.run(product);
+            match runs.last_mut() {
+                Some(last) if self.follows(last, &run) => last.rows.end = run.rows.end,
+                Some(_) | None => runs.push(run),
+            }
+        }
+        runs
+    }
+
+    fn run(&self, product: &Product) -> Run {
+        let place = self.fused.places[product.weight.0].expect("a matrix has a place");
+        let rows = place.first_row..place.first_row + self.plan.weights[product.weight.0].rows;
+        Run { matrix: place.matrix, rows, bias: product.bias, dst: product.dst, add: product.add }
+    }
+
+    fn follows(&self, last: &Run, next: &Run) -> bool {
+        let (slot, next_slot) = (self.slot(last.dst), self.slot(next.dst));
+        last.matrix == next.matrix
+            && last.rows.end == next.rows.start
+            && slot.buf == next_slot.buf
+            && slot.offset + last.rows.len() == next_slot.offset
+            && (last.bias, last.add, next.bias, next.add) == (None, false, None, false)
+    }
+
+    fn matvec(&self, x: Buf, norm: Option<Norm>, run: &Run, when: When) -> Vec<Kernel> {
+        let pieces = self.pieces_of(run.matrix, &run.rows).into_iter().map(|piece| {
+            let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
+            let lanes = self.lanes(run.matrix);
+            let mut bindings = vec![(1, self.read(x)), (2, self.write(run.dst))];
+            let mut source = vec![source::MATVEC];
+            self.input(norm, &mut source, &mut bindings, &mut constants);
+            source.push(self.end(run.bias, run.add, &mut bindings));
+            constants.extend([
+                ("FIRST_ROW", number(piece.first_row)),
+                ("BIAS", number(piece.rows.start)),
+                ("ROWS", number(piece.rows.len())),
+                ("CHUNKS", number(self.chunks(run.matrix))),
+                ("LANES", number(lanes)),
+                ("DST", number(self.slot(run.dst).offset + piece.rows.start)),
+            ]);
+            Kernel {
+                name: "matvec",
+                source: [source, weights, vec![source::lanes(self.tier.reduce)]].concat(),
+                bindings: [bindings, planes].concat(),
+                constants,
+                grid: Grid::Groups(piece.rows.len().div_ceil(TEAM_ROWS * (WORKGROUP / lanes))),
+                when,
+            }
+        });
+        pieces.collect()
+    }
+
+    fn matvec_glu(&self, project: &Project, gate: &Product, up: &Product, activation: Activation) -> Kernel {
+        let (gate, up) = (self.run(gate), self.run(up));
+        let n_rows = gate.rows.len();
+        let both = self.pieces_of(gate.matrix, &(gate.rows.start..up.rows.end));
+        let [Piece { part, .. }] = both[..] else { unreachable!("matrices that are fused have one part") };
+        let Linked { source: weights, bindings: planes, mut constants } = self.weights(part);
+        let lanes = self.lanes(gate.matrix);
+        let mut bindings = vec![(1, self.read(project.x)), (2, self.write(gate.dst))];
+        let mut source = vec![source::MATVEC_GLU, source::activation(activation)];
+        self.input(project.norm, &mut source, &mut bindings, &mut constants);
+        constants.extend([
+            ("ROWS", number(n_rows)),
+            ("CHUNKS", number(self.chunks(gate.matrix))),
+            ("LANES", number(lanes)),
+            ("DST", number(self.slot(gate.dst).offset)),
+        ]);
+        Kernel {
+            name: "matvec_glu",
+            source: [source, weights, vec![source::lanes(self.tier.reduce)]].concat(),
+            bindings: [bindings, planes].concat(),
+            constants,
+            grid: Grid::Groups(n_rows.div_ceil(TEAM_ROWS / 2 * (WORKGROUP / lanes))),
+            when: When::Always,
+        }
+    }
+
+    fn project_many(&self, project: &Project) -> Vec<Kernel> {
+        let mut kernels = Vec::new();
+        let mut x = project.x;
+        if let Some(Norm { weight, eps, dst }) = project.norm {
+            kernels.push(self.norm(x, weight, eps, dst, false));
+            x = dst;
+        }
+        for product in &project.products {
+            let run = self.run(product);
+            match self.rows(product.dst) {
+                Rows::Tokens => kernels.extend(self.matmul(x, &run, When::Always)),
+                Rows::Outputs => {
+                    kernels.extend(self.matvec(x, None, &run, When::OneOutput));
+                    kernels.extend(self.matmul(x, &run, When::ManyOutputs));
+                }
+            }
+        }
+        if let (Some(activation), [gate, up]) = (project.activation, &project.products[..]) {
+            kernels.push(self.glu(gate.dst, up.dst, activation));
+        }
+        kernels
+    }
+
+    fn matmul(&self, x: Buf, run: &Run, when: When) -> Vec<Kernel> {
+        let rows = self.rows(run.dst);
+        let pieces = self.pieces_of(run.matrix, &run.rows).into_iter().map(|piece| {
+            let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
+            let mut bindings = vec![(0, Resource::State), (1, self.read(x)), (2, self.write(run.dst))];
+            let end = self.end(run.bias, run.add, &mut bindings);
+            constants.extend([
+                ("FIRST_ROW", number(piece.first_row)),
+                ("BIAS", number(piece.rows.start)),
+                ("ROWS", number(piece.rows.len())),
+                ("CHUNKS", number(self.chunks(run.matrix))),
+                ("X_STRIDE4", number(self.stride(x) / 4)),
+                ("DST", number(self.slot(run.dst).offset + piece.rows.start)),
+                ("STRIDE", number(self.stride(run.dst))),
+            ]);
+            let is_packed = layout(self.fused.matrices[run.matrix].dtype).scales != Scales::None;
+            let (name, fragment, tile) = match is_packed {
+                true => ("matmul_packed", source::MATMUL_PACKED, 2 * TILE),
+                false => ("matmul", source::MATMUL, TILE),
+            };
+            Kernel {
+                name,
+                source: [vec![source::STATE, fragment, end, source::count(rows)], weights].concat(),
+                bindings: [bindings, planes].concat(),
+                constants,
+                grid: Grid::Tiles(piece.rows.len().div_ceil(tile), rows),
+                when,
+            }
+        });
+        pieces.collect()
+    }
+
+    /// How the activations of a matmul come in.
+    fn input(
+        &self,
+        norm: Option<Norm>,
+        source: &mut Vec<&'static str>,
+        bindings: &mut Vec<(u32, Resource)>,
+        constants: &mut Vec<(&'static str, f64)>,
+    ) {
+        match norm {
+            None => source.push(source::INPUT_PLAIN),
+            Some(Norm { weight, eps, .. }) => {
+                source.push(source::INPUT_NORMED);
+                bindings.push((5, Resource::Vector(weight)));
+                constants.extend([("COLS", number(self.plan.weights[weight.0].cols)), ("EPS", eps.into())]);
+            }
+        }
+    }
+
+    /// What becomes of a result.
+    fn end(&self, bias: Option<Weight>, add: bool, bindings: &mut Vec<(u32, Resource)>) -> &'static str {
+        bindings.extend(bias.map(|bias| (6, Resource::Vector(bias))));
+        match (bias, add) {
+            (None, false) => source::END_WRITE,
+            (None, true) => source::END_ADD,
+            (Some(_), false) => source::END_WRITE_BIAS,
+            (Some(_), true) => source::END_ADD_BIAS,
+        }
+    }
+
+    fn chunks(&self, matrix: usize) -> usize {
+        self.fused.matrices[matrix].cols.div_ceil(CHUNK)
+    }
+
+    /// How many invocations share a row: as many as leave the fewest turns for each, and no more than that takes.
+    fn lanes(&self, matrix: usize) -> usize {
+        let chunks = self.chunks(matrix);
+        let all = (0..).map(|bits| 1 << bits).take_while(|lanes| *lanes <= self.tier.lanes_max);
+        all.min_by_key(|lanes| chunks.div_ceil(*lanes)).expect("one lane is always possible")
+    }
+}

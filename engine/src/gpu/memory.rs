@@ -1,0 +1,285 @@
+//! Everything that a model has on the device: weights, activations, keys and values.
+
+use super::device::Device;
+use super::fuse::{Angles, Fused};
+use super::kernels::{ATTENTION_STEP, CANDIDATES, Part, RECENT, Resource, Size, TILE, eights, found_len, slices};
+use super::layout::{self, CHUNK, Layout, ROWS_STEP};
+use crate::dtype::DType;
+use crate::plan::{Plan, Rows, Weight};
+use crate::quant;
+use crate::reference::cos_sin;
+use std::ops::Range;
+
+/// Tokens of a batch; longer ones are divided.
+pub(super) const TOKENS_MAX: usize = 256;
+/// Words of the state before the tokens.
+const STATE_WORDS: usize = 4;
+/// Bytes of `shaders/sample/settings.wgsl`.
+const SETTINGS_BYTES: usize = 32;
+/// What stands before the ring of recent tokens.
+pub(super) const DRAWN_WORDS: usize = 3;
+/// Random numbers that are sent at once; after so many tokens, they come again.
+pub(super) const CHANCES: usize = 4096;
+/// Rows that are packed at a time are about so many bytes of the file.
+const PACK_BYTES: usize = 1 << 20;
+/// The cache begins with room for so many positions.
+const CAPACITY_MIN: usize = 512;
+
+/// The buffers of one part of a matrix; a plane that the layout lacks is empty.
+#[derive(Debug)]
+struct Planes {
+    low: wgpu::Buffer,
+    high: Option<wgpu::Buffer>,
+    scales: Option<wgpu::Buffer>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) state: wgpu::Buffer,
+    pub(super) bufs: Vec<wgpu::Buffer>,
+    /// Rows of each part of each matrix.
+    pub(super) parts: Vec<Vec<Range<usize>>>,
+    matrices: Vec<Vec<Planes>>,
+    vectors: Vec<Option<wgpu::Buffer>>,
+    factors: Vec<Vec<f32>>,
+    angles: Vec<wgpu::Buffer>,
+    keys: Vec<wgpu::Buffer>,
+    values: Vec<wgpu::Buffer>,
+    found: wgpu::Buffer,
+    candidates: wgpu::Buffer,
+    pub(super) settings: wgpu::Buffer,
+    pub(super) drawn: wgpu::Buffer,
+    pub(super) chances: wgpu::Buffer,
+    /// Positions that the cache has room for.
+    capacity: usize,
+    /// Rows that buffers of outputs have room for.
+    n_outputs: usize,
+}
+
+impl Memory {
+    /// Room for everything but positions and outputs, which come by [`Self::grow`].
+    pub(super) fn new(device: &Device, plan: &Plan, fused: &Fused, n_ctx: usize) -> Self {
+        let parts: Vec<Vec<Range<usize>>> = fused
+            .matrices
+            .iter()
+            .map(|m| layout::split(layout::layout(m.dtype), m.rows, m.cols, device.binding_bytes_max()))
+            .collect();
+        let matrices = fused.matrices.iter().zip(&parts);
+        let matrices = matrices.map(|(matrix, parts)| {
+            let planes = |rows: &Range<usize>| planes(device, layout::layout(matrix.dtype), rows.len(), matrix.cols);
+            parts.iter().map(planes).collect()
+        });
+        let is_matrix = plan.matrices();
+        let vectors = plan.weights.iter().zip(&is_matrix).map(|(info, is_matrix)| {
+            (!is_matrix).then(|| buffer(device, "vector", info.cols.next_multiple_of(CHUNK) * 4))
+        });
+        let bufs = fused.bufs.iter().map(|buf| match buf.rows {
+            Rows::Tokens => buffer(device, "activations", buf.stride * TOKENS_MAX * 4),
+            Rows::Outputs => buffer(device, "outputs", 4),
+        });
+        let n_vocab = plan.logits.map_or(0, |logits| plan.width(logits));
+        Self {
+            state: uniform(device, "state", (STATE_WORDS + TOKENS_MAX) * 4),
+            candidates: buffer(device, "candidates", slices(n_vocab) * CANDIDATES * 8),
+            settings: uniform(device, "settings", SETTINGS_BYTES),
+            drawn: buffer(device, "drawn", (DRAWN_WORDS + RECENT) * 4),
+            chances: buffer(device, "chances", CHANCES * 4),
+            bufs: bufs.collect(),
+            matrices: matrices.collect(),
+            vectors: vectors.collect(),
+            factors: vec![Vec::new(); plan.weights.len()],
+            angles: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
+            found: buffer(device, "found", found_len(plan, n_ctx) * 4),
+            capacity: 0,
+            n_outputs: 0,
+            parts,
+        }
+    }
+
+    /// Takes whole rows of a weight.
+    pub(super) fn put(
+        &mut self,
+        device: &Device,
+        fused: &Fused,
+        weight: Weight,
+        dtype: DType,
+        first_row: usize,
+        bytes: &[u8],
+    ) {
+        let Some(place) = fused.places[weight.0] else {
+            self.put_vector(device, weight, dtype, bytes);
+            return;
+        };
+        let matrix = &fused.matrices[place.matrix];
+        let row_bytes = dtype.row_bytes(matrix.cols).expect("the file's rows are whole blocks");
+        let step = (PACK_BYTES / row_bytes / ROWS_STEP).max(1) * ROWS_STEP;
+        let mut row = place.first_row + first_row;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // No more than what is left of the part.
+            let part =
+                self.parts[place.matrix].iter().position(|rows| rows.contains(&row)).expect("every row has a part");
+            let rows = &self.parts[place.matrix][part];
+            let n = step.min(rows.end - row).min(rest.len() / row_bytes);
+            let (now, later) = rest.split_at(n * row_bytes);
+            let packed = layout::pack(dtype, matrix.cols, now);
+            self.matrices[place.matrix][part].write(
+                device,
+                layout::layout(dtype),
+                row - rows.start,
+                matrix.cols,
+                &packed,
+            );
+            (row, rest) = (row + n, later);
+        }
+        // Without a submit, what is written is kept in memory twice.
+        device.queue.submit([]);
+    }
+
+    fn put_vector(&mut self, device: &Device, weight: Weight, dtype: DType, bytes: &[u8]) {
+        let mut vector = vec![0.0; bytes.len() / dtype.block_bytes() * dtype.block_len()];
+        quant::dequantize(dtype, bytes, &mut vector);
+        if let Some(buffer) = &self.vectors[weight.0] {
+            device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vector));
+        }
+        self.factors[weight.0] = vector;
+    }
+
+    /// Makes room for a batch of this size; says whether any buffer is a new one.
+    pub(super) fn grow(&mut self, device: &Device, plan: &Plan, fused: &Fused, size: &Size, n_ctx: usize) -> bool {
+        let mut is_new = false;
+        let end = size.start + size.n_tokens;
+        if end > self.capacity {
+            let capacity = end.next_power_of_two().max(CAPACITY_MIN).min(n_ctx).next_multiple_of(ATTENTION_STEP);
+            self.grow_caches(device, plan, capacity);
+            self.angles = fused.angles.iter().map(|kind| self.angles(device, kind, capacity)).collect();
+            self.capacity = capacity;
+            is_new = true;
+        }
+        if size.n_outputs > self.n_outputs {
+            self.n_outputs = size.n_outputs;
+            let logits = plan.logits.map(|logits| fused.slots[logits.0].buf);
+            for (i, info) in fused.bufs.iter().enumerate().filter(|(_, info)| info.rows == Rows::Outputs) {
+                // Matmuls read whole tiles. The logits are no matmul's input, and very wide.
+                let rows = if Some(i) == logits { self.n_outputs } else { self.n_outputs.next_multiple_of(TILE) };
+                self.bufs[i] = buffer(device, "outputs", info.stride * rows * 4);
+            }
+            is_new = true;
+        }
+        is_new
+    }
+
+    fn grow_caches(&mut self, device: &Device, plan: &Plan, capacity: usize) {
+        let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut grown = |name, old: &[wgpu::Buffer]| -> Vec<wgpu::Buffer> {
+            let caches = plan.caches.iter().enumerate().map(|(i, info)| {
+                let new = buffer(device, name, capacity * info.n_head_kv * eights(info.head_dim) * 16);
+                if let Some(old) = old.get(i) {
+                    encoder.copy_buffer_to_buffer(old, 0, &new, 0, old.size());
+                }
+                new
+            });
+            caches.collect()
+        };
+        self.keys = grown("keys", &self.keys);
+        self.values = grown("values", &self.values);
+        device.queue.submit([encoder.finish()]);
+    }
+
+    /// Cosines and sines for all positions that there is room for.
+    fn angles(&self, device: &Device, kind: &Angles, capacity: usize) -> wgpu::Buffer {
+        let factors = kind.factors.map(|w| &self.factors[w.0][..]);
+        let turns: Vec<[f32; 2]> =
+            (0..capacity).flat_map(|pos| cos_sin(&kind.rope, factors, pos)).map(|(cos, sin)| [cos, sin]).collect();
+        let table = buffer(device, "angles", turns.len() * 8);
+        device.queue.write_buffer(&table, 0, bytemuck::cast_slice(&turns));
+        table
+    }
+
+    /// The buffer that a kernel means, and how much of it.
+    pub(super) fn binding(&self, resource: Resource) -> wgpu::BindingResource<'_> {
+        let planes = |part: Part| &self.matrices[part.matrix][part.part];
+        let buffer = match resource {
+            Resource::State => {
+                let size = std::num::NonZeroU64::new(4 * STATE_WORDS as u64);
+                return wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.state, offset: 0, size });
+            }
+            Resource::Tokens | Resource::Advance => &self.state,
+            Resource::Read(buf) | Resource::Write(buf) => &self.bufs[buf],
+            Resource::Low(part) => &planes(part).low,
+            Resource::High(part) => planes(part).high.as_ref().expect("the layout has high bits"),
+            Resource::Scales(part) => planes(part).scales.as_ref().expect("the layout has scales"),
+            Resource::Vector(weight) => self.vectors[weight.0].as_ref().expect("it is a vector"),
+            Resource::Angles(kind) => &self.angles[kind],
+            Resource::Keys(cache) | Resource::StoreKeys(cache) => &self.keys[cache.0],
+            Resource::Values(cache) | Resource::StoreValues(cache) => &self.values[cache.0],
+            Resource::Found | Resource::Find => &self.found,
+            Resource::Settings => &self.settings,
+            Resource::Drawn | Resource::Draw => &self.drawn,
+            Resource::Candidates | Resource::FindCandidates => &self.candidates,
+            Resource::Chances => &self.chances,
+        };
+        buffer.as_entire_binding()
+    }
+
+    /// Writes what changes from batch to batch.
+    pub(super) fn write_state(&self, device: &Device, size: &Size, first_output: usize, tokens: &[u32]) -> usize {
+        let numbers = [size.start, size.n_tokens, first_output, size.n_outputs];
+        let state: Vec<u32> = numbers.into_iter().map(narrow).chain(tokens.iter().copied()).collect();
+        device.queue.write_buffer(&self.state, 0, bytemuck::cast_slice(&state));
+        state.len() * 4
+    }
+}
+
+impl Planes {
+    fn write(&self, device: &Device, layout: Layout, row: usize, cols: usize, packed: &layout::Planes) {
+        let [low, high, scales] = layout.plane_bytes(row * cols.div_ceil(CHUNK));
+        let write =
+            |buffer: &wgpu::Buffer, at: usize, bytes: &[u8]| device.queue.write_buffer(buffer, at as u64, bytes);
+        write(&self.low, low, &packed.low);
+        if let Some(buffer) = &self.high {
+            write(buffer, high, &packed.high);
+        }
+        if let Some(buffer) = &self.scales {
+            write(buffer, scales, &packed.scales);
+        }
+    }
+}
+
+/// The usual usage of a buffer.
+const USAGE: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
+
+/// A small buffer that kernels can read as constants.
+fn uniform(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {
+    device.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: bytes as u64,
+        usage: wgpu::BufferUsages::UNIFORM | USAGE,
+        mapped_at_creation: false,
+    })
+}
+
+/// A buffer full of zeros.
+fn buffer(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {
+    device.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        // Whole vectors, so that no reading kernel sees half of one.
+        size: bytes.next_multiple_of(16).max(16) as u64,
+        usage: USAGE,
+        mapped_at_creation: false,
+    })
+}
+
+fn planes(device: &Device, layout: Layout, rows: usize, cols: usize) -> Planes {
+    let [low, high, scales] = layout.plane_bytes(rows * cols.div_ceil(CHUNK));
+    let some = |label, bytes| (bytes > 0).then(|| buffer(device, label, bytes));
+    Planes { low: buffer(device, "low", low), high: some("high", high), scales: some("scales", scales) }
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).expect("sizes on the GPU are u32")
+}

@@ -1,0 +1,183 @@
+//! Where a model is to run: on the GPU if there is one that computes what it should, else on the CPU, and why.
+//!
+//! The worker's own address can say it, for tests: `?gpu=off`, `?gpu=plain` (nothing but what every GPU can do), `?gpu=on`
+//! (also one that is a program on the CPU).
+
+use crate::backend::BackendKind;
+use crate::error::Result;
+use crate::gpu::{Device, Options, self_test};
+use crate::protocol::BackendWish;
+use crate::store::js;
+use js_sys::{Array, Function, Object, Promise, Reflect};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wasm_bindgen::prelude::*;
+
+/// A feature of WebGPU that kernels use.
+const SUBGROUPS: &str = "subgroups";
+
+/// What a person, or a test, wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Where it is fastest.
+    Best,
+    /// On the CPU.
+    Cpu,
+    /// On the GPU, whatever it is.
+    Gpu,
+    /// On the GPU, with nothing that some GPU lacks.
+    Plain,
+}
+
+/// Where a model is to run.
+pub(super) struct Place {
+    pub(super) kind: BackendKind,
+    /// What of that device's abilities is used; on the CPU, why it is not the GPU, if anybody could wonder.
+    pub(super) why: String,
+}
+
+/// What the worker's own address says; where it says nothing, what the page wishes.
+pub(super) fn wish(of_page: BackendWish) -> Wish {
+    let search =
+        Reflect::get(&js::scope(), &"location".into()).and_then(|location| Reflect::get(&location, &"search".into()));
+    let search = search.ok().and_then(|search| search.as_string()).unwrap_or_default();
+    match search.trim_start_matches('?').split('&').find_map(|pair| pair.strip_prefix("gpu=")) {
+        Some("off") => Wish::Cpu,
+        Some("on") => Wish::Gpu,
+        Some("plain") => Wish::Plain,
+        Some(_) | None => match of_page {
+            BackendWish::Best => Wish::Best,
+            BackendWish::Cpu => Wish::Cpu,
+            BackendWish::Gpu => Wish::Gpu,
+        },
+    }
+}
+
+/// How often a device was lost since the worker began.
+static N_LOST: AtomicUsize = AtomicUsize::new(0);
+/// After so many losses, the GPU is left alone.
+const N_LOST_MAX: usize = 2;
+
+/// Takes note that a device was lost.
+pub(super) fn note_loss() {
+    N_LOST.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Tries what is wished, and steps down until something works.
+pub(super) async fn choose(wish: Wish) -> Place {
+    if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
+        return Place { kind: BackendKind::Cpu, why: "the GPU was lost twice".to_owned() };
+    }
+    if wish == Wish::Cpu {
+        return Place { kind: BackendKind::Cpu, why: String::new() };
+    }
+    match device(wish).await {
+        Ok((device, why)) => Place { kind: BackendKind::Gpu(device), why },
+        Err(why) => Place { kind: BackendKind::Cpu, why },
+    }
+}
+
+/// A device that has passed the test, and what is used of it; or why there is none.
+async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
+    let adapter = Adapter::find().await.ok_or("this browser offers no GPU to compute with")?;
+    if adapter.is_software && wish == Wish::Best {
+        return Err("the browser's GPU is a program, and slower".to_owned());
+    }
+    let best = Options { has_subgroups: adapter.has_subgroups, ..Options::default() };
+    let plain = Options { plain: true, ..Options::default() };
+    let mut why = String::new();
+    for options in [best, plain].into_iter().filter(|options| options.plain || wish != Wish::Plain) {
+        match tested(options).await {
+            Ok(device) => {
+                let tier = device.tier().to_string();
+                return Ok((device, if why.is_empty() { tier } else { format!("{tier}, because more failed: {why}") }));
+            }
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Err(why)
+}
+
+async fn tested(options: Options) -> Result<Device> {
+    let device = Device::open(options).await?;
+    self_test(&device).await?;
+    Ok(device)
+}
+
+/// What the browser says of its GPU.
+struct Adapter {
+    has_subgroups: bool,
+    is_software: bool,
+}
+
+impl Adapter {
+    async fn find() -> Option<Self> {
+        let gpu = Reflect::get(&js::scope().navigator(), &"gpu".into()).ok().filter(JsValue::is_object)?;
+        ask_for_subgroups(&gpu);
+        let request: Function = Reflect::get(&gpu, &"requestAdapter".into()).ok()?.dyn_into().ok()?;
+        let promise: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
+        let adapter = promise.await.ok().filter(JsValue::is_object)?;
+        let info = Reflect::get(&adapter, &"info".into()).unwrap_or_default();
+        let text = |name: &str| Reflect::get(&info, &name.into()).ok().and_then(|v| v.as_string()).unwrap_or_default();
+        let is_fallback = Reflect::get(&info, &"isFallbackAdapter".into()).is_ok_and(|v| v.is_truthy());
+        let words = ["architecture", "device", "description"].map(text).join(" ").to_lowercase();
+        let is_software =
+            is_fallback || ["swiftshader", "llvmpipe", "basic render"].iter().any(|name| words.contains(name));
+        Some(Self { has_subgroups: has_feature(&adapter, SUBGROUPS), is_software })
+    }
+}
+
+fn has_feature(adapter: &JsValue, name: &str) -> bool {
+    let features = Reflect::get(adapter, &"features".into()).unwrap_or_default();
+    let has = Reflect::get(&features, &"has".into()).ok().and_then(|has| has.dyn_into::<Function>().ok());
+    has.and_then(|has| has.call1(&features, &name.into()).ok()).is_some_and(|answer| answer.is_truthy())
+}
+
+/// The library that talks to the GPU never asks a browser for subgroups (<https://github.com/gfx-rs/wgpu/issues/10146>), so
+/// this puts them into what it asks for: `navigator.gpu.requestAdapter` gives adapters whose `requestDevice` adds them.
+fn ask_for_subgroups(gpu: &JsValue) {
+    let Some(request) = method(gpu, "requestAdapter") else { return };
+    let is_done = Reflect::get(gpu, &DONE.into()).is_ok_and(|done| done.is_truthy());
+    if is_done {
+        return;
+    }
+    let this = gpu.clone();
+    let wrapped = Closure::<dyn Fn(JsValue) -> JsValue>::new(move |options: JsValue| {
+        let wrap = Closure::once_into_js(|adapter: JsValue| {
+            wrap_adapter(&adapter);
+            adapter
+        });
+        let adapter = request.call1(&this, &options).unwrap_or_default();
+        match method(&adapter, "then") {
+            Some(then) => then.call1(&adapter, &wrap).unwrap_or_default(),
+            None => adapter,
+        }
+    });
+    set(gpu, "requestAdapter", &wrapped.into_js_value());
+    set(gpu, DONE, &JsValue::TRUE);
+}
+
+/// A mark of ours on the browser's object.
+const DONE: &str = "minnowAsksForSubgroups";
+
+fn wrap_adapter(adapter: &JsValue) {
+    let Some(request) = method(adapter, "requestDevice").filter(|_| has_feature(adapter, SUBGROUPS)) else { return };
+    let this = adapter.clone();
+    let wrapped = Closure::<dyn Fn(JsValue) -> JsValue>::new(move |descriptor: JsValue| {
+        let descriptor = if descriptor.is_object() { descriptor } else { Object::new().into() };
+        let features = Reflect::get(&descriptor, &"requiredFeatures".into()).unwrap_or_default();
+        let features = if features.is_object() { Array::from(&features) } else { Array::new() };
+        features.push(&SUBGROUPS.into());
+        set(&descriptor, "requiredFeatures", &features);
+        request.call1(&this, &descriptor).unwrap_or_default()
+    });
+    set(adapter, "requestDevice", &wrapped.into_js_value());
+}
+
+fn method(object: &JsValue, name: &str) -> Option<Function> {
+    Reflect::get(object, &name.into()).ok()?.dyn_into().ok()
+}
+
+/// Browsers let their objects have properties of ours; where one does not, all stays as it was.
+fn set(object: &JsValue, name: &str, value: &JsValue) {
+    Reflect::set(object, &name.into(), value).ok();
+}

@@ -1,0 +1,244 @@
+//! Whole tiny models on the GPU: what is fused, what a token costs, that the answer is the reference's.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::cpu::Machine;
+use engine::dtype::DType;
+use engine::error::ErrorKind;
+use engine::gguf::{self, Parsed};
+use engine::gpu::fuse::{Fused, fuse};
+use engine::gpu::{Counters, Device, Drawing, Gpu, Options, self_test};
+use engine::load::Loader;
+use engine::model::Model;
+use engine::plan::{Op, Plan};
+use engine::protocol::Sampling;
+use engine::quant::random_blocks;
+use engine::sampler::Sampler;
+use expect_test::expect;
+
+/// Room in the cache.
+const N_CTX: usize = 32;
+/// Layers of the tiny models.
+const N_LAYER_LLAMA: usize = 2;
+const N_LAYER_GEMMA3: usize = 7;
+
+fn parse(file: &[u8]) -> gguf::Gguf {
+    match gguf::parse(file, file.len() as u64).expect("a file") {
+        Parsed::Complete(gguf) => gguf,
+        Parsed::NeedMore { .. } => panic!("the whole file is there"),
+    }
+}
+
+fn load(file: &[u8], kind: BackendKind) -> Backend {
+    let mut loader = Loader::new(&parse(file), kind, N_CTX, Machine::alone()).expect("it fits");
+    for piece in loader.pieces() {
+        let start = usize::try_from(piece.offset).expect("small");
+        loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");
+    }
+    loader.finish().expect("everything is there").1
+}
+
+fn device(options: Options) -> Device {
+    pollster::block_on(Device::open(options)).expect("a GPU, or a program that acts as one")
+}
+
+fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs) -> Vec<f32> {
+    pollster::block_on(backend.forward(&Batch { tokens, start, outputs })).expect("it runs")
+}
+
+fn fused(file: &[u8]) -> (Plan, Fused) {
+    let gguf = parse(file);
+    let plan = Model::new(&gguf).expect("a model").plan;
+    let dtypes: Vec<DType> =
+        plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
+    let fused = fuse(&plan, &dtypes, usize::MAX);
+    (plan, fused)
+}
+
+#[test]
+fn answers_are_the_references() {
+    for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
+        for options in [Options::default(), Options { plain: true, ..Options::default() }] {
+            let mut reference = load(&file, BackendKind::Reference);
+            let mut gpu = load(&file, BackendKind::Gpu(device(options)));
+            // A prompt, single tokens, and back into the middle.
+            for (tokens, start) in [(&[1, 2, 3, 4, 5, 6, 7][..], 0), (&[8], 7), (&[9, 10], 8), (&[11], 3)] {
+                let expected = forward(&mut reference, tokens, start, Outputs::Last);
+                let actual = forward(&mut gpu, tokens, start, Outputs::Last);
+                let error: f32 = expected.iter().zip(&actual).map(|(a, b)| (a - b).powi(2)).sum();
+                let size: f32 = expected.iter().map(|a| a.powi(2)).sum();
+                assert!(error / size < 1e-5, "error {} at {start}", error / size);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_layer_of_llama_is_six_steps() {
+    let (plan, fused) = fused(&tiny::llama().finish());
+    expect![[r#"
+        x = embed
+        q, k, v = matmul norm x
+        q, cache0 = rope q k v
+        attended = attention q cache0
+        x += matmul attended
+        gate = Silu · matmul norm x
+        x += matmul gate
+        q, k, v = matmul norm x
+        q, cache1 = rope q k v
+        attended = attention q cache1
+        x += matmul attended
+        gate = Silu · matmul norm x
+        x += matmul gate
+        logits = matmul norm outputs of x
+    "#]]
+    .assert_eq(&fused.describe(&plan));
+}
+
+#[test]
+fn a_layer_of_gemma3_is_eight_steps() {
+    let (plan, fused) = fused(&tiny::gemma3().finish());
+    let text = fused.describe(&plan);
+    let first_layer: Vec<&str> = text.lines().take(9).collect();
+    expect![[r#"
+        x = embed
+        q, k, v = matmul norm x
+        q, cache0 = rope norm q k v
+        attended = attention q cache0
+        h = matmul attended
+        x += norm h
+        gate = Gelu · matmul norm x
+        h = matmul gate
+        x += norm h"#]]
+    .assert_eq(&first_layer.join("\n"));
+}
+
+/// Dispatches may be up to `per_layer` a layer and six a token; everything else is the same for all models.
+#[track_caller]
+fn check_cost(file: &[u8], n_layer: usize, per_layer: usize) {
+    let mut backend = load(file, BackendKind::Gpu(device(Options::default())));
+    let counters = |backend: &Backend| match backend {
+        Backend::Gpu(gpu) => gpu.counters(),
+        Backend::Reference(_) | Backend::Cpu(_) => unreachable!("it was loaded for the GPU"),
+    };
+    forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
+    forward(&mut backend, &[4], 3, Outputs::Last);
+    let before = counters(&backend);
+    forward(&mut backend, &[5], 4, Outputs::Last);
+    let after = counters(&backend);
+    let Counters { n_dispatches, n_submits, n_bind_groups, n_pipelines, n_writes, written_bytes, .. } = before;
+    let n_dispatches = after.n_dispatches - n_dispatches;
+    assert!(n_dispatches <= per_layer * n_layer + 6, "{n_dispatches} dispatches for {n_layer} layers");
+    assert_eq!(after.n_submits - n_submits, 1);
+    assert_eq!(after.n_bind_groups, n_bind_groups);
+    assert_eq!(after.n_pipelines, n_pipelines);
+    assert!(after.n_writes - n_writes <= 2);
+    assert!(after.written_bytes - written_bytes <= 256);
+}
+
+#[test]
+fn a_token_costs_little() {
+    // Two layers have biases, which are not put together with others: one or two dispatches more.
+    check_cost(&tiny::llama().finish(), N_LAYER_LLAMA, 8);
+    check_cost(&tiny::gemma3().finish(), N_LAYER_GEMMA3, 9);
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    let device = device(Options::default());
+    let mut backend = load(&tiny::llama().finish(), BackendKind::Gpu(device.clone()));
+    forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
+    device.destroy();
+    let batch = Batch { tokens: &[4], start: 3, outputs: Outputs::Last };
+    let error = pollster::block_on(backend.forward(&batch)).expect_err("the device is gone");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(backend.is_lost());
+}
+
+#[test]
+fn the_self_test_passes() {
+    for options in [Options::default(), Options { plain: true, ..Options::default() }] {
+        pollster::block_on(self_test(&device(options))).expect("the device computes what it should");
+    }
+}
+
+/// The device draws what the sampler would draw from the same logits, with the same seed.
+#[test]
+fn draws_are_the_samplers() {
+    let neutral = Sampling {
+        temperature: 0.0,
+        top_k: 40,
+        top_p: 1.0,
+        min_p: 0.0,
+        repeat_penalty: 1.0,
+        frequency_penalty: 0.0,
+        presence_penalty: 0.0,
+        penalty_last_n: 8,
+        seed: None,
+    };
+    let samplings = [
+        neutral.clone(),
+        Sampling { temperature: 1.0, ..neutral.clone() },
+        Sampling { temperature: 0.8, top_k: 7, top_p: 0.9, ..neutral.clone() },
+        Sampling { temperature: 1.5, top_k: 64, min_p: 0.05, ..neutral.clone() },
+        Sampling { temperature: 1.0, repeat_penalty: 1.3, frequency_penalty: 0.2, presence_penalty: 0.1, ..neutral },
+    ];
+    // A vocabulary of one slice, and one of three.
+    let tiny = load(&tiny::llama().finish(), BackendKind::Gpu(device(Options::default())));
+    for mut backend in [tiny, bigram(9000)] {
+        for (seed, sampling) in (1..).zip(&samplings) {
+            check_draws(&mut backend, sampling, seed);
+        }
+    }
+}
+
+/// A model that looks at the last token only, with random weights.
+fn bigram(n_vocab: usize) -> Backend {
+    let mut plan = Plan::default();
+    let width = 32;
+    let weights = [plan.weight("in", n_vocab, width), plan.weight("out", n_vocab, width)];
+    let (x, last) = (plan.buf("x", width), plan.output_buf("last", width));
+    let logits = plan.output_buf("logits", n_vocab);
+    plan.push(Op::Embed { weight: weights[0], scale: 1.0, dst: x });
+    plan.push(Op::TakeOutputs { x, dst: last });
+    plan.push(Op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
+    plan.logits = Some(logits);
+    let mut gpu = Gpu::new(device(Options::default()), plan, vec![DType::F32; 2], N_CTX).expect("it fits");
+    for (seed, weight) in (1..).zip(weights) {
+        gpu.put(weight, 0, &random_blocks(DType::F32, n_vocab * width, seed));
+    }
+    Backend::Gpu(Box::new(gpu))
+}
+
+#[track_caller]
+fn check_draws(backend: &mut Backend, sampling: &Sampling, seed: u64) {
+    let prompt = [1, 2, 3, 4, 5];
+    let new_sampler = || {
+        let mut sampler = Sampler::new(sampling, seed);
+        prompt.iter().for_each(|token| sampler.accept(*token));
+        sampler
+    };
+    let mut sampler = new_sampler();
+    let mut expected = prompt.to_vec();
+    while expected.len() < N_CTX {
+        let mut logits = forward(backend, &expected, 0, Outputs::Last);
+        let token = sampler.sample(&mut logits);
+        sampler.accept(token);
+        expected.push(token);
+    }
+
+    assert!(backend.can_draw(sampling));
+    let sampler = new_sampler();
+    let drawing = Drawing { sampling: sampling.clone(), chances: sampler.chances(N_CTX), recent: sampler.recent() };
+    let batch = Batch { tokens: &prompt, start: 0, outputs: Outputs::Last };
+    backend.start_drawing(&batch, &drawing).expect("it is submitted");
+    let mut actual = prompt.to_vec();
+    while actual.len() < N_CTX {
+        actual.push(pollster::block_on(backend.drawn()).expect("it runs"));
+    }
+    assert_eq!(actual, expected, "{sampling:?}");
+}

@@ -1,0 +1,128 @@
+//! Every shader that any model can be made of, as a compiler sees it, and as the least of devices does.
+
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "../examples/common/naga.rs"]
+mod compiler;
+
+use compiler::{Resolved, resolve};
+use engine::dtype::DType;
+use engine::gpu::kernels::{self, Kernel};
+use engine::gpu::tier::Tier;
+use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs};
+use naga::AddressSpace;
+
+/// What WebGPU promises on every device.
+const STORAGE_BUFFERS_MAX: usize = 8;
+const WORKGROUP_BYTES_MAX: u32 = 16 << 10;
+const INVOCATIONS_MAX: u32 = 256;
+
+/// A plan with every op, fused and not, whose matrices are all of one type.
+fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: usize) -> Plan {
+    let mut plan = Plan::default();
+    let p = &mut plan;
+    let (width, n_ff, n_head, n_head_kv) = (512, 768, 6, 2);
+    let embedding = p.weight("embedding", 1000, width);
+    let gain = p.weight("gain", 1, width);
+    let head_gain = p.weight("head_gain", 1, head_dim);
+    let [x, h, normed] = ["x", "h", "normed"].map(|name| p.buf(name, width));
+    let [q, attended] = ["q", "attended"].map(|name| p.buf(name, n_head * head_dim));
+    let [k, v] = ["k", "v"].map(|name| p.buf(name, n_head_kv * head_dim));
+    let [gate, up] = ["gate", "up"].map(|name| p.buf(name, n_ff));
+    let rope = Rope {
+        pairs,
+        n_rot: head_dim,
+        freq_base: 10_000.0,
+        freq_scale: 1.0,
+        ext_factor: 0.0,
+        attn_factor: 1.0,
+        beta_fast: 32.0,
+        beta_slow: 1.0,
+        n_ctx_orig: 2048,
+    };
+    let matmul = |p: &mut Plan, x: Buf, name: &'static str, dst: Buf, has_bias: bool| {
+        let (rows, cols) = (p.width(dst), p.width(x));
+        let weight = p.weight(name, rows, cols);
+        let bias = has_bias.then(|| p.weight(format!("{name} bias"), 1, rows));
+        p.push(Op::MatMul { x, weight, bias, dst });
+    };
+    p.push(Op::Embed { weight: embedding, scale: 1.0, dst: x });
+    for is_fused in [true, false] {
+        let cache = p.cache(n_head_kv, head_dim);
+        p.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
+        matmul(p, h, "q", q, with_biases);
+        matmul(p, h, "k", k, false);
+        matmul(p, h, "v", v, false);
+        if with_biases {
+            p.push(Op::RmsNorm { x: q, weight: head_gain, eps: 1e-5, dst: q });
+            p.push(Op::RmsNorm { x: k, weight: head_gain, eps: 1e-5, dst: k });
+        }
+        p.push(Op::Rope { x: q, head_dim, factors: None, rope });
+        if !is_fused {
+            // In between, so that nothing is fused.
+            p.push(Op::Add { x: h, dst: x });
+        }
+        p.push(Op::Rope { x: k, head_dim, factors: None, rope });
+        p.push(Op::Store { k, v, cache });
+        p.push(Op::Attention { q, cache, n_head, scale: 0.125, window: Some(512), dst: attended });
+        matmul(p, attended, "output", h, with_biases);
+        p.push(Op::Add { x: h, dst: x });
+        p.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
+        matmul(p, h, "gate", gate, false);
+        matmul(p, h, "up", up, !is_fused);
+        p.push(Op::Glu { gate, up, activation });
+        matmul(p, gate, "down", h, !is_fused);
+        p.push(Op::RmsNorm { x: h, weight: gain, eps: 1e-5, dst: normed });
+        p.push(Op::Add { x: normed, dst: x });
+    }
+    let last = p.output_buf("last", width);
+    let last_norm = p.output_buf("last_norm", width);
+    let logits = p.output_buf("logits", 1000);
+    p.push(Op::TakeOutputs { x, dst: last });
+    p.push(Op::RmsNorm { x: last, weight: gain, eps: 1e-5, dst: last_norm });
+    p.push(Op::MatMul { x: last_norm, weight: embedding, bias: None, dst: logits });
+    p.push(Op::TakeOutputs { x: h, dst: last });
+    plan.logits = Some(logits);
+    plan
+}
+
+#[test]
+fn every_shader_is_valid_on_every_device() {
+    let plans = [
+        plan(Activation::Silu, false, RopePairs::Neighbours, 64),
+        plan(Activation::Gelu, true, RopePairs::Halves, 256),
+        plan(Activation::Gelu, true, RopePairs::Halves, 512),
+        plan(Activation::Silu, false, RopePairs::Halves, 80),
+    ];
+    for tier in [Tier::PLAIN, Tier::subgroups(4), Tier::subgroups(64)] {
+        for plan in &plans {
+            for dtype in DType::ALL {
+                let is_matrix = plan.matrices().into_iter();
+                let dtypes: Vec<DType> = is_matrix.map(|matrix| if matrix { *dtype } else { DType::F32 }).collect();
+                kernels::all(plan, &dtypes, tier, 8192).iter().for_each(check);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn check(kernel: &Kernel) {
+    let Resolved { module, .. } = resolve(kernel).unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
+    let of = |space: fn(&AddressSpace) -> bool| {
+        module.global_variables.iter().map(|(_, var)| var).filter(move |var| space(&var.space))
+    };
+    let mut bindings: Vec<u32> = module.global_variables.iter().filter_map(|(_, v)| Some(v.binding?.binding)).collect();
+    let mut bound: Vec<u32> = kernel.bindings.iter().map(|(binding, _)| *binding).collect();
+    bindings.sort_unstable();
+    bound.sort_unstable();
+    assert_eq!(bindings, bound, "{} binds what it declares", kernel.name);
+
+    let n_storage = of(|space| matches!(space, AddressSpace::Storage { .. })).count();
+    assert!(n_storage <= STORAGE_BUFFERS_MAX, "{}: {n_storage} storage buffers", kernel.name);
+    let workgroup_bytes: u32 = of(|space| matches!(space, AddressSpace::WorkGroup))
+        .map(|var| module.types[var.ty].inner.size(module.to_ctx()).next_multiple_of(16))
+        .sum();
+    assert!(workgroup_bytes <= WORKGROUP_BYTES_MAX, "{}: {workgroup_bytes} bytes of workgroup memory", kernel.name);
+    let n: u32 = module.entry_points[0].workgroup_size.iter().product();
+    assert!(n <= INVOCATIONS_MAX, "{}: {n} invocations", kernel.name);
+}

@@ -1,0 +1,106 @@
+// Draws the next token from the candidates: top-k, top-p, min-p, temperature. Then it is the only token of the next batch.
+//
+// One workgroup.
+// Linked with: sample/settings, common/select.   Reference: engine/src/sampler.rs
+
+@group(0) @binding(1) var<storage, read> candidates: array<vec2u>;    // [N_CANDIDATES]: key, token
+@group(0) @binding(2) var<storage, read_write> drawn: array<u32>;     // token, step, n of all tokens, then the ring
+@group(0) @binding(3) var<storage, read_write> batch: array<u32>;     // common/state.wgsl, then the tokens
+@group(0) @binding(4) var<storage, read> chances: array<f32>;         // [steps] of [0, 1)
+
+override N_CANDIDATES: u32;
+
+var<workgroup> n_found: atomic<u32>;
+var<workgroup> found: array<vec2u, 64>;
+var<workgroup> sorted: array<vec2u, 64>;
+
+fn key_of(i: u32) -> u32 {
+    return candidates[i].x;
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(local_invocation_index) lane: u32) {
+    if lane == 0u {
+        atomicStore(&n_found, 0u);
+    }
+    workgroupBarrier();
+    let t = threshold(N_CANDIDATES, settings.top_k, lane);
+    for (var i = lane; i < N_CANDIDATES; i += 256u) {
+        let candidate = candidates[i];
+        // Only slices that are short have places without a token.
+        if candidate.y != 0xFFFFFFFFu && is_chosen(i, candidate.x, t) {
+            let place = atomicAdd(&n_found, 1u);
+            if place < CANDIDATES {
+                found[place] = candidate;
+            }
+        }
+    }
+    workgroupBarrier();
+    let n = min(atomicLoad(&n_found), CANDIDATES);
+    if lane < n {
+        let mine = found[lane];
+        var rank = 0u;
+        for (var i = 0u; i < n; i += 1u) {
+            let other = found[i];
+            rank += u32(other.x > mine.x || (other.x == mine.x && other.y < mine.y));
+        }
+        sorted[rank] = mine;
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        advance(choose(n, chances[drawn[1] % arrayLength(&chances)]));
+    }
+}
+
+// The token where the sum of probabilities passes `chance`.
+fn choose(n: u32, chance: f32) -> u32 {
+    let best = logit_of_key(sorted[0].x);
+    if settings.temperature <= 0.0 || n <= 1u {
+        return sorted[0].y;
+    }
+    var total = 0.0;
+    for (var i = 0u; i < n; i += 1u) {
+        total += exp(logit_of_key(sorted[i].x) - best);
+    }
+    var n_kept = n;
+    if settings.top_p < 1.0 {
+        var sum = 0.0;
+        for (var i = 0u; i < n; i += 1u) {
+            sum += exp(logit_of_key(sorted[i].x) - best);
+            if sum >= total * settings.top_p {
+                n_kept = i + 1u;
+                break;
+            }
+        }
+    }
+    var weights = 0.0;
+    for (var i = 0u; i < n_kept; i += 1u) {
+        weights += weight(i, best);
+    }
+    var rest = chance * weights;
+    for (var i = 0u; i < n_kept; i += 1u) {
+        rest -= weight(i, best);
+        if rest < 0.0 {
+            return sorted[i].y;
+        }
+    }
+    // Only rounding leads here.
+    return sorted[0].y;
+}
+
+fn weight(i: u32, best: f32) -> f32 {
+    let apart = logit_of_key(sorted[i].x) - best;
+    return select(0.0, exp(apart / settings.temperature), apart >= settings.ln_min_p);
+}
+
+fn advance(token: u32) {
+    drawn[0] = token;
+    drawn[1] += 1u;
+    drawn[3u + drawn[2] % settings.last_n] = token;
+    drawn[2] += 1u;
+    batch[0] += batch[1];
+    batch[1] = 1u;
+    batch[2] = 0u;
+    batch[3] = 1u;
+    batch[4] = token;
+}

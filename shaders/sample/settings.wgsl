@@ -1,0 +1,19 @@
+// How tokens are drawn in a reply, and what was drawn so far.
+
+struct Settings {
+    temperature: f32,   // 0: the most likely token.
+    top_k: u32,         // 1 ..= CANDIDATES.
+    top_p: f32,
+    ln_min_p: f32,
+    repeat_penalty: f32,
+    frequency_penalty: f32,
+    presence_penalty: f32,
+    last_n: u32,        // Tokens that penalties look at: 1 ..= RECENT.
+}
+
+@group(0) @binding(0) var<uniform> settings: Settings;
+
+// Candidates of one slice of the vocabulary, and of the whole.
+const CANDIDATES: u32 = 64u;
+// Logits of a slice.
+const SLICE: u32 = 4096u;

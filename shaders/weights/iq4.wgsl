@@ -1,0 +1,35 @@
+// Weights of 4 bits that are places in a table. Words as in q4.wgsl.
+@group(0) @binding(8) var<storage, read> low: array<vec4u>;           // [rows, chunks]
+
+// ggml's `kvalues_iq4nl`: dense around 0, where most weights are.
+const CODEBOOK = array<f32, 16>(
+    -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0, 89.0, 113.0,
+);
+
+fn entries(word: u32) -> vec4f {
+    let place = unpack4xU8(word & 0x0F0F0F0Fu);
+    return vec4f(CODEBOOK[place.x], CODEBOOK[place.y], CODEBOOK[place.z], CODEBOOK[place.w]);
+}
+
+// Integers 4i .. 4i + 3 of a chunk, as signed bytes.
+fn quad(chunk: u32, i: u32) -> u32 {
+    return pack4xI8(vec4i(entries(low[chunk][i / 2u] >> (i % 2u * 4u))));
+}
+
+// Σ q·x over the first sixteen columns of a chunk.
+fn first(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    return dot(entries(q.x), x0)
+        + dot(entries(q.x >> 4u), x1)
+        + dot(entries(q.y), x2)
+        + dot(entries(q.y >> 4u), x3);
+}
+
+// Σ q·x over the second sixteen columns of a chunk.
+fn second(chunk: u32, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> f32 {
+    let q = low[chunk];
+    return dot(entries(q.z), x0)
+        + dot(entries(q.z >> 4u), x1)
+        + dot(entries(q.w), x2)
+        + dot(entries(q.w >> 4u), x3);
+}
