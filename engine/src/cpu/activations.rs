@@ -4,9 +4,9 @@
 //! Eight bits would do for speed, but not for agreement: rounding to them changes the most likely token at one position
 //! in twenty.
 
-use super::dot::{Arranged, Dot, GROUP};
+use super::dot::{Arranged, Dot, GROUP, Ints};
 use super::pool::Pool;
-use super::vector::{Vector, largest, round};
+use super::vector::{Vector, largest, round, sum_int};
 
 /// The largest integer: its upper byte, rounded, still is one.
 const MAX: f32 = 127.0 * 256.0;
@@ -59,15 +59,18 @@ impl Group {
         let max = largest::<D::V>(D::V::max(positive, D::V::sub(splat(0.0), negative)));
         let inverse = splat(if max > 0.0 { MAX / max } else { 0.0 });
         let q = x.map(|x| round::<D::V>(D::V::mul(x, inverse)));
-        let eights: [[i16; 8]; 4] = std::array::from_fn(|i| D::V::narrow([q[2 * i], q[2 * i + 1]]));
-        Self::of::<D>(eights.as_flattened().try_into().expect("32 integers"), max / MAX)
+        Self::of::<D>(q, max / MAX)
     }
 
-    /// The group of these integers.
-    pub(super) fn of<D: Dot>(q: &[i16; GROUP], scale: f32) -> Self {
-        let sum = |half: &[i16]| half.iter().map(|q| i32::from(*q)).sum::<i32>();
-        let sums = [sum(&q[..GROUP / 2]), sum(&q[GROUP / 2..])];
+    /// The group of these integers, by fours.
+    #[inline(always)]
+    pub(super) fn of<D: Dot>(q: [Ints<D>; GROUP / 4], scale: f32) -> Self {
+        let sum =
+            |fours: &[Ints<D>]| sum_int::<D::V>(fours.iter().fold(D::V::splat_int(0), |a, b| D::V::add_int(a, *b)));
+        let (first, second) = q.split_at(GROUP / 8);
+        let sums = [sum(first), sum(second)];
+        let halfwords = std::array::from_fn(|i| D::V::narrow([q[2 * i], q[2 * i + 1]]));
         let sum = sums[0] + sums[1];
-        Self { q: D::arrange(q), scale, sum, total: scale * sum as f32, sums }
+        Self { q: D::arrange(halfwords), scale, sum, total: scale * sum as f32, sums }
     }
 }

@@ -517,7 +517,7 @@ mod tests {
             let q = weights(&mut rng, bits);
             let x: [[i16; COLS]; 3] =
                 from_fn(|_| from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()));
-            let groups = x.map(|x| Group::of::<D>(&x, 1.0));
+            let groups = x.map(|x| Group::of::<D>(integers::<D::V>(&x), 1.0));
             let dot = |row: usize, token: usize, cols: std::ops::Range<usize>| {
                 cols.map(|i| i32::from(q[row][i]) * i32::from(x[token][i])).sum::<i32>()
             };
@@ -548,6 +548,14 @@ mod tests {
 
     fn weights(rng: &mut Rng, bits: u32) -> [[u8; COLS]; ROWS] {
         from_fn(|_| from_fn(|_| u8::try_from(rng.below(1 << bits)).unwrap()))
+    }
+
+    /// The integers, by fours.
+    fn integers<V: Vector>(x: &[i16; COLS]) -> [V::I; COLS / 4] {
+        from_fn(|i| {
+            let bytes: [[u8; 4]; 4] = from_fn(|n| i32::from(x[4 * i + n]).to_le_bytes());
+            V::load_bytes(bytes.as_flattened().try_into().unwrap())
+        })
     }
 
     fn lanes<V: Vector>(x: V::I) -> [i32; 4] {

@@ -52,8 +52,8 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Whether weights may be 0 … 255; else 0 … 127.
     const TAKES_BYTES: bool;
 
-    /// Activations of −32512 … 32512 as [`Self::word`] reads them.
-    fn arrange(x: &[i16; GROUP]) -> Arranged;
+    /// Activations of −32512 … 32512, halfwords in their order, as [`Self::word`] reads them.
+    fn arrange(x: [Ints<Self>; GROUP / 8]) -> Arranged;
     /// No sums yet.
     fn zero() -> Self::Sums;
     /// The four sums.
@@ -92,21 +92,20 @@ pub(super) trait Weights {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pairs<V>(PhantomData<V>);
 
-/// The first column of each part of [`Pairs`].
-const PAIRS: [usize; 4] = [0, 4, 1, 5];
-
 impl<V: Vector> Dot for Pairs<V> {
     type V = V;
     type Sums = V::I;
     const PARTS: usize = 4;
     const TAKES_BYTES: bool = true;
 
-    fn arrange(x: &[i16; GROUP]) -> Arranged {
-        std::array::from_fn(|i| {
-            let first = 8 * (i / 4) + PAIRS[i % 4];
-            let ([a, b], [c, d]) = (x[first].to_le_bytes(), x[first + 2].to_le_bytes());
-            [a, b, c, d]
-        })
+    #[inline(always)]
+    fn arrange(x: [V::I; GROUP / 8]) -> Arranged {
+        let mut arranged = [[0; 4]; GROUP / 2];
+        for (x, words) in x.into_iter().zip(arranged.as_flattened_mut().as_chunks_mut().0) {
+            // 0 2, 4 6, 1 3, 5 7: the parts.
+            V::store_bytes(V::deal(x), words);
+        }
+        arranged
     }
     #[inline(always)]
     fn zero() -> V::I {
@@ -196,14 +195,13 @@ impl<V: DotQuads> Dot for Quads<V> {
     const TAKES_BYTES: bool = false;
 
     /// Of every 4 columns the upper bytes, then the lower ones: x = 256 · upper + lower, both −128 … 127.
-    #[expect(clippy::cast_possible_truncation, reason = "it cuts a halfword into its bytes")]
-    fn arrange(x: &[i16; GROUP]) -> Arranged {
-        let upper = |x: i16| ((x + 128) >> 8) as u8;
-        let lower = |x: i16| x as u8;
-        std::array::from_fn(|i| {
-            let four: [i16; 4] = std::array::from_fn(|n| x[4 * (i / 2) + n]);
-            if i % 2 == 0 { four.map(upper) } else { four.map(lower) }
-        })
+    fn arrange(x: [V::I; GROUP / 8]) -> Arranged {
+        let mut bytes = [[0; 16]; GROUP / 8];
+        x.into_iter().zip(&mut bytes).for_each(|(x, bytes)| V::store_bytes(x, bytes));
+        let x: &[[[u8; 2]; 4]] = bytes.as_flattened().as_chunks().0.as_chunks().0;
+        let upper = |x: [u8; 2]| ((i16::from_le_bytes(x) + 128) >> 8) as u8;
+        let lower = |x: [u8; 2]| x[0];
+        std::array::from_fn(|i| if i % 2 == 0 { x[i / 2].map(upper) } else { x[i / 2].map(lower) })
     }
     #[inline(always)]
     fn zero() -> [V::I; 2] {

@@ -76,7 +76,9 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// The nearest floats, of i32.
     fn to_float(x: Self::I) -> Self::F;
     /// Eight i32 of −32768 … 32767 as halfwords.
-    fn narrow(x: [Self::I; 2]) -> [i16; 8];
+    fn narrow(x: [Self::I; 2]) -> Self::I;
+    /// Halfwords 0, 2, 4, 6, 1, 3, 5, 7.
+    fn deal(x: Self::I) -> Self::I;
     /// a & b.
     fn and(a: Self::I, b: Self::I) -> Self::I;
     /// a | b.
@@ -104,6 +106,13 @@ pub(crate) fn sum<V: Vector>(x: V::F) -> f32 {
     let mut lanes = [0.0; 4];
     V::store(x, &mut lanes);
     (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
+}
+
+/// x0 + x1 + x2 + x3, of integers.
+pub(crate) fn sum_int<V: Vector>(x: V::I) -> i32 {
+    let mut lanes = [0; 16];
+    V::store_bytes(x, &mut lanes);
+    lanes.as_chunks().0.iter().map(|lane| i32::from_le_bytes(*lane)).sum()
 }
 
 /// The largest of four.

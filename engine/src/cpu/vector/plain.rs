@@ -67,8 +67,12 @@ impl Vector for Plain {
         x.map(|x| x as f32)
     }
     #[expect(clippy::cast_possible_truncation, reason = "the contract: −32768 … 32767")]
-    fn narrow(x: [Self::I; 2]) -> [i16; 8] {
-        from_fn(|i| x[i / 4][i % 4] as i16)
+    fn narrow(x: [Self::I; 2]) -> Self::I {
+        from_fn(|i| join(from_fn(|n| x[i / 2][2 * (i % 2) + n] as i16)))
+    }
+    fn deal(x: Self::I) -> Self::I {
+        let x = x.map(halfwords);
+        [join([x[0][0], x[1][0]]), join([x[2][0], x[3][0]]), join([x[0][1], x[1][1]]), join([x[2][1], x[3][1]])]
     }
 
     fn load_bytes(x: &[u8; 16]) -> Self::I {

@@ -94,11 +94,12 @@ macro_rules! common {
             f32x4_convert_i32x4(x)
         }
         #[inline(always)]
-        fn narrow(x: [v128; 2]) -> [i16; 8] {
-            let mut dst = [0; 8];
-            // SAFETY: 16 bytes are behind the pointer, and v128_store needs no alignment.
-            unsafe { v128_store(dst.as_mut_ptr().cast(), i16x8_narrow_i32x4(x[0], x[1])) };
-            dst
+        fn narrow(x: [v128; 2]) -> v128 {
+            i16x8_narrow_i32x4(x[0], x[1])
+        }
+        #[inline(always)]
+        fn deal(x: v128) -> v128 {
+            i16x8_shuffle::<0, 2, 4, 6, 1, 3, 5, 7>(x, x)
         }
 
         #[inline(always)]

@@ -101,10 +101,15 @@ impl Vector for Sse2 {
         sse2!(_mm_cvtepi32_ps(x))
     }
     #[inline(always)]
-    fn narrow(x: [Self::I; 2]) -> [i16; 8] {
-        let mut dst = [0; 8];
-        sse2!(_mm_storeu_si128(dst.as_mut_ptr().cast(), _mm_packs_epi32(x[0], x[1])));
-        dst
+    fn narrow(x: [Self::I; 2]) -> Self::I {
+        sse2!(_mm_packs_epi32(x[0], x[1]))
+    }
+    #[inline(always)]
+    fn deal(x: Self::I) -> Self::I {
+        // Within each half 0, 2, 1, 3; then the pairs likewise.
+        sse2!(_mm_shuffle_epi32::<0b11_01_10_00>(_mm_shufflehi_epi16::<0b11_01_10_00>(_mm_shufflelo_epi16::<
+            0b11_01_10_00,
+        >(x))))
     }
 
     #[inline(always)]
