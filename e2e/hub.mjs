@@ -191,9 +191,10 @@ function takeCut(entry, last) {
   return true;
 }
 
-/** Waits until all that was written has left; what waits when the connection dies never arrives. */
+/** Waits until the browser has taken all that was written: what waits anywhere when the connection dies is thrown away. */
 async function drained(response) {
   while (response.socket?.writableLength > 0) await sleep(5);
+  await sleep(250);
 }
 
 async function* paced(entry, first, end, log) {
@@ -237,7 +238,7 @@ export function repositories(modelsDir) {
     'acme/tiny': { 'README.md': { bytes: Buffer.from('# Tiny\n') }, 'model.gguf': { bytes: tiny }, 'sub folder/other.gguf': { bytes: tiny } },
     'acme/large': repo({ bytes: large }),
     'acme/slow': repo({ bytes: large, bytesPerSec: 3e6 }),
-    'acme/cut-once': repo({ bytes: large, cutAt: half, cuts: 1 }),
+    'acme/cut-once': repo({ bytes: large, bytesPerSec: 8e6, cutAt: half, cuts: 1 }),
     'acme/cut-always': repo({ bytes: large, cutAt: half }),
     'acme/changes': repo({ bytes: large, cutAt: half, cuts: 1, then: tinyModel({ name: 'Changed', n_embd: 256, n_ff: 1024, n_layer: 2 }) }),
     'acme/no-ranges': repo({ bytes: large, ignoresRange: true }),
