@@ -73,7 +73,7 @@ impl Cpu {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
     pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, machine: Machine) -> Self {
         let Machine { pool, clock, tune } = machine;
-        let kernels = Kernels::fastest(clock);
+        let kernels = Kernels::fastest();
         let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
         let weights = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => Packed::Matrix((kernels.matrix)(*dtype, w.rows, w.cols)),

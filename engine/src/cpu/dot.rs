@@ -2,7 +2,8 @@
 //!
 //! Weights come as words of 16 bytes, which hold four rows of a few columns, one row in each 32-bit lane; four rows'
 //! sums stay in the four lanes, so no sum is ever taken across a vector. Activations are 16-bit integers, and a kernel
-//! repeats a few of them in all four lanes. Two ways to do that, and which is faster depends on the processor:
+//! repeats a few of them in all four lanes. Two ways to do that, and which is faster depends on the processor
+//! ([`Kernels`](super::kernels::Kernels)):
 //!
 //! * [`Pairs`]: weights are widened to halfwords; one instruction multiplies two columns of four rows.
 //! * [`Quads`]: activations are cut into an upper and a lower byte; one instruction (of relaxed SIMD) multiplies four

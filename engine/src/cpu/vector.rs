@@ -98,6 +98,31 @@ pub(crate) trait DotQuads: Vector {
     fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I;
 }
 
+/// Whether [`DotQuads::dot_quads`] is one instruction of the processor, as far as its results tell.
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+pub(crate) fn dots_quads_at_once<V: DotQuads>() -> bool {
+    sums_exactly(|a, b| {
+        let [a, b] = std::hint::black_box([[a.cast_unsigned(); 16], [b; 16]]);
+        sum_int::<V>(V::dot_quads(V::load_bytes(&a), V::load_bytes(&b), V::splat_int(0))) / 4
+    })
+}
+
+/// Whether four products of a and b, outside of what is defined for b, are summed exactly.
+///
+/// Above 127, b is the processor's own to read: as 128 … 255, or as −128 … −1. An instruction that sums four products
+/// does so exactly; the several that stand in for it sum two at first, in halfwords, which saturate (x86) or wrap (ARM).
+/// <https://github.com/WebAssembly/relaxed-simd/blob/main/proposals/relaxed-simd/Overview.md>
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+fn sums_exactly(dot: impl Fn(i8, u8) -> i32) -> bool {
+    const UNSIGNED: i32 = 4 * 127 * 255;
+    const SIGNED: i32 = -4 * 127;
+    match dot(127, 255) {
+        UNSIGNED => true,
+        SIGNED => dot(-128, 128) == 4 * 128 * 128,
+        _ => false,
+    }
+}
+
 /// 2¹¹²: a half's exponent bias is 112 less than a float's.
 pub(crate) const HALF_SCALE: f32 = f32::from_bits((112 + 127) << 23);
 
@@ -185,6 +210,16 @@ mod tests {
             let x = i as f32 * 0.13;
             assert_eq!(lanes(Best::to_float(round::<Best>(Best::splat(x)))), [x.round_ties_even(); 4]);
         }
+    }
+
+    /// What processors do: an instruction of AVX-VNNI, `sdot`; `pmaddubsw` and `pmaddwd`, `smull` and `addp`.
+    #[test]
+    fn dots_by_their_results() {
+        let (signed, unsigned) = (|b: u8| i32::from(b.cast_signed()), |b: u8| i32::from(b));
+        assert!(sums_exactly(|a, b| 4 * i32::from(a) * unsigned(b)));
+        assert!(sums_exactly(|a, b| 4 * i32::from(a) * signed(b)));
+        assert!(!sums_exactly(|a, b| 2 * (2 * i32::from(a) * unsigned(b)).clamp(-32768, 32767)));
+        assert!(!sums_exactly(|a, b| 2 * i32::from((2 * i32::from(a) * signed(b)) as i16)));
     }
 
     #[test]
