@@ -1,17 +1,20 @@
 //! Threads that do the tasks of one op together.
 //!
-//! The thread that runs the plan opens a job, takes tasks from it like everybody else, closes it, and waits for those who
-//! are still at a task. A helper that comes too late finds the job closed; nobody ever waits for a thread that is asleep.
+//! The thread that runs the plan opens a job, does tasks of it like everybody else, closes it, and waits for those who are
+//! still at a task. Everybody has a share, tasks that follow one another, because what they read does too and memory is
+//! fastest in order; who is done with theirs takes from the ends of the others'. A helper that comes too late finds the job closed; nobody ever waits for a thread that is asleep.
 //! Helpers watch for the next job for a short while, because it usually follows at once, and then sleep.
 
 #![expect(unsafe_code, reason = "a job lives on the stack of the thread that opens it")]
 
 mod parts;
+mod share;
 
 pub(super) use parts::Columns;
 
+use share::Share;
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// What a task is given: its number.
@@ -30,8 +33,8 @@ const TASKS_PER_THREAD: usize = 8;
 #[derive(Debug, Default)]
 struct Board {
     job: UnsafeCell<Option<Job>>,
-    /// The next task to be taken.
-    next: AtomicUsize,
+    /// The tasks that are left, of this thread and of every helper.
+    shares: Vec<Share>,
     state: AtomicU32,
     /// Counts jobs.
     epoch: AtomicU32,
@@ -46,7 +49,6 @@ struct Board {
 #[derive(Debug, Clone, Copy)]
 struct Job {
     task: *const (dyn Fn(usize) + Sync),
-    n_tasks: usize,
 }
 
 /// Closes the job and waits for those who are at it, also when a task panics.
@@ -93,11 +95,12 @@ pub struct Pool {
 impl Pool {
     /// This thread and `n_threads − 1` helpers, each of which must be run on a thread of its own ([`Helper::work`]).
     pub fn new(n_threads: usize) -> (Self, Vec<Helper>) {
-        let board = Arc::new(Board::default());
+        let n_threads = n_threads.max(1);
+        let shares = (0..n_threads).map(|_| Share::default()).collect();
+        let board = Arc::new(Board { shares, ..Board::default() });
         let helpers = (1..u32::try_from(n_threads).unwrap_or(1))
             .map(|number| Helper { board: board.clone(), number: number - 1 })
             .collect();
-        let n_threads = n_threads.max(1);
         let mut pool = Self { board, n_threads_max: n_threads, n_threads };
         pool.use_threads(n_threads);
         (pool, helpers)
@@ -143,8 +146,9 @@ impl Pool {
         // SAFETY: only the lifetime changes. When this returns, the job is closed and nobody is at it.
         let task_for_all = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
         // SAFETY: the last job is closed and nobody is at it, so nobody reads the cell.
-        unsafe { *board.job.get() = Some(Job { task: task_for_all, n_tasks }) };
-        board.next.store(0, Ordering::Relaxed);
+        unsafe { *board.job.get() = Some(Job { task: task_for_all }) };
+        let bound = |i: usize| n_tasks * i.min(self.n_threads) / self.n_threads;
+        board.shares.iter().enumerate().for_each(|(i, share)| share.fill(bound(i)..bound(i + 1)));
         board.state.store(OPEN, Ordering::Release);
         board.epoch.fetch_add(1, Ordering::SeqCst);
         if board.sleepers.load(Ordering::SeqCst) > 0 {
@@ -152,7 +156,7 @@ impl Pool {
             board.alarm.notify_all();
         }
         let _closed = Closing(board);
-        board.take_tasks(n_tasks, task);
+        board.take_tasks(0, task);
     }
 
     /// How many parts to cut a job into.
@@ -179,9 +183,9 @@ impl Helper {
             if self.number < board.n_helpers.load(Ordering::Relaxed) && board.join() {
                 let _left = Leaving(board);
                 // SAFETY: the job was written before it was opened, and is not written again before we leave it.
-                if let Some(Job { task, n_tasks }) = unsafe { *board.job.get() } {
+                if let Some(Job { task }) = unsafe { *board.job.get() } {
                     // SAFETY: the task lives until the job is closed and everybody has left it.
-                    board.take_tasks(n_tasks, unsafe { &*task });
+                    board.take_tasks(self.number as usize + 1, unsafe { &*task });
                 }
             }
         }
@@ -189,13 +193,12 @@ impl Helper {
 }
 
 impl Board {
-    fn take_tasks(&self, n_tasks: usize, task: Task<'_>) {
-        loop {
-            let next = self.next.fetch_add(1, Ordering::Relaxed);
-            if next >= n_tasks {
-                return;
-            }
-            task(next);
+    /// Does the tasks of one's own share, and then what is left of the others'.
+    fn take_tasks(&self, own: usize, task: Task<'_>) {
+        std::iter::from_fn(|| self.shares[own].first()).for_each(task);
+        let (before, after) = self.shares.split_at(own);
+        for share in after.iter().chain(before) {
+            std::iter::from_fn(|| share.last()).for_each(task);
         }
     }
 
@@ -232,6 +235,7 @@ impl Board {
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicUsize;
 
     /// Runs `test` with a pool of this many threads.
     fn with_pool(n_threads: usize, test: impl FnOnce(&Pool)) {
