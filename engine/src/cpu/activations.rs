@@ -70,7 +70,7 @@ impl Group {
         let (first, second) = q.split_at(GROUP / 8);
         let sums = [sum(first), sum(second)];
         let halfwords = std::array::from_fn(|i| D::V::narrow([q[2 * i], q[2 * i + 1]]));
-        let sum = sums[0] + sums[1];
+        let sum = sums[0].wrapping_add(sums[1]); // Of what is not a number, the integers may be any.
         Self { q: D::arrange(halfwords), scale, sum, total: scale * sum as f32, sums }
     }
 }

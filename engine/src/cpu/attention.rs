@@ -15,6 +15,12 @@ const QUERIES: usize = 4;
 /// Positions of a block.
 const BLOCK: usize = 64;
 
+/// Tiles of queries that take a block one after the other,
+const TILES: usize = 8;
+
+/// for which it is converted to floats, if they are so many.
+const TILES_MIN: usize = 3;
+
 /// Scaled queries are cut off here, so that they stay finite times [`HALF_SCALE`].
 const QUERY_MAX: f32 = 32000.0;
 
@@ -22,11 +28,17 @@ const QUERY_MAX: f32 = 32000.0;
 #[derive(Debug, Default)]
 pub(super) struct Scratch(Vec<f32>);
 
-/// How attention is cut into tasks: by key heads, then by [`QUERIES`], then by positions.
-struct Cut {
+/// How attention is cut into tasks: by key heads, then by tiles of [`QUERIES`], some together, then by positions.
+struct Cut<'a> {
+    shape: &'a Attention,
+    start: usize,
     per_key: usize,
     n_queries: usize,
+    /// Tiles of a task.
     n_tiles: usize,
+    /// Tasks of a key head that differ in their tiles.
+    n_groups: usize,
+    /// Tasks that differ in their positions.
     n_splits: usize,
 }
 
@@ -41,65 +53,137 @@ pub(super) fn attention<V: Vector>(
     dst: &mut [f32],
 ) {
     let head_dim = shape.head_dim;
-    let per_key = shape.n_head / shape.n_head_kv;
-    let n_queries = q.len() / (shape.n_head * head_dim) * per_key;
-    let n_tiles = n_queries.div_ceil(QUERIES);
-    let n_blocks = (start + n_queries / per_key).div_ceil(BLOCK);
-    let n_splits = (2 * pool.n_threads()).div_ceil(n_tiles * cache.heads.len()).min(n_blocks);
-    let n_splits = if pool.n_threads() == 1 { 1 } else { n_splits };
-    let cut = Cut { per_key, n_queries, n_tiles, n_splits };
-
-    let width = Found::width(head_dim);
-    scratch.0.resize(cache.heads.len() * n_tiles * n_splits * width, 0.0);
+    let cut = Cut::new(shape, start, q.len() / (shape.n_head * head_dim), pool.n_threads());
+    let width = cut.n_tiles * Found::width(head_dim);
+    scratch.0.resize(shape.n_head_kv * cut.n_groups * cut.n_splits * width, 0.0);
     pool.rows(&mut scratch.0, width, |first, rows| {
         for (task, found) in (first..).zip(rows.chunks_exact_mut(width)) {
-            let (h, tile, split) = cut.task(task);
-            let queries = cut.queries(tile);
-            let rows = queries.clone().map(|i| &q[cut.row(shape, h, i)..][..head_dim]);
-            let visible = queries.clone().map(|i| shape.visible(start + i / per_key));
-            let found = Found::new(found, head_dim);
-            let head = &cache.heads[h];
-            match queries.len() {
-                1 => attend::<V, 1>(head, rows, visible, (split, n_splits), shape.scale, found),
-                2 => attend::<V, 2>(head, rows, visible, (split, n_splits), shape.scale, found),
-                3 => attend::<V, 3>(head, rows, visible, (split, n_splits), shape.scale, found),
-                _ => attend::<V, QUERIES>(head, rows, visible, (split, n_splits), shape.scale, found),
-            }
+            cut.attend::<V>(task, q, cache, found);
         }
     });
     let found = &scratch.0;
     pool.rows(dst, head_dim, |first, rows| {
         for (row, dst) in (first..).zip(rows.chunks_exact_mut(head_dim)) {
-            let (task, n) = cut.place(shape, row);
-            let splits = found[task * width..][..n_splits * width].chunks_exact(width);
-            merge(splits.map(|found| Part::of(found, head_dim, n)), dst);
+            let (task, tile, n) = cut.place(row);
+            let splits = found[task * width..][..cut.n_splits * width].chunks_exact(width);
+            merge(splits.map(|found| Part::of(&found[tile * Found::width(head_dim)..], head_dim, n)), dst);
         }
     });
 }
 
-impl Cut {
-    /// Key head, tile and split of a task.
-    fn task(&self, task: usize) -> (usize, usize, usize) {
-        let tile = task / self.n_splits;
-        (tile / self.n_tiles, tile % self.n_tiles, task % self.n_splits)
+impl<'a> Cut<'a> {
+    fn new(shape: &'a Attention, start: usize, n_tokens: usize, n_threads: usize) -> Self {
+        let per_key = shape.n_head / shape.n_head_kv;
+        let n_queries = n_tokens * per_key;
+        let n_tiles = n_queries.div_ceil(QUERIES).min(TILES);
+        let n_groups = n_queries.div_ceil(QUERIES * n_tiles);
+        let n_splits = match n_threads {
+            1 => 1,
+            _ => (2 * n_threads).div_ceil(n_groups * shape.n_head_kv).min((start + n_tokens).div_ceil(BLOCK)),
+        };
+        Self { shape, start, per_key, n_queries, n_tiles, n_groups, n_splits }
     }
 
-    /// The queries of a tile. Query i of a key head belongs to token i / per_key.
-    fn queries(&self, tile: usize) -> Range<usize> {
-        tile * QUERIES..self.n_queries.min((tile + 1) * QUERIES)
-    }
-
-    /// The first task and the number in its tile of row `row` of `[n_tokens · n_head]` queries.
-    fn place(&self, shape: &Attention, row: usize) -> (usize, usize) {
-        let (token, head) = (row / shape.n_head, row % shape.n_head);
+    /// The first task, the tile in it and the number in that of row `row` of `[n_tokens · n_head]` queries.
+    fn place(&self, row: usize) -> (usize, usize, usize) {
+        let (token, head) = (row / self.shape.n_head, row % self.shape.n_head);
         let (h, i) = (head / self.per_key, token * self.per_key + head % self.per_key);
-        ((h * self.n_tiles + i / QUERIES) * self.n_splits, i % QUERIES)
+        let tile = i / QUERIES;
+        ((h * self.n_groups + tile / self.n_tiles) * self.n_splits, tile % self.n_tiles, i % QUERIES)
     }
 
-    /// Where query i of key head h starts.
-    fn row(&self, shape: &Attention, h: usize, i: usize) -> usize {
+    /// Query i of key head h of `[n_tokens, n_head, head_dim]`. It belongs to token i / per_key.
+    fn query<'q>(&self, q: &'q [f32], h: usize, i: usize) -> &'q [f32] {
         let head = h * self.per_key + i % self.per_key;
-        ((i / self.per_key) * shape.n_head + head) * shape.head_dim
+        &q[((i / self.per_key) * self.shape.n_head + head) * self.shape.head_dim..][..self.shape.head_dim]
+    }
+
+    /// Does a task.
+    fn attend<V: Vector>(&self, task: usize, q: &[f32], cache: &Cache, found: &mut [f32]) {
+        let (group, split) = (task / self.n_splits, task % self.n_splits);
+        let (h, group) = (group / self.n_groups, group % self.n_groups);
+        let head_dim = self.shape.head_dim;
+        let queries = (group * self.n_tiles * QUERIES..self.n_queries).step_by(QUERIES);
+        let tiles = queries.zip(found.chunks_exact_mut(Found::width(head_dim))).map(|(first, found)| {
+            let queries = first..self.n_queries.min(first + QUERIES);
+            let rows = queries.clone().map(|i| self.query(q, h, i));
+            let visible = queries.map(|i| self.shape.visible(self.start + i / self.per_key));
+            Tile::new(Found::new(found, head_dim), rows, visible, self.shape.scale)
+        });
+        let mut tiles: Vec<Tile<'_>> = tiles.collect();
+        let start = tiles.iter().map(|tile| tile.blocks().start).min().unwrap_or(0);
+        let end = tiles.iter().map(|tile| tile.blocks().end).max().unwrap_or(0);
+        let bound = |split: usize| start + (end - start) * split / self.n_splits;
+        let mut floats = Floats::default();
+        for block in bound(split)..bound(split + 1) {
+            let halves = Positions::of(&cache.heads[h], head_dim, block);
+            let see_it = |tile: &&mut Tile<'_>| tile.blocks().contains(&block);
+            if tiles.len() < TILES_MIN {
+                tiles.iter_mut().filter(see_it).for_each(|tile| tile.attend::<V, _>(block, &halves));
+            } else {
+                let floats = floats.convert::<V>(&halves);
+                tiles.iter_mut().filter(see_it).for_each(|tile| tile.attend::<V, _>(block, &floats));
+            }
+        }
+    }
+}
+
+/// Eight halves, or the floats that they have been converted to.
+trait Eight {
+    /// The eight, times 2⁻¹¹².
+    fn load<V: Vector>(&self) -> (V::F, V::F);
+}
+
+impl Eight for [u16; STEP] {
+    #[inline(always)]
+    fn load<V: Vector>(&self) -> (V::F, V::F) {
+        V::load_halves(self)
+    }
+}
+
+impl Eight for [f32; STEP] {
+    #[inline(always)]
+    fn load<V: Vector>(&self) -> (V::F, V::F) {
+        let ([low, high], _) = self.as_chunks() else { unreachable!("two fours are eight") };
+        (V::load(low), V::load(high))
+    }
+}
+
+/// Keys and values of a block, laid out as in [`Head`].
+struct Positions<'a, X> {
+    keys: &'a [X],
+    values: &'a [X],
+}
+
+impl<'a> Positions<'a, [u16; STEP]> {
+    fn of(head: &'a Head, head_dim: usize, block: usize) -> Self {
+        let part = |x: &'a [[u16; STEP]], len: usize| &x[block * len..x.len().min((block + 1) * len)];
+        Self {
+            keys: part(&head.keys, BLOCK / STEP * head_dim),
+            values: part(&head.values, BLOCK * head_dim.div_ceil(STEP)),
+        }
+    }
+}
+
+/// A block as floats.
+#[derive(Default)]
+struct Floats {
+    keys: Vec<[f32; STEP]>,
+    values: Vec<[f32; STEP]>,
+}
+
+impl Floats {
+    fn convert<V: Vector>(&mut self, halves: &Positions<'_, [u16; STEP]>) -> Positions<'_, [f32; STEP]> {
+        for (halves, floats) in [(halves.keys, &mut self.keys), (halves.values, &mut self.values)] {
+            floats.resize(halves.len(), [0.0; STEP]);
+            for (halves, floats) in halves.iter().zip(floats) {
+                let (low, high) = V::load_halves(halves);
+                let ([first, second], _) = floats.as_chunks_mut() else { unreachable!("two fours are eight") };
+                V::store(low, first);
+                V::store(high, second);
+            }
+        }
+        Positions { keys: &self.keys, values: &self.values }
     }
 }
 
@@ -131,52 +215,73 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Attends to part `split` of `n_splits` of the positions that are visible.
-fn attend<'a, V: Vector, const Q: usize>(
-    head: &Head,
-    rows: impl Iterator<Item = &'a [f32]>,
-    visible: impl Iterator<Item = Range<usize>>,
-    (split, n_splits): (usize, usize),
-    scale: f32,
-    found: Found<'_>,
-) {
-    for (n, row) in rows.enumerate() {
-        for (query, x) in found.queries.iter_mut().zip(row) {
-            query[n] = (x * scale).clamp(-QUERY_MAX, QUERY_MAX) * HALF_SCALE;
+/// A few queries of one key head.
+struct Tile<'a> {
+    n_queries: usize,
+    /// The positions that each of them sees; none starts or ends before the one before it.
+    visible: [Range<usize>; QUERIES],
+    found: Found<'a>,
+}
+
+impl<'a> Tile<'a> {
+    fn new<'q>(
+        found: Found<'a>,
+        rows: impl Iterator<Item = &'q [f32]>,
+        visible: impl Iterator<Item = Range<usize>>,
+        scale: f32,
+    ) -> Self {
+        let mut tile = Self { n_queries: 0, visible: Default::default(), found };
+        for (n, (row, visible)) in rows.zip(visible).enumerate() {
+            for (query, x) in tile.found.queries.iter_mut().zip(row) {
+                query[n] = (x * scale).clamp(-QUERY_MAX, QUERY_MAX) * HALF_SCALE;
+            }
+            tile.visible[n] = visible;
+            tile.n_queries = n + 1;
+        }
+        tile.found.max.fill(f32::NEG_INFINITY);
+        tile.found.sum.fill(0.0);
+        tile.found.values.as_flattened_mut().fill(0.0);
+        tile
+    }
+
+    fn end(&self) -> usize {
+        self.visible[self.n_queries - 1].end
+    }
+
+    /// The blocks that it sees something of.
+    fn blocks(&self) -> Range<usize> {
+        self.visible[0].start / BLOCK..self.end().div_ceil(BLOCK)
+    }
+
+    fn attend<V: Vector, X: Eight>(&mut self, block: usize, positions: &Positions<'_, X>) {
+        match self.n_queries {
+            1 => self.attend_with::<V, X, 1>(block, positions),
+            2 => self.attend_with::<V, X, 2>(block, positions),
+            3 => self.attend_with::<V, X, 3>(block, positions),
+            _ => self.attend_with::<V, X, QUERIES>(block, positions),
         }
     }
-    found.max.fill(f32::NEG_INFINITY);
-    found.sum.fill(0.0);
-    found.values.as_flattened_mut().fill(0.0);
-    let mut ranges: [Range<usize>; Q] = std::array::from_fn(|_| 0..0);
-    ranges.iter_mut().zip(visible).for_each(|(range, visible)| *range = visible);
-    let blocks = ranges[0].start / BLOCK..ranges[Q - 1].end.div_ceil(BLOCK);
-    let bound = |split: usize| blocks.start + blocks.len() * split / n_splits;
-    for block in bound(split)..bound(split + 1) {
-        let block = block * BLOCK..((block + 1) * BLOCK).min(ranges[Q - 1].end);
+
+    fn attend_with<V: Vector, X: Eight, const Q: usize>(&mut self, block: usize, positions: &Positions<'_, X>) {
+        let block = block * BLOCK..self.end().min((block + 1) * BLOCK);
         let mut scores = [[0.0; QUERIES]; BLOCK];
-        score::<V, Q>(head, found.queries, &block, &mut scores);
+        let found = &mut self.found;
+        score::<V, X, Q>(positions.keys, found.queries, &mut scores[..block.len().next_multiple_of(STEP)]);
         let grown: [f32; Q] = std::array::from_fn(|n| {
-            let visible = ranges[n].start.max(block.start)..ranges[n].end.min(block.end);
+            let visible = self.visible[n].start.max(block.start)..self.visible[n].end.min(block.end);
             soften::<V>(&mut scores, n, block.start, &visible, &mut found.max[n], &mut found.sum[n])
         });
-        weigh::<V, Q>(head, &scores[..block.len()], block, grown, found.values);
+        weigh::<V, X, Q>(positions.values, &scores[..block.len()], grown, found.values);
     }
 }
 
 /// scores[pos][n] = queries[n] · keys[pos].
 #[inline(always)]
-fn score<V: Vector, const Q: usize>(
-    head: &Head,
-    queries: &[[f32; QUERIES]],
-    block: &Range<usize>,
-    scores: &mut [[f32; QUERIES]; BLOCK],
-) {
-    let keys = head.keys[block.start / STEP * queries.len()..].chunks_exact(queries.len());
-    for (keys, scores) in keys.zip(scores[..block.len().next_multiple_of(STEP)].chunks_exact_mut(STEP)) {
+fn score<V: Vector, X: Eight, const Q: usize>(keys: &[X], queries: &[[f32; QUERIES]], scores: &mut [[f32; QUERIES]]) {
+    for (keys, scores) in keys.chunks_exact(queries.len()).zip(scores.chunks_exact_mut(STEP)) {
         let mut sums = [[V::splat(0.0); 2]; Q];
         for (key, query) in keys.iter().zip(queries) {
-            let (low, high) = V::load_halves(key);
+            let (low, high) = key.load::<V>();
             for n in 0..Q {
                 let query = V::splat(query[n]);
                 sums[n] = [V::mul_add(low, query, sums[n][0]), V::mul_add(high, query, sums[n][1])];
@@ -229,15 +334,14 @@ fn soften<V: Vector>(
 
 /// values[n] = values[n] · grown[n] + Σ weights[pos][n] · values[pos], eight elements at a time.
 #[inline(always)]
-fn weigh<V: Vector, const Q: usize>(
-    head: &Head,
+fn weigh<V: Vector, X: Eight, const Q: usize>(
+    values: &[X],
     weights: &[[f32; QUERIES]],
-    block: Range<usize>,
     grown: [f32; Q],
     found: &mut [[f32; STEP]],
 ) {
     let per_value = found.len() / QUERIES;
-    let values = &head.values[block.start * per_value..block.end * per_value];
+    let values = &values[..weights.len() * per_value];
     for part in 0..per_value {
         let mut sums: [[V::F; 2]; Q] = std::array::from_fn(|n| {
             let ([low, high], _) = found[n * per_value + part].as_chunks() else { unreachable!("two fours are eight") };
@@ -245,7 +349,7 @@ fn weigh<V: Vector, const Q: usize>(
             [V::mul(V::load(low), grown), V::mul(V::load(high), grown)]
         });
         for (value, weights) in values[part..].iter().step_by(per_value).zip(weights) {
-            let (low, high) = V::load_halves(value);
+            let (low, high) = value.load::<V>();
             for n in 0..Q {
                 let weight = V::splat(weights[n]);
                 sums[n] = [V::mul_add(low, weight, sums[n][0]), V::mul_add(high, weight, sums[n][1])];

@@ -133,11 +133,11 @@ pub(crate) fn sum<V: Vector>(x: V::F) -> f32 {
     (lanes[0] + lanes[2]) + (lanes[1] + lanes[3])
 }
 
-/// x0 + x1 + x2 + x3, of integers.
+/// x0 + x1 + x2 + x3, of integers, modulo 2³².
 pub(crate) fn sum_int<V: Vector>(x: V::I) -> i32 {
     let mut lanes = [0; 16];
     V::store_bytes(x, &mut lanes);
-    lanes.as_chunks().0.iter().map(|lane| i32::from_le_bytes(*lane)).sum()
+    lanes.as_chunks().0.iter().map(|lane| i32::from_le_bytes(*lane)).fold(0, i32::wrapping_add)
 }
 
 /// The largest of four.
