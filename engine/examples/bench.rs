@@ -8,7 +8,6 @@ mod open;
 
 use engine::backend::{Backend, Batch, Outputs};
 use engine::error::{Error, ErrorKind, Result};
-use engine::gpu::Counters;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -45,22 +44,12 @@ fn run() -> Result<()> {
     println!("prompt {n_prompt}: {:.1} tokens/s", n_prompt as f64 / start.elapsed().as_secs_f64());
 
     write(&mut backend, depth, 1)?;
-    let before = counters(&backend);
+    let before = backend.counters();
     let start = Instant::now();
     write(&mut backend, depth, n_gen)?;
     println!("reply {n_gen} at {depth}: {:.2} tokens/s", n_gen as f64 / start.elapsed().as_secs_f64());
-    if let (Some(before), Some(after)) = (before, counters(&backend)) {
-        let per_token = |count: fn(&Counters) -> usize| (count(&after) - count(&before)) as f64 / n_gen as f64;
-        println!(
-            "a token: {:.1} dispatches, {:.1} submits, {:.1} bind groups, {:.1} writes of {:.0} bytes in all, {:.0} bytes read",
-            per_token(|c| c.n_dispatches),
-            per_token(|c| c.n_submits),
-            per_token(|c| c.n_bind_groups),
-            per_token(|c| c.n_writes),
-            per_token(|c| c.written_bytes),
-            per_token(|c| c.read_bytes),
-        );
-        println!("{} pipelines", after.n_pipelines);
+    if let (Some(before), Some(after)) = (before, backend.counters()) {
+        println!("a token: {:#?}", after.cost_since(&before));
     }
     Ok(())
 }
@@ -92,11 +81,4 @@ fn write(backend: &mut Backend, start: usize, n: usize) -> Result<()> {
 /// Any tokens will do.
 fn token(i: usize) -> u32 {
     u32::try_from(100 + i * 7 % 1000).expect("small")
-}
-
-fn counters(backend: &Backend) -> Option<Counters> {
-    match backend {
-        Backend::Gpu(gpu) => Some(gpu.counters()),
-        Backend::Reference(_) | Backend::Cpu(_) => None,
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::cpu::{Cpu, Threads};
 use crate::error::Result;
-use crate::gpu::{Device, Drawing, Gpu};
+use crate::gpu::{Counters, Device, Drawing, Gpu};
 use crate::protocol::Sampling;
 use crate::reference::Reference;
 
@@ -105,6 +105,25 @@ impl Backend {
         match self {
             Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
             Self::Gpu(gpu) => gpu.drawn().await,
+        }
+    }
+
+    /// Waits until it has nothing more to do.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn settle(&mut self) -> Result<()> {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => Ok(()),
+            Self::Gpu(gpu) => gpu.settle().await,
+        }
+    }
+
+    /// What was asked of the GPU so far, if it runs on one.
+    pub fn counters(&self) -> Option<Counters> {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => None,
+            Self::Gpu(gpu) => Some(gpu.counters()),
         }
     }
 

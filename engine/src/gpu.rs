@@ -27,6 +27,7 @@ use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Plan, Weight};
+use crate::protocol::GpuCost;
 use draw::Draws;
 use fuse::{Fused, fuse};
 use kernels::{Size, Target};
@@ -76,6 +77,24 @@ pub struct Counters {
     pub written_bytes: usize,
     /// Bytes that the host read.
     pub read_bytes: usize,
+}
+
+impl Counters {
+    /// What a batch has cost since `before`, on average.
+    pub fn cost_since(&self, before: &Self) -> GpuCost {
+        let per_batch = |count: fn(&Self) -> usize| {
+            (count(self) - count(before)) as f64 / (self.n_batches - before.n_batches).max(1) as f64
+        };
+        GpuCost {
+            dispatches: per_batch(|counters| counters.n_dispatches),
+            submits: per_batch(|counters| counters.n_submits),
+            bind_groups: per_batch(|counters| counters.n_bind_groups),
+            writes: per_batch(|counters| counters.n_writes),
+            written_bytes: per_batch(|counters| counters.written_bytes),
+            read_bytes: per_batch(|counters| counters.read_bytes),
+            pipelines: u32::try_from(self.n_pipelines).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 impl Gpu {

@@ -233,6 +233,8 @@ pub enum Event {
         tokens_per_sec: Vec<f64>,
         /// Bytes of the wasm heap.
         heap_bytes: u64,
+        /// What a token costs the GPU, of a test that generates on one.
+        gpu_cost: Option<GpuCost>,
     },
     /// A request failed; whatever had been there before is still there.
     Failed {
@@ -243,6 +245,25 @@ pub enum Event {
         /// A sentence for the person.
         message: String,
     },
+}
+
+/// What is asked of the GPU for one token, on average.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GpuCost {
+    /// Kernels started.
+    pub dispatches: f64,
+    /// Command buffers submitted.
+    pub submits: f64,
+    /// Bind groups made.
+    pub bind_groups: f64,
+    /// Writes by the host.
+    pub writes: f64,
+    /// Their bytes.
+    pub written_bytes: f64,
+    /// Bytes that the host reads.
+    pub read_bytes: f64,
+    /// Pipelines made so far, for everything.
+    pub pipelines: u32,
 }
 
 /// The steps of a load.

@@ -130,7 +130,7 @@ pub fn App() -> impl IntoView {
         <Modal title="Settings" open=is_open(Dialog::Settings) on_close=close_dialog>
             <Settings
                 values=see.memo(|state| state.settings.clone())
-                context_tokens=see.memo(|state| state.model.as_ref().map(|model| model.info.context_tokens))
+                model=see.memo(|state| state.model.as_ref().map(|model| model.info.clone()))
                 on_change=Callback::new(move |settings| page.state.update(|state| state.settings = settings))
                 on_reload=Callback::new(move |()| page.reload_model())
                 on_export=Callback::new(move |()| page.export())

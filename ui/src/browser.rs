@@ -22,6 +22,13 @@ pub fn base() -> String {
     address[..address.rfind('/').map_or(0, |slash| slash + 1)].to_owned()
 }
 
+/// What the page's address says of `name`, as it stands there: `?name=value`.
+pub fn query(name: &str) -> Option<String> {
+    let search = window().location().search().ok()?;
+    let pairs = search.trim_start_matches('?').split('&');
+    pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are below 2^53")]
 pub fn now_ms() -> u64 {
     js_sys::Date::now() as u64

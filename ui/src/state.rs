@@ -17,8 +17,8 @@ use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
 pub use conversations::edit_key;
 use engine::protocol::{
-    self, BackendWish, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage,
-    StartOver, StoredModel,
+    self, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage, StartOver,
+    StoredModel,
 };
 use load::Load;
 pub use reply::{Phase, Reply, Shown};
@@ -284,9 +284,9 @@ impl State {
         if self.load.is_some() {
             return Vec::new();
         }
-        let Settings { context_tokens, keep, .. } = self.settings;
+        let Settings { context_tokens, keep, backend, .. } = self.settings;
         let hub = self.hub.clone();
-        let options = LoadOptions { source, hub, context_tokens, keep, backend: BackendWish::Best, threads: 0 };
+        let options = LoadOptions { source, hub, context_tokens, keep, backend, threads: 0 };
         let stop = self.stop();
         self.resume = None;
         self.load_failure = None;

@@ -38,7 +38,11 @@ fn has_relaxed() -> bool {
     js_sys::WebAssembly::validate(&probe).unwrap_or(false)
 }
 
-/// Where the page starts a build's worker.
+/// Where the page starts a build's worker. What the page's address says about the GPU (`?gpu=off`), the worker's says too.
 pub fn loader(name: &str) -> String {
-    if name == PLAIN { "./worker_loader.js".to_owned() } else { format!("./worker_{name}_loader.js") }
+    let script = if name == PLAIN { "./worker_loader.js".to_owned() } else { format!("./worker_{name}_loader.js") };
+    match browser::query("gpu") {
+        Some(gpu) => format!("{script}?gpu={gpu}"),
+        None => script,
+    }
 }

@@ -108,6 +108,18 @@ impl Gpu {
         Ok(token[0])
     }
 
+    /// Waits for what is in flight, and forgets it.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub async fn settle(&mut self) -> Result<()> {
+        while let Some(mut readback) = self.draws.in_flight.pop_front() {
+            readback.take::<u32>(&self.device, 1).await?;
+            self.draws.idle.push(readback);
+        }
+        Ok(())
+    }
+
     fn write_drawing(&mut self, drawing: &Drawing) {
         let Drawing { sampling, chances, recent } = drawing;
         let last_n = sampling.penalty_last_n.clamp(1, u32::try_from(RECENT).expect("it is small"));

@@ -3,15 +3,29 @@
 //!
 //! What is read is random, from a seed; what is written is what the model finds most likely, whatever that says: no
 //! token ends it. Every test has one run first that does not count. Time is what the model takes and choosing the token;
-//! what happens between steps does not count.
+//! what happens between steps does not count, except where a device goes on by itself meanwhile.
 //! <https://github.com/ggml-org/llama.cpp/tree/b6527/tools/llama-bench>
 
 use super::Session;
-use crate::backend::Outputs;
+use crate::backend::{Batch, Outputs};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::BenchOptions;
+use crate::gpu::{Counters, Drawing};
+use crate::protocol::{BenchOptions, GpuCost, Sampling};
 use crate::rng::Rng;
 use std::collections::VecDeque;
+
+/// The most likely token, whatever was said before.
+const GREEDY: Sampling = Sampling {
+    temperature: 0.0,
+    top_k: 1,
+    top_p: 1.0,
+    min_p: 0.0,
+    repeat_penalty: 1.0,
+    frequency_penalty: 0.0,
+    presence_penalty: 0.0,
+    penalty_last_n: 0,
+    seed: None,
+};
 
 /// What [`Session::bench_step`] did.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +43,8 @@ pub enum BenchStep {
         test: String,
         /// Tokens per second of every repetition.
         tokens_per_sec: Vec<f64>,
+        /// What a token cost the GPU, of a generation on one.
+        gpu_cost: Option<GpuCost>,
     },
     /// There are no more tests.
     Done,
@@ -47,7 +63,10 @@ pub(super) struct Bench {
     next: Option<u32>,
     /// Of the current test: the current run's tokens and time, and what the runs before it reached.
     n_done: usize,
+    start_secs: f64,
     secs: f64,
+    /// What had been asked of the GPU when it began.
+    counters: Option<Counters>,
     is_warm: bool,
     tokens_per_sec: Vec<f64>,
 }
@@ -94,7 +113,9 @@ impl Session {
             done: 0,
             next: None,
             n_done: 0,
+            start_secs: 0.0,
             secs: 0.0,
+            counters: None,
             is_warm: false,
             tokens_per_sec: Vec::new(),
         });
@@ -123,24 +144,51 @@ impl Session {
 
         let n_run = bench.run_tokens(test);
         let n_left = n_run - bench.n_done;
+        if bench.n_done == 0 {
+            self.backend.settle().await?;
+            bench.counters = self.backend.counters().filter(|_| test.kind == Kind::Generation);
+            bench.start_secs = clock();
+        }
         let n = match test.kind {
             Kind::Prompt => n_left.min(self.chunk_tokens),
             Kind::Generation => 1,
         };
-        let wants_logits = test.kind == Kind::Generation || n == n_left;
-        let tokens = match bench.next.take() {
-            Some(token) => vec![token],
-            None => self.random_tokens(&mut bench.rng, n),
-        };
-        let start_secs = clock();
-        let logits = self.evaluate(&tokens, if wants_logits { Outputs::Last } else { Outputs::None }).await?;
-        bench.next = (test.kind == Kind::Generation).then(|| most_likely(&logits));
-        bench.secs += clock() - start_secs;
+        if test.kind == Kind::Generation && self.backend.can_draw(&GREEDY) {
+            self.draw(&mut bench).await?;
+            bench.secs = clock() - bench.start_secs;
+        } else {
+            let wants_logits = test.kind == Kind::Generation || n == n_left;
+            let tokens = match bench.next.take() {
+                Some(token) => vec![token],
+                None => self.random_tokens(&mut bench.rng, n),
+            };
+            let start_secs = clock();
+            let logits = self.evaluate(&tokens, if wants_logits { Outputs::Last } else { Outputs::None }).await?;
+            bench.next = (test.kind == Kind::Generation).then(|| most_likely(&logits));
+            bench.secs += clock() - start_secs;
+        }
         bench.n_done += n;
         bench.done += n;
-        let step = if bench.n_done == n_run { bench.end_run(test) } else { bench.working() };
+        let step = if bench.n_done == n_run { bench.end_run(test, self.backend.counters()) } else { bench.working() };
         self.bench = Some(bench);
         Ok(step)
+    }
+
+    /// Generates a token where the device draws it.
+    async fn draw(&mut self, bench: &mut Bench) -> Result<()> {
+        let token = match bench.next.take() {
+            Some(token) => token,
+            None => {
+                let tokens = self.random_tokens(&mut bench.rng, 1);
+                let drawing = Drawing { sampling: GREEDY, chances: Vec::new(), recent: Vec::new() };
+                let batch = Batch { tokens: &tokens, start: self.cached.len(), outputs: Outputs::Last };
+                self.backend.start_drawing(&batch, &drawing)?;
+                tokens[0]
+            }
+        };
+        self.cached.push(token);
+        bench.next = Some(self.backend.drawn().await?);
+        Ok(())
     }
 
     fn random_tokens(&self, rng: &mut Rng, n: usize) -> Vec<u32> {
@@ -158,7 +206,7 @@ impl Bench {
         BenchStep::Working { done: self.done, total: self.total }
     }
 
-    fn end_run(&mut self, test: Test) -> BenchStep {
+    fn end_run(&mut self, test: Test, counters: Option<Counters>) -> BenchStep {
         if self.is_warm {
             self.tokens_per_sec.push(test.n_tokens as f64 / self.secs.max(f64::MIN_POSITIVE));
         }
@@ -168,7 +216,9 @@ impl Bench {
         }
         self.tests.pop_front();
         self.is_warm = false;
-        BenchStep::Measured { test: test.name(self.depth), tokens_per_sec: std::mem::take(&mut self.tokens_per_sec) }
+        let gpu_cost = counters.zip(self.counters.take()).map(|(after, before)| after.cost_since(&before));
+        let tokens_per_sec = std::mem::take(&mut self.tokens_per_sec);
+        BenchStep::Measured { test: test.name(self.depth), tokens_per_sec, gpu_cost }
     }
 }
 

@@ -307,7 +307,7 @@ fn a_bench_measures_every_test() {
                     assert_eq!(total, depth as usize + 3 * 150 + 1 + 2 * 5);
                     assert!(done < total);
                 }
-                BenchStep::Measured { test, tokens_per_sec } => measured.push((test, tokens_per_sec)),
+                BenchStep::Measured { test, tokens_per_sec, .. } => measured.push((test, tokens_per_sec)),
                 BenchStep::Done => break,
             }
         }

@@ -1,7 +1,7 @@
 //! The page on screen: what to measure, how far it is, and the table.
 
 use super::form::Form;
-use super::report::{COLUMNS, cells, markdown};
+use super::report::{COLUMNS, Row, cells, cost, markdown};
 use super::run::{Run, Step};
 use super::wish::{NAMES, Wish};
 use crate::browser;
@@ -214,6 +214,8 @@ fn Outcome(page: Page) -> impl IntoView {
         })
     });
     let warnings = Memo::new(move |_| page.run.with(|run| run.as_ref().map(Run::warnings).unwrap_or_default()));
+    let costs = Memo::new(move |_| page.run.with(|run| run.as_ref().map(costs).unwrap_or_default()));
+    let note = |text: String| view! { <p class="bench__status">{text}</p> };
     let warning = |text: String| view! { <p class="bench__warning" role="alert">{text}</p> };
     let is_done = Memo::new(move |_| page.run.with(|run| run.as_ref().is_some_and(|run| run.step == Step::Done)));
     view! {
@@ -225,6 +227,7 @@ fn Outcome(page: Page) -> impl IntoView {
             {move || failure.get().map(|text| view! { <p class="bench__trouble" role="alert">{text}</p> })}
             {move || warnings.get().into_iter().map(warning).collect_view()}
             <Table page />
+            {move || costs.get().into_iter().map(note).collect_view()}
             <Show when=move || is_done.get()>
                 <div class="bench__actions">
                     <CopyText words="Copy as Markdown" text=move || page.markdown() />
@@ -267,6 +270,12 @@ fn Table(page: Page) -> impl IntoView {
 fn lines(run: &Run) -> Vec<[String; 7]> {
     let info = run.info.as_ref();
     run.rows.iter().filter_map(|row| Some(cells(info?, row))).collect()
+}
+
+/// What a token cost the GPU, by test.
+fn costs(run: &Run) -> Vec<String> {
+    let line = |row: &Row| Some(format!("A token of {}: {}.", row.test, cost(row.gpu_cost.as_ref()?)));
+    run.rows.iter().filter_map(line).collect()
 }
 
 /// A button that copies, and says so.

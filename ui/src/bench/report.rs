@@ -1,6 +1,6 @@
 //! What was measured: for people as llama-bench's table, for programs as JSON.
 
-use engine::protocol::{BenchOptions, ModelInfo};
+use engine::protocol::{BenchOptions, GpuCost, ModelInfo};
 use serde::Serialize;
 
 /// What was measured, with everything that it depends on.
@@ -48,13 +48,15 @@ pub struct Row {
     pub tokens_per_sec: Vec<f64>,
     pub mean: f64,
     pub sd: f64,
+    /// Of a generation on a GPU.
+    pub gpu_cost: Option<GpuCost>,
 }
 
 impl Row {
-    pub fn new(test: String, options: BenchOptions, tokens_per_sec: Vec<f64>) -> Self {
+    pub fn new(test: String, options: BenchOptions, tokens_per_sec: Vec<f64>, gpu_cost: Option<GpuCost>) -> Self {
         let BenchOptions { n_prompt, n_gen, depth, .. } = options;
         let (mean, sd) = mean_and_sd(&tokens_per_sec);
-        Self { test, n_prompt, n_gen, depth, tokens_per_sec, mean, sd }
+        Self { test, n_prompt, n_gen, depth, tokens_per_sec, mean, sd, gpu_cost }
     }
 
     pub fn speed(&self) -> String {
@@ -84,6 +86,15 @@ pub fn cells(info: &ModelInfo, row: &Row) -> [String; 7] {
         row.test.clone(),
         row.speed(),
     ]
+}
+
+/// A token's cost in words.
+pub fn cost(cost: &GpuCost) -> String {
+    let GpuCost { dispatches, submits, bind_groups, writes, written_bytes, read_bytes, pipelines } = cost;
+    format!(
+        "{dispatches:.1} dispatches, {submits:.1} submits, {bind_groups:.1} bind groups, {writes:.1} writes of \
+         {written_bytes:.0} bytes in all, {read_bytes:.0} bytes read; {pipelines} pipelines so far"
+    )
 }
 
 /// The table as llama-bench prints it.

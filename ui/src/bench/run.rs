@@ -131,9 +131,9 @@ impl Run {
                 self.step = Step::Measuring { done_tokens, total_tokens };
                 None
             }
-            Event::Measured { test, tokens_per_sec, heap_bytes } => {
+            Event::Measured { test, tokens_per_sec, heap_bytes, gpu_cost } => {
                 let options = self.tests.pop_front()?;
-                self.rows.push(Row::new(test, options, tokens_per_sec));
+                self.rows.push(Row::new(test, options, tokens_per_sec, gpu_cost));
                 self.heap_bytes = heap_bytes;
                 self.next()
             }
@@ -270,7 +270,7 @@ mod tests {
     }
 
     fn measured(test: &str, speed: f64) -> Event {
-        Event::Measured { test: test.to_owned(), tokens_per_sec: vec![speed; 2], heap_bytes: 64 }
+        Event::Measured { test: test.to_owned(), tokens_per_sec: vec![speed; 2], heap_bytes: 64, gpu_cost: None }
     }
 
     #[test]

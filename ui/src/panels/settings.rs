@@ -2,6 +2,7 @@
 
 use crate::state::dials::{CONTEXT, Dial, SAMPLING};
 use crate::state::settings::{Settings as Values, Theme};
+use engine::protocol::{BackendWish, ModelInfo};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{File, HtmlInputElement};
@@ -10,9 +11,9 @@ use web_sys::{File, HtmlInputElement};
 #[component]
 pub fn Settings(
     #[prop(into)] values: Signal<Values>,
-    /// The context of the model that answers; none while there is none.
+    /// The model that answers; none while there is none.
     #[prop(into)]
-    context_tokens: Signal<Option<u32>>,
+    model: Signal<Option<ModelInfo>>,
     on_change: Callback<Values>,
     on_reload: Callback<()>,
     on_export: Callback<()>,
@@ -20,15 +21,19 @@ pub fn Settings(
 ) -> impl IntoView {
     let number = move |dial: &'static Dial| view! { <Number dial values on_change /> };
     let reset = move |_| on_change.run(values.with_untracked(Values::with_default_numbers));
-    let reload = move |now: u32| {
-        view! {
-            <p class="settings__now">
-                {format!("The model now has {now} tokens. ")}
-                <button class="button" on:click=move |_| on_reload.run(())>
-                    "Reload the model"
-                </button>
-            </p>
-        }
+    let now = move |describe: fn(&ModelInfo) -> String| {
+        let text = move || model.with(|model| model.as_ref().map(describe));
+        let reload = move |text: String| {
+            view! {
+                <p class="settings__now">
+                    {text}
+                    <button class="button" on:click=move |_| on_reload.run(())>
+                        "Reload the model"
+                    </button>
+                </p>
+            }
+        };
+        move || text().map(reload)
     };
     view! {
         <div class="settings">
@@ -36,13 +41,17 @@ pub fn Settings(
             <h3>"Sampling"</h3>
             <div class="settings__grid">{SAMPLING.iter().map(number).collect_view()} <Seed values on_change /></div>
             <h3>"Context"</h3>
-            <div class="settings__grid">{number(&CONTEXT)} {move || context_tokens.get().map(reload)}</div>
+            <div class="settings__grid">
+                {number(&CONTEXT)} {now(|model| format!("The model now has {} tokens. ", model.context_tokens))}
+            </div>
             <button class="button" on:click=reset>
                 "Reset sampling and context"
             </button>
             <h3>"Appearance"</h3>
             <Themes values on_change />
             <h3>"Speed"</h3>
+            <Places values on_change />
+            {now(place)}
             <div class="settings__row">
                 <a class="button" href="#/bench">
                     "Measure this device"
@@ -164,6 +173,44 @@ fn Themes(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView 
         <div class="settings__row" role="radiogroup" aria-label="Theme">
             {Theme::ALL.map(choice).collect_view()}
         </div>
+    }
+}
+
+/// Where models run.
+#[component]
+fn Places(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
+    let choice = move |(wish, word): (BackendWish, &'static str)| {
+        view! {
+            <label class="settings__check">
+                <input
+                    type="radio"
+                    name="backend"
+                    prop:checked=move || values.with(|values| values.backend == wish)
+                    on:change=move |_| on_change.run(with(values, |values| values.backend = wish))
+                />
+                {word}
+            </label>
+        }
+    };
+    let choices = [
+        (BackendWish::Best, "Where it is fastest"),
+        (BackendWish::Gpu, "On the GPU"),
+        (BackendWish::Cpu, "On the CPU"),
+    ];
+    view! {
+        <div class="settings__row" role="radiogroup" aria-label="Where models run">
+            {choices.map(choice).collect_view()}
+        </div>
+    }
+}
+
+/// Where the model runs, and what it uses there.
+fn place(model: &ModelInfo) -> String {
+    let ModelInfo { tier, threads, .. } = model;
+    match (model.backend.as_str(), threads) {
+        ("cpu", 1) => format!("The model now runs on the CPU, in one thread: {tier}. "),
+        ("cpu", _) => format!("The model now runs on the CPU, in {threads} threads: {tier}. "),
+        (other, _) => format!("The model now runs on the {}: {tier}. ", other.to_uppercase()),
     }
 }
 

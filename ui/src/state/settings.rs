@@ -1,6 +1,6 @@
 //! What the person can set; kept in the browser's local storage.
 
-use engine::protocol::Sampling;
+use engine::protocol::{BackendWish, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// The page's settings.
@@ -14,6 +14,8 @@ pub struct Settings {
     pub max_tokens: u32,
     /// The largest context asked for when a model is loaded.
     pub context_tokens: u32,
+    /// Where models are to run.
+    pub backend: BackendWish,
     /// Let models think that can.
     pub thinking: bool,
     /// Keep model files on this device.
@@ -39,6 +41,7 @@ impl Default for Settings {
             sampling: Sampling::default(),
             max_tokens: 0,
             context_tokens: 4096,
+            backend: BackendWish::Best,
             thinking: true,
             keep: true,
             theme: Theme::System,

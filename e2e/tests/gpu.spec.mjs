@@ -1,0 +1,111 @@
+// On WebGPU the model says what it says on the CPU, on two unlike adapters; what a token costs; what happens when the GPU
+// is lost; and what the page tells of it.
+
+import { resolve } from 'node:path';
+import { launch } from '../gpus.mjs';
+import { startSite } from '../site.mjs';
+import { answers, loader } from '../worker.mjs';
+import { DIST, expect, test as base } from './fixtures.mjs';
+import { Minnow } from './minnow.mjs';
+
+const FRANCE = 'What is the capital of France?';
+const QUESTIONS = [FRANCE, 'Count from one to ten in words.'];
+/** Of the default model. */
+const N_LAYER = 30;
+
+const test = base.extend({
+  probeSite: [
+    async ({}, use) => {
+      const site = await startSite({ dirs: { 'probe/': resolve(import.meta.dirname, '../probe'), '': DIST } });
+      await use(site);
+      await site.stop();
+    },
+    { scope: 'worker' },
+  ],
+});
+
+/** Runs `body` with a page in a browser of this adapter. */
+async function onAdapter(adapter, site, body) {
+  const browser = await launch(adapter);
+  try {
+    const context = await browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    await page.goto(site.url);
+    await body(page, context);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** The relaxed build behind the probe; `gpu` is `on`, or `plain` for a GPU that can do nothing that some cannot. */
+const probed = (gpu) => ({ address: `./probe/worker.js?probe=${gpu}&worker=.${loader('relaxed')}&gpu=${gpu}`, probe: gpu, backend: 'best' });
+
+/** What each token after the first answer's costs: both answers begin with one batch of prompt. */
+function perToken({ counts: [short, long], replies }) {
+  const n = replies[1].n_reply - replies[0].n_reply;
+  return Object.fromEntries(Object.entries(long).map(([key, count]) => [key, (count - short[key]) / n]));
+}
+
+// SwiftShader takes a minute for what lavapipe does in ten seconds.
+for (const [adapter, tiers, questions] of [['lavapipe', ['on', 'plain'], QUESTIONS], ['swiftshader', ['on'], [FRANCE]]]) {
+  test(`${adapter} says what the CPU says`, async ({ probeSite }) => {
+    await onAdapter(adapter, probeSite, async (page) => {
+      const cpu = await answers(page, { address: loader('relaxed'), questions });
+      expect(cpu.texts[0]).toContain('Paris');
+      for (const gpu of tiers) {
+        const run = await answers(page, { ...probed(gpu), questions });
+        expect(run.info.backend).toBe('gpu');
+        expect(run.info.tier).toMatch(gpu === 'plain' ? /^plain/ : /^subgroups/);
+        expect(run.texts).toEqual(cpu.texts);
+      }
+    });
+  });
+}
+
+test('a token costs one submit, eight dispatches a layer, and nothing is made for it', async ({ probeSite }) => {
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const run = await answers(page, { ...probed('on'), questions: QUESTIONS });
+    const token = perToken(run);
+    expect(token.dispatches).toBeGreaterThan(N_LAYER);
+    expect(token.dispatches).toBeLessThanOrEqual(8 * N_LAYER + 6);
+    expect(token.submits).toBeGreaterThan(0);
+    expect(token.submits).toBeLessThanOrEqual(1);
+    expect(token.writes).toBeLessThanOrEqual(2);
+    expect(token.written_bytes).toBeLessThanOrEqual(512);
+    expect([token.bind_groups, token.pipelines]).toEqual([0, 0]);
+  });
+});
+
+test('a reply goes on when the GPU is lost in the middle of it; lost again, on the CPU', async ({ probeSite }) => {
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const cpu = await answers(page, { address: loader('relaxed'), questions: QUESTIONS });
+    const run = await answers(page, { ...probed('on'), questions: QUESTIONS, keep: true, lose: [3, 12] });
+    expect(run.info.backend).toBe('gpu');
+    expect(run.nLost).toEqual([1, 2]);
+    expect(run.texts).toEqual(cpu.texts);
+  });
+});
+
+test('the page says where the model runs, and lets one choose', async ({ site, hub }) => {
+  await onAdapter('lavapipe', site, async (_, context) => {
+    const minnow = await Minnow.open({ context, site, hub, errors: [] });
+    const choose = (place, now) =>
+      minnow.inDialog('Settings', async (dialog) => {
+        if (place) await dialog.getByRole('radio', { name: place }).check();
+        if (place) await dialog.getByRole('button', { name: 'Reload the model' }).last().click();
+        if (now) await expect(dialog).toContainText(now);
+      });
+    await minnow.set('Temperature', 0);
+    await minnow.loadDefault();
+    // A GPU that is a program is slower than the CPU, so nobody gets it without asking.
+    await choose(null, /now runs on the CPU.*because the browser's GPU is a program/);
+    await choose('On the GPU');
+    await minnow.answers();
+    await choose(null, /now runs on the GPU: subgroups of 8/);
+    await expect(await minnow.ask(FRANCE)).toContainText('Paris');
+    await choose('On the CPU');
+    await minnow.newChat();
+    await minnow.answers();
+    await choose(null, /now runs on the CPU/);
+  });
+});

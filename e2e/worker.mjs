@@ -1,0 +1,60 @@
+// A worker of the engine without the page around it.
+
+const GREEDY = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repeat_penalty: 1, frequency_penalty: 0, presence_penalty: 0, penalty_last_n: 0, seed: 1 };
+
+/** The address of a build's worker, from the page. */
+export const loader = (variant) => (variant === 'plain' ? './worker_loader.js' : `./worker_${variant}_loader.js`);
+
+/**
+ * What the default model answers to each of these questions, greedily, in a worker of `address`.
+ *
+ * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers
+ * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then.
+ */
+export function answers(page, { address, backend = 'cpu', threads = 1, questions, maxTokens = 24, keep = false, probe, lose = [] }) {
+  return page.evaluate(inPage, { address, backend, threads, questions, maxTokens, keep, probe, lose, sampling: GREEDY });
+}
+
+async function inPage({ address, backend, threads, questions, maxTokens, keep, probe, lose, sampling }) {
+  const worker = new Worker(address, { type: 'module' });
+  const channel = probe && new BroadcastChannel(probe);
+  const told = (word) =>
+    new Promise((resolve) => {
+      channel.onmessage = ({ data }) => resolve(data);
+      channel.postMessage(word);
+    });
+  const until = (name, onOther = () => {}) =>
+    new Promise((resolve, reject) => {
+      worker.onerror = (error) => reject(new Error(error.message));
+      worker.onmessage = ({ data }) => {
+        const event = JSON.parse(data);
+        const [key, value] = typeof event === 'string' ? [event] : Object.entries(event)[0];
+        if (key === name) resolve(value);
+        else if (key === 'Failed') reject(new Error(value.message));
+        else onOther(key, value);
+      };
+    });
+  await until('Ready');
+  const source = { Url: new URL('models/SmolLM2-135M-Instruct.Q4_1.gguf', location.href).href };
+  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: 512, keep, backend, threads } }));
+  const info = await until('Loaded');
+  const [texts, replies, counts, nLost] = [[], [], [], []];
+  let pieces = 0;
+  for (const content of questions) {
+    if (probe) await told('begin');
+    worker.postMessage(JSON.stringify({ Generate: { messages: [{ role: 'user', content }], sampling, max_tokens: maxTokens, thinking: false } }));
+    let text = '';
+    replies.push(
+      await until('Done', (key, value) => {
+        if (key !== 'Text') return;
+        text += value.text ?? value;
+        pieces += 1;
+        if (lose.includes(pieces)) told('lose').then((n) => nLost.push(n));
+      }),
+    );
+    texts.push(text);
+    if (probe) counts.push(await told('counts?'));
+  }
+  worker.terminate();
+  return { info, texts, replies, counts, nLost };
+}
