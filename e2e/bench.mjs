@@ -1,11 +1,12 @@
 // Minnow against wllama (llama.cpp in wasm) and native llama.cpp: same machine, same browser, same file, in turns.
 //
 //   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--json FILE] [--markdown FILE]
-//                  [--engines minnow:plain,minnow:relaxed,wllama]
+//                  [--engines minnow:plain,minnow:relaxed,wllama] [--adapter lavapipe|swiftshader]
 //
 // Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
 // engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
 // Ours is measured by its own page, #/bench; it loads the model again for every repetition, which does not count.
+// With an adapter, both run on WebGPU, on a program that stands in for a GPU (gpus.mjs): it says how much they ask of one.
 // The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
 import { chromium } from '@playwright/test';
@@ -14,6 +15,7 @@ import os from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launchOptions } from './browser.mjs';
+import { launch } from './gpus.mjs';
 import { startSite } from './site.mjs';
 
 const here = import.meta.dirname;
@@ -25,6 +27,11 @@ const TESTS = [
   { name: 'tg64', n_prompt: 1, n_gen: 64 },
   { name: 'tg64 @ d512', n_prompt: 512, n_gen: 64 },
 ];
+/** Of programs that stand in for GPUs: fewer tokens, because a peer takes a second for each. */
+const GPU_TESTS = [
+  { name: 'pp128', n_prompt: 128, n_gen: 0 },
+  { name: 'tg16', n_prompt: 1, n_gen: 16 },
+];
 const CONTEXT_TOKENS = 1024;
 const DIST = process.env.MINNOW_DIST ?? resolve(here, '../dist');
 const MODELS_DIR = resolve(here, '../models');
@@ -35,6 +42,7 @@ const { values: flags } = parseArgs({
     threads: { type: 'string', default: '1,2' },
     reps: { type: 'string', default: '5' },
     engines: { type: 'string' },
+    adapter: { type: 'string' },
     native: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -44,17 +52,19 @@ const { values: flags } = parseArgs({
 
 const file = MODELS[flags.model];
 if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
-const names = (flags.engines?.split(',') ?? [...variants().map((variant) => `minnow:${variant}`), 'wllama']).concat(flags.native ? ['native'] : []);
+const engines = flags.adapter ? 'minnow:relaxed,wllama' : [...variants().map((variant) => `minnow:${variant}`), 'wllama'].join();
+const names = (flags.engines ?? engines).split(',').concat(flags.native ? ['native'] : []);
 const reps = flags.quick ? 1 : Number(flags.reps);
-const tests = flags.quick ? TESTS.filter(({ name }) => name !== 'pp512') : TESTS;
+const tests = flags.adapter ? GPU_TESTS : TESTS.filter(({ name }) => !flags.quick || name !== 'pp512');
 
 const site = await startSite({
   dirs: { 'models/': MODELS_DIR, 'wllama/': resolve(here, 'bench/node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), '': DIST },
 });
-const browser = await chromium.launch(launchOptions);
+const browser = await (flags.adapter ? launch(flags.adapter) : chromium.launch(launchOptions));
 try {
   const rows = [];
-  for (const threads of flags.threads.split(',').map(Number)) rows.push(...(await measure(threads)));
+  const threadCounts = flags.adapter ? '1' : flags.threads;
+  for (const threads of threadCounts.split(',').map(Number)) rows.push(...(await measure(threads)));
   const report = { date: new Date().toISOString(), model: file, machine: machine(), rows };
   const text = markdown(report);
   console.log(text);
@@ -104,14 +114,14 @@ async function open(name, threads) {
   if (module === 'wllama') return wllama(threads);
   const { start } = await import(`./bench/${module}.mjs`);
   if (module === 'native') return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens: CONTEXT_TOKENS });
-  return start({ browser, url: site.url, model: `models/${file}`, threads, variant });
+  return start({ browser, url: site.url, model: `models/${file}`, threads, variant, backend: flags.adapter ? 'gpu' : 'cpu' });
 }
 
 /** wllama in a page of its own. */
 async function wllama(threads) {
   const page = await browser.newPage();
   await page.goto(`${site.url}bench/`);
-  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS };
+  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, onGpu: Boolean(flags.adapter) };
   const info = await page.evaluate(async (options) => {
     globalThis.engine = await (await import('/bench/wllama.mjs')).start(options);
     return globalThis.engine.info;
@@ -144,7 +154,7 @@ function markdown({ date, model, machine, rows }) {
       return [threads, test, ...speeds, ...peers.map((peer) => (best / at(peer, threads, test)).toFixed(2))];
     }),
   );
-  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}; medians of ${reps}`;
+  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; medians of ${reps}`;
   const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
   return [title, '', ...table].join('\n');
 }

@@ -6,6 +6,11 @@ const GREEDY = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repeat_penalty: 1
 export const loader = (variant) => (variant === 'plain' ? './worker_loader.js' : `./worker_${variant}_loader.js`);
 
 /**
+ * A build behind probe/worker.js, for `answers`; `gpu` is `on`, or `plain` for a GPU that can do nothing that some cannot.
+ */
+export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${gpu}&worker=.${loader(variant)}&gpu=${gpu}`, probe: gpu, backend: 'best' });
+
+/**
  * What the default model answers to each of these questions, greedily, in a worker of `address`.
  *
  * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers

@@ -1,12 +1,12 @@
 // Drives Minnow's own page for measuring, #/bench. Runs in this process, with a browser page for every test.
 
 /** Gives a `bench` that runs one test, and gives tokens per second. The model is kept in the browser after the first load. */
-export async function start({ browser, url, model, threads, variant }) {
+export async function start({ browser, url, model, threads, variant, backend }) {
   const context = await browser.newContext();
   const measure = async (asked) => {
     const page = await context.newPage();
     try {
-      const query = new URLSearchParams({ model: new URL(model, url).href, threads, variant, backend: 'cpu', reps: 1, ...asked });
+      const query = new URLSearchParams({ model: new URL(model, url).href, threads, variant, backend, reps: 1, ...asked });
       await page.goto(`${url}#/bench?${query}`);
       const result = await (await page.waitForFunction(() => globalThis.minnowBench, null, { timeout: 0 })).jsonValue();
       if (result.error) throw new Error(result.error);

@@ -3,10 +3,10 @@
 import { Wllama } from '/wllama/index.js';
 
 /** Loads the model; `bench` then runs one test and gives tokens per second. */
-export async function start({ model, threads, contextTokens }) {
+export async function start({ model, threads, contextTokens, onGpu }) {
   const wllama = new Wllama({ default: '/wllama/wasm/wllama.wasm' }, { suppressNativeLog: true });
   const gguf = await (await fetch(model)).blob();
-  await wllama.loadModel([gguf], { n_ctx: contextTokens, n_threads: threads, n_gpu_layers: 0, warmup: true });
+  await wllama.loadModel([gguf], { n_ctx: contextTokens, n_threads: threads, n_gpu_layers: onGpu ? 999 : 0, warmup: true });
   if (wllama.getNumThreads() !== threads) throw new Error(`wllama runs ${wllama.getNumThreads()} threads instead of ${threads}`);
   return { bench: (test) => bench(wllama, test), info: { version: Wllama.getLibllamaVersion() } };
 }

@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import { launch } from '../gpus.mjs';
 import { startSite } from '../site.mjs';
-import { answers, loader } from '../worker.mjs';
+import { answers, loader, probed } from '../worker.mjs';
 import { DIST, expect, test as base } from './fixtures.mjs';
 import { Minnow } from './minnow.mjs';
 
@@ -37,9 +37,6 @@ async function onAdapter(adapter, site, body) {
   }
 }
 
-/** The relaxed build behind the probe; `gpu` is `on`, or `plain` for a GPU that can do nothing that some cannot. */
-const probed = (gpu) => ({ address: `./probe/worker.js?probe=${gpu}&worker=.${loader('relaxed')}&gpu=${gpu}`, probe: gpu, backend: 'best' });
-
 /** What each token after the first answer's costs: both answers begin with one batch of prompt. */
 function perToken({ counts: [short, long], replies }) {
   const n = replies[1].n_reply - replies[0].n_reply;
@@ -53,7 +50,7 @@ for (const [adapter, tiers, questions] of [['lavapipe', ['on', 'plain'], QUESTIO
       const cpu = await answers(page, { address: loader('relaxed'), questions });
       expect(cpu.texts[0]).toContain('Paris');
       for (const gpu of tiers) {
-        const run = await answers(page, { ...probed(gpu), questions });
+        const run = await answers(page, { ...probed('relaxed', gpu), questions });
         expect(run.info.backend).toBe('gpu');
         expect(run.info.tier).toMatch(gpu === 'plain' ? /^plain/ : /^subgroups/);
         expect(run.texts).toEqual(cpu.texts);
@@ -64,7 +61,7 @@ for (const [adapter, tiers, questions] of [['lavapipe', ['on', 'plain'], QUESTIO
 
 test('a token costs one submit, eight dispatches a layer, and nothing is made for it', async ({ probeSite }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
-    const run = await answers(page, { ...probed('on'), questions: QUESTIONS });
+    const run = await answers(page, { ...probed('relaxed', 'on'), questions: QUESTIONS });
     const token = perToken(run);
     expect(token.dispatches).toBeGreaterThan(N_LAYER);
     expect(token.dispatches).toBeLessThanOrEqual(8 * N_LAYER + 6);
@@ -79,7 +76,7 @@ test('a token costs one submit, eight dispatches a layer, and nothing is made fo
 test('a reply goes on when the GPU is lost in the middle of it; lost again, on the CPU', async ({ probeSite }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
     const cpu = await answers(page, { address: loader('relaxed'), questions: QUESTIONS });
-    const run = await answers(page, { ...probed('on'), questions: QUESTIONS, keep: true, lose: [3, 12] });
+    const run = await answers(page, { ...probed('relaxed', 'on'), questions: QUESTIONS, keep: true, lose: [3, 12] });
     expect(run.info.backend).toBe('gpu');
     expect(run.nLost).toEqual([1, 2]);
     expect(run.texts).toEqual(cpu.texts);

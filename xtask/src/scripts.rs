@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::command::{command, path_starting_with, run, step};
 use crate::dist::{self, DIST};
-use crate::tools::{CHROMIUM, GOLDEN_PYTHON, NODE, NPM, PYTHON, ensure};
+use crate::tools::{CHROMIUM, FIREFOX, GOLDEN_PYTHON, NODE, NPM, PYTHON, ensure, ensure_gpu};
 use crate::{models, target_dir};
 
 const E2E: &str = "e2e";
@@ -55,12 +55,19 @@ fn golden_python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Makes a command run among the browser tests, with the site and the browser that it needs.
+/// Makes a command run among the browser tests, with the site, the browsers and the GPU that it needs.
 fn in_e2e(command: &mut Command) -> Result<&mut Command> {
-    ensure(&[&CHROMIUM])?;
-    let chromium = CHROMIUM.find().context("Chromium was there a moment ago")?;
+    ensure(&[&CHROMIUM, &FIREFOX])?;
+    ensure_gpu()?;
+    let [chromium, firefox] = [CHROMIUM, FIREFOX].map(|browser| browser.find());
+    let chromium = chromium.context("Chromium was there a moment ago")?;
+    let firefox = firefox.context("Firefox was there a moment ago")?;
     let dist = fs::canonicalize(DIST).with_context(|| format!("there is no {DIST}/; cargo xtask dist builds it"))?;
-    Ok(command.current_dir(E2E).env("MINNOW_DIST", dist).env("MINNOW_CHROMIUM", chromium))
+    Ok(command
+        .current_dir(E2E)
+        .env("MINNOW_DIST", dist)
+        .env("MINNOW_CHROMIUM", chromium)
+        .env("MINNOW_FIREFOX", firefox))
 }
 
 /// Installs the npm packages of a folder, unless that was done. Nothing may download a browser or build C++.

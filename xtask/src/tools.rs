@@ -48,9 +48,16 @@ pub(crate) const CHROMIUM: Package = Package {
     debian: &["chromium"],
     purpose: "browser tests",
 };
-pub(crate) const PACKAGES: [Package; 4] = [NODE, NPM, PYTHON, CHROMIUM];
+pub(crate) const FIREFOX: Package = Package {
+    programs: &["firefox-esr", "firefox"],
+    probe: &["--version"],
+    major_min: 0,
+    debian: &["firefox-esr"],
+    purpose: "browser tests",
+};
+pub(crate) const PACKAGES: [Package; 5] = [NODE, NPM, PYTHON, CHROMIUM, FIREFOX];
 
-/// A GPU for the native tests, where the machine has none: a program that acts as one, and what finds it.
+/// A program that acts as a GPU, for the native tests and the browsers, and what finds it.
 pub(crate) const VULKAN_DEBIAN: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];
 /// Where Linux lists drivers for GPUs.
 const VULKAN_DRIVERS: [&str; 3] = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
@@ -173,13 +180,16 @@ pub(crate) fn ensure(packages: &[&Package]) -> Result<()> {
     }
 }
 
-/// Whether native tests find a GPU: other systems bring their drivers along.
+/// Whether tests find the program that acts as a GPU; other systems bring their own drivers along.
 pub(crate) fn has_gpu() -> bool {
-    let has_files = |folder: &str| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
-    !cfg!(target_os = "linux") || VULKAN_DRIVERS.into_iter().any(has_files)
+    let is_lavapipe = |file: std::io::Result<std::fs::DirEntry>| {
+        file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("lvp_icd"))
+    };
+    let has_it = |folder: &str| std::fs::read_dir(folder).is_ok_and(|mut files| files.any(is_lavapipe));
+    !cfg!(target_os = "linux") || VULKAN_DRIVERS.into_iter().any(has_it)
 }
 
-/// Installs a GPU that is a program, if there is no other.
+/// Installs the program that acts as a GPU.
 pub(crate) fn ensure_gpu() -> Result<()> {
     if has_gpu() { Ok(()) } else { apt_install(&VULKAN_DEBIAN) }
 }
