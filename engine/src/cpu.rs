@@ -13,6 +13,7 @@ mod kernels;
 mod machine;
 mod matrix;
 mod pool;
+mod scales;
 mod tune;
 mod vector;
 

@@ -13,7 +13,7 @@
 
 use super::activations::Group;
 use super::dot::{Dot, GROUP, Ints, LANES, Part, WORDS, Weights};
-use super::vector::{Best, Vector};
+use super::vector::Vector;
 use std::array::from_fn;
 
 /// Rows of a block.
@@ -298,194 +298,6 @@ impl Weights for HighNibbles<'_> {
     }
 }
 
-/// A scale as it is stored.
-pub(super) trait Number: Copy + Default {
-    /// The nearest of these to `x`.
-    fn new(x: f32) -> Self;
-    /// Its value.
-    fn value(self) -> f32;
-    /// Four of them.
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F;
-}
-
-impl Number for f32 {
-    fn new(x: f32) -> Self {
-        x
-    }
-    fn value(self) -> f32 {
-        self
-    }
-    #[inline(always)]
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::load(x)
-    }
-}
-
-/// The bits of a half.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(transparent)]
-pub(super) struct Half(u16);
-
-impl Number for Half {
-    fn new(x: f32) -> Self {
-        Self(half::f16::from_f32(x).to_bits())
-    }
-    fn value(self) -> f32 {
-        half::f16::from_bits(self.0).to_f32()
-    }
-    #[inline(always)]
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::mul(V::load_4_halves(&x.map(|h| h.0)), V::splat(super::vector::HALF_SCALE))
-    }
-}
-
-/// The scales of a block, N for 32 columns: how integer sums become floats.
-pub(super) trait Scales<const N: usize>: Copy + Sized {
-    /// The same, as floats: faster where they are read again and again.
-    type Floats: Scales<N>;
-
-    /// The same scales as floats.
-    fn floats(&self) -> Self::Floats;
-
-    /// From the scale and the offset of each row's first group and second group (the same if there is one).
-    fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self;
-
-    /// Scale, zero and offset of one row and column.
-    fn get(&self, row: usize, col: usize) -> (f32, i32, f32);
-
-    /// sum + what the block adds to each of four rows, the first or the second.
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; N], x: &Group) -> Floats<D>;
-}
-
-/// Floats of the machine that `D` is for.
-pub(super) type Floats<D> = <<D as Dot>::V as Vector>::F;
-
-/// w = scale · (q − 2ᶻ), one scale for 32.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scale<T, const Z: u32>([T; ROWS]);
-
-/// w = scale · (q − 2ᶻ), one scale for 16.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scale16<T, const Z: u32>([[T; ROWS]; 2]);
-
-/// w = scale · q + offset, for 32.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ScaleOffset<T> {
-    scale: [T; ROWS],
-    offset: [T; ROWS],
-}
-
-/// w = scale · q + offset, for 16.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ScaleOffset16<T> {
-    scale: [[T; ROWS]; 2],
-    offset: [[T; ROWS]; 2],
-}
-
-/// The values of eight numbers.
-fn values<T: Number>(numbers: [T; ROWS]) -> [f32; ROWS] {
-    let mut values = [0.0; ROWS];
-    for (numbers, values) in numbers.as_chunks().0.iter().zip(values.as_chunks_mut().0) {
-        Best::store(T::load::<Best>(numbers), values);
-    }
-    values
-}
-
-fn group<T: Number>(values: [[f32; 2]; ROWS], group: usize) -> [T; ROWS] {
-    values.map(|row| T::new(row[group]))
-}
-
-/// Four of eight numbers.
-#[inline(always)]
-fn four<D: Dot, T: Number>(values: &[T; ROWS], word: usize) -> Floats<D> {
-    T::load::<D::V>(&values.as_chunks().0[word])
-}
-
-/// dot − 2ᶻ · sum, as floats.
-#[inline(always)]
-fn centred<D: Dot, const Z: u32>(dot: Ints<D>, sum: i32) -> Floats<D> {
-    D::V::to_float(D::V::sub_int(dot, D::V::shift_left_int::<Z>(D::V::splat_int(sum))))
-}
-
-impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
-    type Floats = Scale<f32, Z>;
-    fn floats(&self) -> Self::Floats {
-        Scale(values(self.0))
-    }
-    fn pack(scale: [[f32; 2]; ROWS], _: [[f32; 2]; ROWS]) -> Self {
-        Self(group(scale, 0))
-    }
-    fn get(&self, row: usize, _: usize) -> (f32, i32, f32) {
-        (self.0[row].value(), 1 << Z, 0.0)
-    }
-    #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Group) -> Floats<D> {
-        let scale = D::V::mul(four::<D, T>(&self.0, word), D::V::splat(x.scale));
-        D::V::mul_add(scale, centred::<D, Z>(dots[0], x.sum), sum)
-    }
-}
-
-impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
-    type Floats = Scale16<f32, Z>;
-    fn floats(&self) -> Self::Floats {
-        Scale16(self.0.map(values))
-    }
-    fn pack(scale: [[f32; 2]; ROWS], _: [[f32; 2]; ROWS]) -> Self {
-        Self([group(scale, 0), group(scale, 1)])
-    }
-    fn get(&self, row: usize, col: usize) -> (f32, i32, f32) {
-        (self.0[col / 16][row].value(), 1 << Z, 0.0)
-    }
-    #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Group) -> Floats<D> {
-        let first = D::V::mul(four::<D, T>(&self.0[0], word), centred::<D, Z>(dots[0], x.sums[0]));
-        let both = D::V::mul_add(four::<D, T>(&self.0[1], word), centred::<D, Z>(dots[1], x.sums[1]), first);
-        D::V::mul_add(both, D::V::splat(x.scale), sum)
-    }
-}
-
-impl<T: Number> Scales<1> for ScaleOffset<T> {
-    type Floats = ScaleOffset<f32>;
-    fn floats(&self) -> Self::Floats {
-        ScaleOffset { scale: values(self.scale), offset: values(self.offset) }
-    }
-    fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self {
-        Self { scale: group(scale, 0), offset: group(offset, 0) }
-    }
-    fn get(&self, row: usize, _: usize) -> (f32, i32, f32) {
-        (self.scale[row].value(), 0, self.offset[row].value())
-    }
-    #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Group) -> Floats<D> {
-        let scale = D::V::mul(four::<D, T>(&self.scale, word), D::V::splat(x.scale));
-        let sum = D::V::mul_add(four::<D, T>(&self.offset, word), D::V::splat(x.total), sum);
-        D::V::mul_add(scale, D::V::to_float(dots[0]), sum)
-    }
-}
-
-impl<T: Number> Scales<2> for ScaleOffset16<T> {
-    type Floats = ScaleOffset16<f32>;
-    fn floats(&self) -> Self::Floats {
-        ScaleOffset16 { scale: self.scale.map(values), offset: self.offset.map(values) }
-    }
-    fn pack(scale: [[f32; 2]; ROWS], offset: [[f32; 2]; ROWS]) -> Self {
-        Self { scale: [group(scale, 0), group(scale, 1)], offset: [group(offset, 0), group(offset, 1)] }
-    }
-    fn get(&self, row: usize, col: usize) -> (f32, i32, f32) {
-        (self.scale[col / 16][row].value(), 0, self.offset[col / 16][row].value())
-    }
-    #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Group) -> Floats<D> {
-        let mut both = D::V::splat(0.0);
-        for (g, dot) in dots.into_iter().enumerate() {
-            both = D::V::mul_add(four::<D, T>(&self.scale[g], word), D::V::to_float(dot), both);
-            let total = D::V::to_float(D::V::splat_int(x.sums[g]));
-            both = D::V::mul_add(four::<D, T>(&self.offset[g], word), total, both);
-        }
-        D::V::mul_add(both, D::V::splat(x.scale), sum)
-    }
-}
-
 /// 8 rows × 32 columns of one weight matrix. Aligned, so that no load crosses a cache line.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(16))]
@@ -497,6 +309,7 @@ pub(super) struct Block<W, S> {
 #[cfg(test)]
 mod tests {
     use super::super::dot::{Pairs, Quads};
+    use super::super::vector::Best;
     use super::super::vector::plain::Plain;
     use super::*;
     use crate::rng::Rng;
@@ -590,14 +403,5 @@ mod tests {
     #[test]
     fn relaxed_dots_are_exact() {
         check_all::<Quads<Best>>();
-    }
-
-    #[test]
-    fn halves_are_exact() {
-        for bits in (0..=u16::MAX).filter(|bits| half::f16::from_bits(*bits).is_finite()) {
-            let mut floats = [0.0; 4];
-            Best::store(Half::load::<Best>(&[Half(bits); 4]), &mut floats);
-            assert_eq!(floats, [Half(bits).value(); 4]);
-        }
     }
 }

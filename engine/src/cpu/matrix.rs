@@ -4,10 +4,10 @@
 
 use super::activations::{Activations, Group};
 pub(super) use super::block::ROWS;
-use super::block::{Block, Bytes, COLS, Fives, Floats, Half, Nibbles, Number};
-use super::block::{Scale, Scale16, ScaleOffset, ScaleOffset16, Scales, Sixes, Words, dot_panel, panel_len};
+use super::block::{Block, Bytes, COLS, Fives, Nibbles, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Part, WORDS};
 use super::pool::Columns;
+use super::scales::{Floats, Half, Number, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
 use super::vector::{Best, Vector};
 use crate::dtype::DType;
 use crate::quant::{self, Groups};
