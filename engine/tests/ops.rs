@@ -84,14 +84,16 @@ impl Case {
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
 /// `xtask/src/tools.rs` for the one that tests bring along.
 fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
-    let mut backends =
-        vec![("cpu".to_owned(), Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, Machine::alone())))];
+    let cpu = Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, Machine::alone()));
+    let cpu = ("cpu".to_owned(), cpu);
+    #[cfg(target_arch = "wasm32")]
+    let backends = vec![cpu];
     #[cfg(not(target_arch = "wasm32"))]
-    {
+    let backends = {
         let device = next_device();
         let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), N_CTX).expect("the plan fits the device");
-        backends.push((format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu))));
-    }
+        vec![cpu, (format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu)))]
+    };
     backends
 }
 
