@@ -73,7 +73,7 @@ fn answer(backend: &mut Backend, tokenizer: &Tokenizer, prompt: String, n_greedy
     for (i, chunk) in tokens.chunks(CHUNK).enumerate() {
         let batch = Batch { tokens: chunk, start: i * CHUNK, outputs: Outputs::All };
         let logits = pollster::block_on(backend.forward(&batch))?;
-        top.extend(logits.chunks_exact(tokenizer.n_vocab()).map(most_likely));
+        top.extend(logits.chunks_exact(logits.len() / chunk.len()).map(most_likely));
         next = top.last().and_then(|top| top.first()).map(|(token, _)| *token);
     }
     let mut greedy = Vec::new();

@@ -18,7 +18,7 @@ mod tune;
 mod vector;
 
 pub use machine::Machine;
-pub use pool::{Helper, Pool};
+pub use pool::{Helper, Pool, helper_died};
 pub use tune::Threads;
 
 use crate::backend::Batch;

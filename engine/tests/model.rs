@@ -6,6 +6,7 @@ mod tiny;
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
 use engine::cpu::Machine;
 use engine::error::{ErrorKind, Result};
+use engine::gguf::Strings;
 use engine::gguf::{self, Parsed, Writer};
 use engine::load::Loader;
 use engine::model::Model;
@@ -135,6 +136,22 @@ fn what_cannot_run_is_refused_with_the_reason() {
         ErrorKind::Unsupported,
         "This model cannot be run yet: it needs mixtures of experts (\"llama.expert_count\").",
     );
+    let tokens: Strings = (0..1000).map(|id| id.to_string()).collect();
+    refused(
+        &tiny::llama().entry("tokenizer.ggml.tokens", tokens),
+        ErrorKind::Invalid,
+        "The file names 1000 tokens, but describes only 40.",
+    );
+}
+
+/// As in llama.cpp: <https://github.com/ggml-org/llama.cpp/blob/b6527/src/llama-model.cpp>
+#[test]
+fn positions_are_scaled_linearly_where_no_type_is_named() {
+    for key in ["llama.rope.scale_linear", "llama.rope.scaling.factor"] {
+        let file = tiny::llama().entry(key, 4.0f32).finish();
+        let model = Model::new(&parse(&file).expect("a file")).expect("a model");
+        assert_eq!(model.config.rope.freq_scale, 0.25, "{key}");
+    }
 }
 
 /// No damage to a header makes the engine panic or run away: it is an error, or another model.

@@ -120,10 +120,15 @@ await init({{ memory }});
 /// A thread: the same program on the memory that it is sent.
 fn helper(stem: &str) -> String {
     format!(
-        "import init, {{ help }} from './{stem}.js';
+        "import init, {{ help, help_failed }} from './{stem}.js';
 self.onmessage = async ({{ data: [module, memory] }}) => {{
   await init({{ module_or_path: module, memory }});
-  help();
+  try {{
+    help();
+  }} catch (error) {{
+    help_failed();
+    throw error;
+  }}
   self.close();
 }};
 "

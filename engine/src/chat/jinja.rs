@@ -7,13 +7,20 @@ use super::guard::BOUNDED;
 use super::python;
 use super::strftime::Now;
 use crate::error::{Error, ErrorKind};
-use minijinja::value::{Kwargs, ValueKind};
-use minijinja::{Environment, State, Value};
+use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::{Environment, State, Value, filters, functions};
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Result<T> = std::result::Result<T, minijinja::Error>;
+/// minijinja's filters that make one value of many, that order them,
+type Fold = fn(&State<'_, '_>, Value) -> Result<Value>;
+type Sort = fn(&State<'_, '_>, Value, Kwargs) -> Result<Value>;
+/// that choose items by a test, of themselves or of an attribute.
+type Select = fn(&State<'_, '_>, Value, Option<Cow<'_, str>>, Rest<Value>) -> Result<Vec<Value>>;
+type SelectAttr = fn(&State<'_, '_>, Value, Cow<'_, str>, Option<Cow<'_, str>>, Rest<Value>) -> Result<Vec<Value>>;
 
 /// Steps for what a template does once, and for each message; known ones take a tenth of it.
 const FUEL: usize = 50_000;
@@ -25,6 +32,10 @@ const VALUE_BYTES: usize = 256 << 10;
 const VALUE_PER_INPUT: usize = 4;
 /// All values that a template makes and prints are together at most this many times as large as one can be.
 const VALUES_MAX: usize = 256;
+/// An item of a list counts as much as so many bytes.
+const ITEM_BYTES: usize = 16;
+/// To sort a list costs as much as to go through it so often.
+const SORT_WALKS: usize = 8;
 /// Lists in lists in lists.
 const DEPTH_MAX: usize = 16;
 /// Macros in macros count ten. The stack of a WebAssembly thread has 1 MiB.
@@ -167,6 +178,8 @@ impl Meter {
             },
         );
 
+        self.install_walks(env);
+
         let meter = self.clone();
         env.add_filter("join", move |values: Value, separator: Option<&str>| {
             meter.join(separator.unwrap_or(""), &values)
@@ -174,6 +187,87 @@ impl Meter {
 
         let meter = self.clone();
         env.set_unknown_method_callback(move |state, value, method, args| meter.method(state, value, method, args));
+    }
+
+    /// What goes through a whole list or text in one step.
+    fn install_walks(self: &Arc<Self>, env: &mut Environment<'_>) {
+        let meter = self.clone();
+        env.add_function("range", move |lower: isize, upper: Option<isize>, step: Option<isize>| {
+            let range = functions::range(lower, upper, step)?;
+            meter.walk(&range)?;
+            Ok(range)
+        });
+        let meter = self.clone();
+        env.add_filter("last", move |value: Value| meter.walk(&value).and_then(|()| filters::last(value)));
+        for (name, filter) in [
+            ("reverse", filters::reverse as fn(&Value) -> Result<Value>),
+            ("lines", filters::lines),
+            ("items", filters::items),
+        ] {
+            let meter = self.clone();
+            env.add_filter(name, move |value: &Value| meter.walk(value).and_then(|()| filter(value)));
+        }
+        for (name, filter) in
+            [("list", filters::list as Fold), ("sum", filters::sum), ("min", filters::min), ("max", filters::max)]
+        {
+            let meter = self.clone();
+            env.add_filter(name, move |state: &State<'_, '_>, value: Value| {
+                meter.walk(&value)?;
+                filter(state, value)
+            });
+        }
+        for (name, filter) in [("sort", filters::sort as Sort), ("unique", filters::unique)] {
+            let meter = self.clone();
+            env.add_filter(name, move |state: &State<'_, '_>, value: Value, kwargs: Kwargs| {
+                // Each item is compared with some others.
+                (0..SORT_WALKS).try_for_each(|_| meter.walk(&value))?;
+                filter(state, value, kwargs)
+            });
+        }
+        let meter = self.clone();
+        env.add_filter("dictsort", move |value: &Value, kwargs: Kwargs| {
+            (0..SORT_WALKS).try_for_each(|_| meter.walk(value))?;
+            filters::dictsort(value, kwargs)
+        });
+        let meter = self.clone();
+        env.add_filter("split", move |value: &Value, separator: Option<Arc<str>>, n_max: Option<i64>| {
+            meter.walk(value)?;
+            filters::split(value, separator, n_max)
+        });
+        let meter = self.clone();
+        env.add_filter("map", move |state: &State<'_, '_>, value: Value, args: Rest<Value>| {
+            meter.walk(&value)?;
+            filters::map(state, value, args)
+        });
+        for (name, filter) in [("select", filters::select as Select), ("reject", filters::reject)] {
+            let meter = self.clone();
+            let select = move |state: &State<'_, '_>, value: Value, test: Option<Cow<'_, str>>, args: Rest<Value>| {
+                meter.walk(&value)?;
+                filter(state, value, test, args)
+            };
+            env.add_filter(name, select);
+        }
+        for (name, filter) in [("selectattr", filters::selectattr as SelectAttr), ("rejectattr", filters::rejectattr)] {
+            let meter = self.clone();
+            let select = move |state: &State<'_, '_>,
+                               value: Value,
+                               attr: Cow<'_, str>,
+                               test: Option<Cow<'_, str>>,
+                               args: Rest<Value>| {
+                meter.walk(&value)?;
+                filter(state, value, attr, test, args)
+            };
+            env.add_filter(name, select);
+        }
+    }
+
+    /// Charges for going through a value.
+    fn walk(&self, value: &Value) -> Result<()> {
+        self.charge(match (value.as_str(), value.len()) {
+            (Some(text), _) => text.len(),
+            (None, Some(n)) => n.saturating_mul(ITEM_BYTES),
+            (None, None) => self.value_bytes_max,
+        })
     }
 
     /// Python's methods of strings, lists and dictionaries.
@@ -220,7 +314,7 @@ impl Meter {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "minijinja's enum, which can grow")]
     fn weigh_parts(&self, value: &Value, depth: usize, room: &mut usize) -> Result<Value> {
-        let bytes = 1 + value.as_str().map_or(0, str::len);
+        let bytes = ITEM_BYTES + value.as_str().map_or(0, str::len);
         *room = room.checked_sub(bytes).ok_or_else(|| too_large("a value", self.value_bytes_max))?;
         if value.as_object().is_some() && (depth == DEPTH_MAX || is_namespace(value)) {
             let detail = "a value is nested too deeply";

@@ -68,6 +68,20 @@ fn time_is_bounded() {
         "{{ range(1000000000) | list }}",
         expect!["The model's chat template failed: invalid operation (range has too many elements) in line 1."],
     );
+    // What takes long in one step.
+    for walk in
+        ["list|length", "reverse|first", "last", "map('string')|first", "select|first", "sort|first", "unique|max"]
+    {
+        let started = std::time::Instant::now();
+        let source = format!("{{% for i in range(6000) %}}{{% if range(100000)|{walk} %}}{{% endif %}}{{% endfor %}}");
+        check_error(
+            &source,
+            expect![
+                "The model's chat template failed: invalid operation (what it makes is larger than 67110912 bytes) in line 1."
+            ],
+        );
+        assert!(started.elapsed().as_secs() < 10, "{walk} took {:?}", started.elapsed());
+    }
 }
 
 #[test]
@@ -86,12 +100,16 @@ fn memory_is_bounded() {
         expect!["The model's chat template failed: invalid operation (a value is larger than 262152 bytes) in line 1."],
     );
     check_error(
-        "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}",
+        "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = [ns.s] %}{% endfor %}",
         expect!["The model's chat template failed: invalid operation (a value is nested too deeply) in line 1."],
     );
     check_error(
+        "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}",
+        expect!["The model's chat template failed: invalid operation (a value is larger than 262152 bytes) in line 1."],
+    );
+    check_error(
         "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = dict(a=ns.s, b=ns.s) %}{% endfor %}",
-        expect!["The model's chat template failed: invalid operation (a value is nested too deeply) in line 1."],
+        expect!["The model's chat template failed: invalid operation (a value is larger than 262152 bytes) in line 1."],
     );
     check_error(
         "{% macro f(s) %}{{ f(s ~ s) }}{% endmacro %}{{ f('ab') }}",

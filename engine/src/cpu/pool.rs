@@ -29,6 +29,14 @@ const SPINS: u32 = 20_000;
 /// Tasks for each thread: enough that a slow thread does fewer of them.
 const TASKS_PER_THREAD: usize = 8;
 
+/// Set when a helper has died at a task: where a panic ends a thread at once, it never leaves its job.
+static IS_BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// Says that a helper has died, so that nobody waits for it.
+pub fn helper_died() {
+    IS_BROKEN.store(true, Ordering::Relaxed);
+}
+
 /// What all threads see.
 #[derive(Debug, Default)]
 struct Board {
@@ -58,6 +66,7 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.state.fetch_and(!OPEN, Ordering::Relaxed);
         while self.0.state.load(Ordering::Acquire) != 0 {
+            assert!(!IS_BROKEN.load(Ordering::Relaxed), "A thread has stopped in the middle of its work.");
             std::hint::spin_loop();
         }
     }

@@ -52,7 +52,7 @@ impl Cpu {
     /// Finds out how many threads pay off, by computing some layers of the model, once its weights are there.
     pub fn tune(&mut self) {
         let Some(clock) = self.clock.filter(|_| self.pool.n_threads_max() > 1) else { return };
-        let n_tokens = 2 * PREFILL_TOKENS.min(self.n_ctx / 2);
+        let n_tokens = (2 * PREFILL_TOKENS).min(self.n_ctx);
         let start = clock();
         while clock() - start < WARM_UP_SECS {
             self.try_out(1);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 /// More layers than any real model has; a plan is made for each.
 const N_LAYER_MAX: usize = 1024;
-/// Larger than any width of a real model; products of two of these stay far below 2^53.
+/// Larger than any width of a real model, all heads together.
 const WIDTH_MAX: usize = 1 << 24;
 
 /// Sizes and constants of a transformer. Names are llama.cpp's.
@@ -95,6 +95,14 @@ impl Config {
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) || self.head_dim > WIDTH_MAX {
             return Err(keys.impossible("attention.key_length", "a head needs an even number of elements"));
         }
+        if self.n_head.iter().any(|n_head| n_head.checked_mul(self.head_dim).is_none_or(|width| width > WIDTH_MAX)) {
+            return Err(keys.impossible("attention.key_length", "all heads together are too large"));
+        }
+        let n_tokens = keys.metadata.strings("tokenizer.ggml.tokens")?.map_or(0, |tokens| tokens.len());
+        if n_tokens > self.n_vocab {
+            let message = format!("The file names {n_tokens} tokens, but describes only {}.", self.n_vocab);
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         if keys.size_or("attention.value_length", self.head_dim)? != self.head_dim {
             return Err(keys.unsupported("attention.value_length", "keys and values of different sizes"));
         }
@@ -120,7 +128,7 @@ fn n_vocab(gguf: &Gguf) -> Result<usize> {
 }
 
 fn rope(keys: &Keys<'_>, head_dim: usize) -> Result<Rope> {
-    let scaling = keys.metadata.str(&keys.name("rope.scaling.type"))?.unwrap_or("none").to_owned();
+    let scaling = keys.metadata.str(&keys.name("rope.scaling.type"))?.unwrap_or("linear").to_owned();
     let factor = match keys.f32("rope.scaling.factor")? {
         Some(factor) => factor,
         None => keys.f32("rope.scale_linear")?.unwrap_or(0.0),

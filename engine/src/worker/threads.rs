@@ -104,6 +104,13 @@ mod spawn {
             helper.work();
         }
     }
+
+    /// What a helper's script calls when [`help`] has failed.
+    #[wasm_bindgen]
+    #[expect(unreachable_pub, reason = "JavaScript calls it")]
+    pub fn help_failed() {
+        crate::cpu::helper_died();
+    }
 }
 
 /// Whether this is a thread that helps, and not the one that listens to the page.
