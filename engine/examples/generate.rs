@@ -1,7 +1,7 @@
 //! Chat with a model in a terminal.
 //!
 //! ```text
-//! cargo run --release --example generate -- MODEL.gguf [--prompt TEXT] [--system TEXT] [--backend cpu|reference]
+//! cargo run --release --example generate -- MODEL.gguf [--prompt TEXT] [--system TEXT] [--backend cpu|gpu|reference]
 //!     [--temperature T] [--seed N] [--ctx N] [--max-tokens N] [--no-thinking]
 //! ```
 //!
@@ -19,7 +19,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
-const USAGE: &str = "usage: generate MODEL.gguf [--prompt TEXT] [--system TEXT] [--backend cpu|reference] \
+const USAGE: &str = "usage: generate MODEL.gguf [--prompt TEXT] [--system TEXT] [--backend cpu|gpu|reference] \
                      [--temperature T] [--seed N] [--ctx N] [--max-tokens N] [--no-thinking]";
 
 /// What the command line says.

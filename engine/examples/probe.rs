@@ -1,4 +1,4 @@
-//! `probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu [--greedy N]`: what a model thinks of some texts.
+//! `probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu|gpu [--greedy N]`: what a model thinks of some texts.
 //!
 //! PROMPTS is an array of strings. OUT is an array of `{prompt, tokens, top, greedy, text}`: the prompt's tokens; for
 //! every position, the 20 most likely next tokens with their probabilities; N tokens of greedy continuation; its text.
@@ -43,7 +43,7 @@ fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
     let [model, prompts, out, ..] = &args[..] else {
-        return Err(usage("probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu [--greedy N]"));
+        return Err(usage("probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu|gpu [--greedy N]"));
     };
     let kind = open::backend_kind(option("--backend").map_or("cpu", |name| name))?;
     let n_greedy = option("--greedy").map_or(Ok(0), |n| n.parse().map_err(|_| usage("--greedy takes a number")))?;

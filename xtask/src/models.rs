@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::command::{command, output, run, step};
 use crate::target_dir;
-use crate::tools::{self, PYTHON};
+use crate::tools::{self, CURL, PYTHON};
 
 /// Where models are kept; git ignores it.
 const MODELS: &str = "models";
@@ -76,6 +76,7 @@ pub(crate) fn fetch(model: &Model) -> Result<()> {
     if model.is_here() {
         return Ok(());
     }
+    tools::ensure(&[&CURL])?;
     println!("  fetching {}, {} MB, once", model.file, model.size_bytes / 1_000_000);
     fs::create_dir_all(MODELS).with_context(|| format!("cannot create {MODELS}/"))?;
     let partial = Path::new(MODELS).join(format!("{}.part", model.file));

@@ -55,7 +55,14 @@ pub(crate) const FIREFOX: Package = Package {
     debian: &["firefox-esr"],
     purpose: "browser tests",
 };
-pub(crate) const PACKAGES: [Package; 5] = [NODE, NPM, PYTHON, CHROMIUM, FIREFOX];
+pub(crate) const CURL: Package = Package {
+    programs: &["curl"],
+    probe: &["--version"],
+    major_min: 0,
+    debian: &["curl"],
+    purpose: "models from Hugging Face",
+};
+pub(crate) const PACKAGES: [Package; 6] = [NODE, NPM, PYTHON, CURL, CHROMIUM, FIREFOX];
 
 /// A program that acts as a GPU, for the native tests and the browsers, and what finds it.
 pub(crate) const VULKAN_DEBIAN: [&str; 2] = ["mesa-vulkan-drivers", "libvulkan1"];

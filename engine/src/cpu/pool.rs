@@ -2,8 +2,9 @@
 //!
 //! The thread that runs the plan opens a job, does tasks of it like everybody else, closes it, and waits for those who are
 //! still at a task. Everybody has a share, tasks that follow one another, because what they read does too and memory is
-//! fastest in order; who is done with theirs takes from the ends of the others'. A helper that comes too late finds the job closed; nobody ever waits for a thread that is asleep.
-//! Helpers watch for the next job for a short while, because it usually follows at once, and then sleep.
+//! fastest in order; who is done with theirs takes from the ends of the others'. A helper that comes too late finds the job
+//! closed; nobody ever waits for a thread that is asleep. Helpers watch for the next job for a short while, because it
+//! usually follows at once, and then sleep.
 
 #![expect(unsafe_code, reason = "a job lives on the stack of the thread that opens it")]
 
