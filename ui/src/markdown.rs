@@ -85,13 +85,49 @@ impl Document {
 /// The blocks of a text, each with where it begins.
 fn parse(source: &str) -> Vec<(usize, Block)> {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut events = Parser::new_ext(source, options).into_offset_iter();
+    let mut shallow = Shallow::default();
+    let events = Parser::new_ext(source, options).into_offset_iter();
+    let mut events = events.filter_map(|(event, range)| Some((shallow.pass(event)?, range)));
     let mut blocks = Vec::new();
     while let Some((event, range)) = events.next() {
         let mut events = events.by_ref().map(|(event, _)| event);
         blocks.extend(block(event, &mut events).map(|block| (range.start, block)));
     }
     blocks
+}
+
+/// Things in things, so many levels; a stack has an end, and so has a screen.
+const DEPTH_MAX: usize = 40;
+
+/// Lets events pass, but opens nothing below [`DEPTH_MAX`]: what stands there is text of the level above.
+#[derive(Default)]
+struct Shallow {
+    depth: usize,
+    /// Opened and not let pass.
+    n_below: usize,
+}
+
+impl Shallow {
+    fn pass<'a>(&mut self, event: Event<'a>) -> Option<Event<'a>> {
+        match &event {
+            // The parts of a list or a table are on its level.
+            Event::Start(Tag::Item | Tag::TableHead | Tag::TableRow | Tag::TableCell) if self.n_below == 0 => {
+                self.depth += 1;
+            }
+            Event::Start(_) if self.n_below > 0 || self.depth >= DEPTH_MAX => {
+                self.n_below += 1;
+                return None;
+            }
+            Event::Start(_) => self.depth += 1,
+            Event::End(_) if self.n_below > 0 => {
+                self.n_below -= 1;
+                return Some(Event::SoftBreak);
+            }
+            Event::End(_) => self.depth -= 1,
+            _ => {}
+        }
+        Some(event)
+    }
 }
 
 /// The block that `event` opens, read to its end.
@@ -329,5 +365,23 @@ mod tests {
         assert!(!document.update("one\n\ntwo\n\nthree and\n\nfour"));
         document.update("other");
         assert_eq!(document.blocks().len(), 1);
+    }
+
+    #[test]
+    fn depth_has_an_end() {
+        let words = |depth: &str| format!("{depth} deep down");
+        for source in [
+            words(&"> ".repeat(20_000)),
+            words(&"- ".repeat(3_000)),
+            words(&"> - ".repeat(3_000)),
+            format!("{}deep down{}", "*_".repeat(3_000), "_*".repeat(3_000)),
+        ] {
+            let blocks = format!("{:?}", blocks(&source));
+            assert!(blocks.contains("deep down"));
+        }
+        assert_eq!(
+            blocks("> > > word"),
+            [Block::Quote(vec![Block::Quote(vec![Block::Quote(vec![paragraph("word")])])])]
+        );
     }
 }
