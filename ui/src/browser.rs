@@ -3,6 +3,7 @@
 use crate::state::Stamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, HtmlAnchorElement, Response, Storage, Window};
@@ -76,6 +77,13 @@ pub fn recall<T: DeserializeOwned>(key: &str) -> Option<T> {
 
 pub fn recall_text(key: &str) -> Option<String> {
     local_storage()?.get_item(key).ok().flatten()
+}
+
+/// The values whose keys in the local storage begin with `prefix`, by the rest of their keys.
+pub fn recall_all<T: DeserializeOwned>(prefix: &str) -> BTreeMap<String, T> {
+    let Some(storage) = local_storage() else { return BTreeMap::new() };
+    let keys = (0..storage.length().unwrap_or(0)).filter_map(|n| storage.key(n).ok().flatten());
+    keys.filter_map(|key| Some((key.strip_prefix(prefix)?.to_owned(), recall(&key)?))).collect()
 }
 
 /// Keeps a value in the local storage. Returns whether there was room.

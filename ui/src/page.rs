@@ -19,7 +19,8 @@ mod kept {
     pub const SETTINGS: &str = "minnow.settings";
     pub const DRAFTS: &str = "minnow.drafts";
     pub const MODEL: &str = "minnow.model";
-    pub const UNSAVED: &str = "minnow.unsaved";
+    /// Before a conversation's id.
+    pub const UNSAVED: &str = "minnow.unsaved.";
 }
 
 /// A reply that grows is saved this often, so a crash costs no more than this.
@@ -280,7 +281,7 @@ impl Page {
     pub fn rename(self, id: Id, title: String) {
         spawn_local(async move {
             if self.fetch(id).await {
-                self.state.update(|state| state.rename(id, &title));
+                self.state.update(|state| state.rename(id, &title, browser::now_ms()));
                 self.save();
             }
         });
@@ -292,6 +293,7 @@ impl Page {
                 return;
             }
             self.act(|state| state.delete(id));
+            browser::forget(&unsaved_key(id));
             if let Some(storage) = self.storage()
                 && let Err(error) = storage.delete(id).await
             {
@@ -404,14 +406,13 @@ impl Page {
 
     /// Saves what the last page had no time to save.
     async fn rescue(self) {
-        let unsaved: Vec<Chat> = browser::recall(kept::UNSAVED).unwrap_or_default();
         let Some(storage) = self.storage() else { return };
-        for chat in unsaved {
-            if let Err(error) = storage.save(chat).await {
-                return self.trouble(format!("A conversation could not be saved: {error}"));
+        for chat in browser::recall_all::<Chat>(kept::UNSAVED).into_values() {
+            match storage.save(chat).await {
+                Ok(saved) => forget_unsaved(saved),
+                Err(error) => return self.trouble(format!("A conversation could not be saved: {error}")),
             }
         }
-        browser::forget(kept::UNSAVED);
     }
 
     /// Reads the list again: another tab may have changed it.
@@ -444,6 +445,7 @@ impl Page {
             match storage.save(chat.clone()).await {
                 Ok(saved) => {
                     self.state.maybe_update(|state| state.absorb(&saved));
+                    forget_unsaved(saved);
                 }
                 Err(error) => {
                     let unsaved = changed[n..].iter().map(|chat| chat.id);
@@ -459,9 +461,8 @@ impl Page {
     /// The database may have no time to write when the page closes; the local storage writes at once.
     fn save_in_a_hurry(self) {
         self.take_in();
-        let changed: Vec<Chat> = self.state.with_untracked(State::changed);
-        if !changed.is_empty() {
-            browser::remember(kept::UNSAVED, &changed);
+        for chat in self.state.with_untracked(State::changed) {
+            browser::remember(&unsaved_key(chat.id), &chat);
         }
         self.save();
     }
@@ -529,6 +530,19 @@ impl Page {
         } else {
             self.load_file(file);
         }
+    }
+}
+
+/// Where a conversation is kept that the database may not have yet.
+fn unsaved_key(id: Id) -> String {
+    format!("{}{id}", kept::UNSAVED)
+}
+
+/// Forgets what was kept in a hurry, if it holds nothing that is not saved.
+fn forget_unsaved(mut saved: Chat) {
+    let key = unsaved_key(saved.id);
+    if !browser::recall::<Chat>(&key).is_some_and(|unsaved| saved.merge(&unsaved)) {
+        browser::forget(&key);
     }
 }
 

@@ -32,6 +32,9 @@ impl FromStr for Id {
 pub struct Chat {
     pub id: Id,
     pub title: String,
+    /// When the person named it; 0 if its first words still do.
+    #[serde(default)]
+    pub titled_ms: u64,
     pub updated_ms: u64,
     /// The last message of the branch on screen.
     pub leaf: Option<Id>,
@@ -106,7 +109,14 @@ const TITLE_CHARS: usize = 60;
 impl Chat {
     /// An empty conversation, named after the first thing said in it.
     pub fn new(first_words: &str, stamp: Stamp) -> Self {
-        Self { id: stamp.id(0), title: title(first_words), updated_ms: stamp.now_ms, leaf: None, messages: Vec::new() }
+        Self {
+            id: stamp.id(0),
+            title: title(first_words),
+            titled_ms: 0,
+            updated_ms: stamp.now_ms,
+            leaf: None,
+            messages: Vec::new(),
+        }
     }
 
     pub fn summary(&self) -> Summary {
@@ -174,13 +184,23 @@ impl Chat {
         self.leaf = Some(leaf);
     }
 
-    /// Takes over what another tab has saved in the meantime: messages are only ever added, and only replies change,
-    /// once, from open to ended. Returns whether there was anything new.
+    /// Takes over what another tab has saved in the meantime: messages are only ever added, and only replies change:
+    /// they grow, then end. The newer title stays, and the newer branch. Returns whether there was anything new.
     pub fn merge(&mut self, other: &Self) -> bool {
         let mut is_new = false;
+        if other.titled_ms > self.titled_ms {
+            self.titled_ms = other.titled_ms;
+            self.title.clone_from(&other.title);
+            is_new = true;
+        }
+        if other.updated_ms > self.updated_ms {
+            self.updated_ms = other.updated_ms;
+            self.leaf = other.leaf;
+            is_new = true;
+        }
         for theirs in &other.messages {
             match self.messages.iter_mut().find(|ours| ours.id == theirs.id) {
-                Some(ours) if ours.is_open() && !theirs.is_open() => *ours = Arc::clone(theirs),
+                Some(ours) if theirs.is_ahead_of(ours) => *ours = Arc::clone(theirs),
                 Some(_) => continue,
                 None => self.messages.push(Arc::clone(theirs)),
             }
@@ -221,6 +241,12 @@ impl Message {
     /// A reply that is being written, or was when the page closed.
     pub fn is_open(&self) -> bool {
         self.origin.as_ref().is_some_and(|origin| origin.outcome == Outcome::Open)
+    }
+
+    /// Whether this is a later state of the same message.
+    fn is_ahead_of(&self, other: &Self) -> bool {
+        let written = |message: &Self| message.content.len() + message.origin.as_ref().map_or(0, |o| o.thought.len());
+        other.is_open() && (!self.is_open() || written(self) > written(other))
     }
 
     /// How the reply went, once it is complete.

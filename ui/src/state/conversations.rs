@@ -53,9 +53,9 @@ impl State {
         }
     }
 
-    pub fn rename(&mut self, id: Id, title: &str) {
+    pub fn rename(&mut self, id: Id, title: &str, now_ms: u64) {
         if let Some(chat) = self.chats.get_mut(&id) {
-            chat.title = chat::title(title);
+            (chat.title, chat.titled_ms) = (chat::title(title), now_ms);
             let now_ms = chat.updated_ms;
             self.touch(id, now_ms);
         }
@@ -98,9 +98,16 @@ impl State {
         }
     }
 
-    /// Takes in what another tab has saved. Returns whether there was anything new.
+    /// Takes in what another tab has saved. A reply that is being written stays on screen. Returns whether there was
+    /// anything new.
     pub fn absorb(&mut self, saved: &Chat) -> bool {
-        self.chats.get_mut(&saved.id).is_some_and(|chat| chat.merge(saved))
+        let Some(chat) = self.chats.get_mut(&saved.id) else { return false };
+        let leaf = chat.leaf;
+        let is_new = chat.merge(saved);
+        if self.reply.as_ref().is_some_and(|reply| reply.chat == saved.id) {
+            chat.leaf = leaf;
+        }
+        is_new
     }
 
     /// The conversations that changed since they were last taken.

@@ -273,6 +273,66 @@ fn tabs_merge_what_they_added() {
 }
 
 #[test]
+fn of_two_states_of_a_conversation_the_newer_leads() {
+    let old = Chat::new("One", stamp(100));
+    let mut new = Chat { updated_ms: 200, title: "Two".to_owned(), titled_ms: 150, ..old.clone() };
+    new.push(Message::from_person("new".to_owned(), None, Id(1)));
+    let mut older = old.clone();
+    older.push(Message::from_person("old".to_owned(), None, Id(2)));
+
+    let mut rescued = older.clone();
+    assert!(rescued.merge(&new));
+    assert_eq!((rescued.title.as_str(), rescued.leaf, rescued.updated_ms), ("Two", Some(Id(1)), 200));
+    assert_eq!(rescued.messages.len(), 2);
+
+    assert!(new.merge(&older));
+    assert_eq!((new.title.as_str(), new.leaf, new.updated_ms), ("Two", Some(Id(1)), 200));
+    assert!(!new.merge(&old));
+}
+
+#[test]
+fn a_name_outlives_what_another_tab_says_later() {
+    let mut here = Chat::new("One", stamp(100));
+    let named = Chat { title: "Named".to_owned(), titled_ms: 150, ..here.clone() };
+    here.updated_ms = 200;
+    here.merge(&named);
+    assert_eq!((here.title.as_str(), here.updated_ms), ("Named", 200));
+}
+
+#[test]
+fn of_two_states_of_a_reply_the_longer_stays_until_it_ends() {
+    let mut short = Chat::new("One", stamp(100));
+    short.push(Message::from_model("Tiny".to_owned(), Id(1), Id(2)));
+    let mut long = short.clone();
+    long.message_mut(Id(2)).expect("there").content.push_str("Paris");
+    assert!(!long.merge(&short));
+    assert!(short.merge(&long));
+    assert_eq!(short, long);
+    let mut ended = long.clone();
+    ended.message_mut(Id(2)).and_then(|reply| reply.origin.as_mut()).expect("there").outcome = Outcome::Done(stats());
+    assert!(!ended.merge(&long));
+    assert!(long.merge(&ended));
+    assert_eq!(long, ended);
+}
+
+#[test]
+fn another_tab_does_not_take_a_growing_reply_off_the_screen() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    let reply = last(&state).id;
+    let mut there = state.chat().expect("open").clone();
+    there.push(Message::from_person("there".to_owned(), None, Id(1)));
+    there.updated_ms = 200;
+    assert!(state.absorb(&there));
+    assert_eq!(last(&state).id, reply);
+    state.apply(Event::Done(stats()), 300);
+    let mut there = there.clone();
+    there.updated_ms = 400;
+    state.absorb(&there);
+    assert_eq!(last(&state).id, Id(1));
+}
+
+#[test]
 fn an_export_comes_back_beside_what_is_here() {
     let mut state = ready();
     state.send("One", stamp(100));
