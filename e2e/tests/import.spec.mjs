@@ -41,6 +41,13 @@ test('markup in a conversation is shown as text', async ({ minnow }) => {
   expect(foreign).toEqual([]);
 });
 
+test('a message that nests without end is shown, and what follows it too', async ({ minnow }) => {
+  const deep = ['>'.repeat(20_000) + ' quoted', '- '.repeat(3000) + 'listed', '> - '.repeat(3000) + 'mixed', '*a **b '.repeat(300) + 'c' + '** *'.repeat(300)].join('\n\n');
+  await minnow.import('deep.json', archive(conversation('Deep', [message(1, 'user', 'Hello'), message(2, 'assistant', `${deep}\n\n**The end**`, 1)])));
+  await minnow.conversations.getByRole('link', { name: 'Deep' }).click();
+  for (const word of ['quoted', 'listed', 'mixed', 'The end']) await expect(minnow.replies).toContainText(word);
+});
+
 const DAMAGED = {
   'not JSON': '<!doctype html>',
   'another format': JSON.stringify({ format: 'other', version: 1, conversations: [] }),
