@@ -440,16 +440,17 @@ impl Page {
     async fn save_now(self) -> bool {
         // Without a database, what is here ends with the tab, and the person knows that too.
         let Some(storage) = self.storage() else { return true };
-        let changed = self.state.write_untracked().take_changed();
-        for (n, chat) in changed.iter().enumerate() {
-            match storage.save(chat.clone()).await {
+        let mut changed = self.state.write_untracked().take_changed();
+        while let Some(id) = changed.pop_first() {
+            // It may have been deleted while others were saved.
+            let Some(chat) = self.state.with_untracked(|state| state.chats.get(&id).cloned()) else { continue };
+            match storage.save(chat).await {
                 Ok(saved) => {
                     self.state.maybe_update(|state| state.absorb(&saved));
                     forget_unsaved(saved);
                 }
                 Err(error) => {
-                    let unsaved = changed[n..].iter().map(|chat| chat.id);
-                    self.state.update(|state| unsaved.for_each(|id| state.mark_changed(id)));
+                    self.state.update(|state| changed.into_iter().chain([id]).for_each(|id| state.mark_changed(id)));
                     self.trouble(format!("A conversation could not be saved: {error}"));
                     return false;
                 }

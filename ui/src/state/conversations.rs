@@ -4,6 +4,7 @@ use super::chat::{self, Chat, Id, Summary};
 use super::reply::Shown;
 use super::{Stamp, State};
 use engine::protocol::Request;
+use std::collections::BTreeSet;
 
 impl State {
     pub fn chat(&self) -> Option<&Chat> {
@@ -115,11 +116,9 @@ impl State {
         self.changed.iter().filter_map(|id| self.chats.get(id)).cloned().collect()
     }
 
-    /// The same, and from now on they count as saved.
-    pub fn take_changed(&mut self) -> Vec<Chat> {
-        let changed = self.changed();
-        self.changed.clear();
-        changed
+    /// Their ids, and from now on they count as saved.
+    pub fn take_changed(&mut self) -> BTreeSet<Id> {
+        std::mem::take(&mut self.changed)
     }
 
     pub fn mark_changed(&mut self, id: Id) {
