@@ -10,6 +10,7 @@ use crate::storage::Storage;
 use engine::protocol::{Event, Request, Source};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -17,7 +18,8 @@ use web_sys::File;
 /// Names in the local storage.
 mod kept {
     pub const SETTINGS: &str = "minnow.settings";
-    pub const DRAFTS: &str = "minnow.drafts";
+    /// Before a draft's key.
+    pub const DRAFTS: &str = "minnow.draft.";
     pub const MODEL: &str = "minnow.model";
     /// Before a conversation's id.
     pub const UNSAVED: &str = "minnow.unsaved.";
@@ -74,7 +76,7 @@ impl Page {
     /// Recalls what was kept, and starts the engine.
     pub fn start() -> Self {
         let settings = browser::recall(kept::SETTINGS).unwrap_or_default();
-        let drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
+        let drafts = browser::recall_all(kept::DRAFTS);
         let mut state = State::new(settings, drafts, browser::recall(kept::MODEL));
         (state.hub, state.base) = (hub::address(), browser::base());
         let state = RwSignal::new(state);
@@ -476,8 +478,17 @@ impl Page {
         Effect::new(move |_| {
             settings.with(|settings| browser::remember(kept::SETTINGS, settings));
         });
-        Effect::new(move |_| {
-            drafts.with(|drafts| browser::remember(kept::DRAFTS, drafts));
+        // Only what changed here: another tab may be at work on the others.
+        Effect::new(move |before: Option<BTreeMap<String, String>>| {
+            let drafts = drafts.get();
+            let before = before.as_ref().unwrap_or(&drafts);
+            for (key, text) in drafts.iter().filter(|(key, text)| before.get(*key) != Some(*text)) {
+                browser::remember(&format!("{}{key}", kept::DRAFTS), text);
+            }
+            for key in before.keys().filter(|key| !drafts.contains_key(*key)) {
+                browser::forget(&format!("{}{key}", kept::DRAFTS));
+            }
+            drafts
         });
         Effect::new(move |_| {
             if let Some(source) = model.get() {
