@@ -368,11 +368,12 @@ impl Page {
             let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| exchange::import(&t));
             match chats {
                 Ok(chats) => {
-                    let text = match chats.len() {
-                        1 => "Imported 1 conversation.".to_owned(),
-                        n => format!("Imported {n} conversations."),
-                    };
-                    self.state.update(|state| state.import(chats, browser::stamp()));
+                    for chat in &chats {
+                        self.fetch(chat.id).await;
+                    }
+                    let n_chats = chats.len();
+                    let n_new = self.state.try_update(|state| state.import(chats, browser::stamp())).unwrap_or(0);
+                    let text = exchange::imported(n_new, n_chats - n_new);
                     if self.save_now().await {
                         self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
                     }

@@ -86,17 +86,24 @@ impl State {
         Some(id)
     }
 
-    /// Takes in conversations from a file. One that is here already, and differs, comes in beside it.
-    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) {
+    /// Takes in conversations from a file. One that is here already, and differs, comes in beside it; those that may
+    /// be here are in memory. Returns how many came in.
+    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) -> usize {
+        let mut n_new = 0;
         for (n, mut chat) in (0..).zip(chats) {
+            chat.title = chat::title(&chat.title);
+            if self.chats.get(&chat.id).is_some_and(|here| here.says_the_same(&chat)) {
+                continue;
+            }
             if self.summaries.iter().any(|summary| summary.id == chat.id) {
                 chat.id = stamp.id(n);
             }
-            chat.title = chat::title(&chat.title);
+            n_new += 1;
             let (id, updated_ms) = (chat.id, chat.updated_ms);
             self.chats.insert(id, chat);
             self.touch(id, updated_ms);
         }
+        n_new
     }
 
     /// Takes in what another tab has saved. A reply that is being written stays on screen. Returns whether there was
