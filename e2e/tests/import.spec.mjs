@@ -41,6 +41,13 @@ test('markup in a conversation is shown as text', async ({ minnow }) => {
   expect(foreign).toEqual([]);
 });
 
+test('a message that nests without end is shown, and what follows it too', async ({ minnow }) => {
+  const deep = ['>'.repeat(20_000) + ' quoted', '- '.repeat(3000) + 'listed', '> - '.repeat(3000) + 'mixed', '*a **b '.repeat(300) + 'c' + '** *'.repeat(300)].join('\n\n');
+  await minnow.import('deep.json', archive(conversation('Deep', [message(1, 'user', 'Hello'), message(2, 'assistant', `${deep}\n\n**The end**`, 1)])));
+  await minnow.conversations.getByRole('link', { name: 'Deep' }).click();
+  for (const word of ['quoted', 'listed', 'mixed', 'The end']) await expect(minnow.replies).toContainText(word);
+});
+
 const DAMAGED = {
   'not JSON': '<!doctype html>',
   'another format': JSON.stringify({ format: 'other', version: 1, conversations: [] }),
@@ -65,13 +72,23 @@ test('a file that is damaged is refused, and says why', async ({ minnow }) => {
   await expect(minnow.conversations.getByRole('listitem')).toHaveCount(0);
 });
 
-test('what is exported can be imported', async ({ minnow }) => {
+test('what is exported can be imported, and what is here already does not come twice', async ({ minnow }) => {
   await minnow.import('one.json', archive(conversation('First', [message(1, 'user', 'Hello'), message(2, 'assistant', '**Hi**', 1)])));
   await expect(minnow.conversations.getByRole('link', { name: 'First' })).toBeVisible();
   const download = minnow.page.waitForEvent('download');
   await minnow.inDialog('Settings', (dialog) => dialog.getByRole('button', { name: 'Export all' }).click());
   const path = await (await download).path();
-  await minnow.inDialog('Settings', (dialog) => dialog.getByLabel('Import conversations').setInputFiles(path));
+  const again = () => minnow.inDialog('Settings', (dialog) => dialog.getByLabel('Import conversations').setInputFiles(path));
+  await minnow.page.reload(); // It is compared with what the database has, too.
+  await expect(minnow.conversations.getByRole('link', { name: 'First' })).toBeVisible();
+  await again();
+  await expect(minnow.page.getByText('Imported 0 conversations; 1 was here already.')).toBeVisible();
+  await expect(minnow.conversations.getByRole('listitem')).toHaveCount(1);
+  await minnow.conversations.getByRole('button', { name: 'Delete First' }).click();
+  await expect(minnow.page.getByText('Deleted “First”.')).toBeVisible();
+  await again();
+  await expect(minnow.conversations.getByRole('link', { name: 'First' })).toHaveCount(1);
+  await minnow.import('other.json', archive(conversation('First', [message(1, 'user', 'Something else')])));
   await expect(minnow.conversations.getByRole('link', { name: 'First' })).toHaveCount(2);
 });
 

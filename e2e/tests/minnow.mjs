@@ -111,6 +111,20 @@ export class Minnow {
     });
   }
 
+  /** Makes the page believe that its tab went to the background, or came back. */
+  hide(hidden) {
+    return this.page.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+      Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => (hidden ? 'hidden' : 'visible') });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  }
+
+  /** What conversations the local storage holds for fear that the database has no time. */
+  unsaved() {
+    return this.page.evaluate(() => Object.keys(localStorage).filter((key) => key.startsWith('minnow.unsaved')));
+  }
+
   async import(name, content) {
     await this.inDialog('Settings', async (dialog) => {
       const buffer = Buffer.from(typeof content === 'string' ? content : JSON.stringify(content));

@@ -10,6 +10,7 @@ use crate::storage::Storage;
 use engine::protocol::{Event, Request, Source};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
@@ -17,7 +18,8 @@ use web_sys::File;
 /// Names in the local storage.
 mod kept {
     pub const SETTINGS: &str = "minnow.settings";
-    pub const DRAFTS: &str = "minnow.drafts";
+    /// Before a draft's key.
+    pub const DRAFTS: &str = "minnow.draft.";
     pub const MODEL: &str = "minnow.model";
     /// Before a conversation's id.
     pub const UNSAVED: &str = "minnow.unsaved.";
@@ -74,7 +76,7 @@ impl Page {
     /// Recalls what was kept, and starts the engine.
     pub fn start() -> Self {
         let settings = browser::recall(kept::SETTINGS).unwrap_or_default();
-        let drafts = browser::recall(kept::DRAFTS).unwrap_or_default();
+        let drafts = browser::recall_all(kept::DRAFTS);
         let mut state = State::new(settings, drafts, browser::recall(kept::MODEL));
         (state.hub, state.base) = (hub::address(), browser::base());
         let state = RwSignal::new(state);
@@ -366,11 +368,12 @@ impl Page {
             let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| exchange::import(&t));
             match chats {
                 Ok(chats) => {
-                    let text = match chats.len() {
-                        1 => "Imported 1 conversation.".to_owned(),
-                        n => format!("Imported {n} conversations."),
-                    };
-                    self.state.update(|state| state.import(chats, browser::stamp()));
+                    for chat in &chats {
+                        self.fetch(chat.id).await;
+                    }
+                    let n_chats = chats.len();
+                    let n_new = self.state.try_update(|state| state.import(chats, browser::stamp())).unwrap_or(0);
+                    let text = exchange::imported(n_new, n_chats - n_new);
                     if self.save_now().await {
                         self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
                     }
@@ -440,16 +443,17 @@ impl Page {
     async fn save_now(self) -> bool {
         // Without a database, what is here ends with the tab, and the person knows that too.
         let Some(storage) = self.storage() else { return true };
-        let changed = self.state.write_untracked().take_changed();
-        for (n, chat) in changed.iter().enumerate() {
-            match storage.save(chat.clone()).await {
+        let mut changed = self.state.write_untracked().take_changed();
+        while let Some(id) = changed.pop_first() {
+            // It may have been deleted while others were saved.
+            let Some(chat) = self.state.with_untracked(|state| state.chats.get(&id).cloned()) else { continue };
+            match storage.save(chat).await {
                 Ok(saved) => {
                     self.state.maybe_update(|state| state.absorb(&saved));
                     forget_unsaved(saved);
                 }
                 Err(error) => {
-                    let unsaved = changed[n..].iter().map(|chat| chat.id);
-                    self.state.update(|state| unsaved.for_each(|id| state.mark_changed(id)));
+                    self.state.update(|state| changed.into_iter().chain([id]).for_each(|id| state.mark_changed(id)));
                     self.trouble(format!("A conversation could not be saved: {error}"));
                     return false;
                 }
@@ -475,8 +479,17 @@ impl Page {
         Effect::new(move |_| {
             settings.with(|settings| browser::remember(kept::SETTINGS, settings));
         });
-        Effect::new(move |_| {
-            drafts.with(|drafts| browser::remember(kept::DRAFTS, drafts));
+        // Only what changed here: another tab may be at work on the others.
+        Effect::new(move |before: Option<BTreeMap<String, String>>| {
+            let drafts = drafts.get();
+            let before = before.as_ref().unwrap_or(&drafts);
+            for (key, text) in drafts.iter().filter(|(key, text)| before.get(*key) != Some(*text)) {
+                browser::remember(&format!("{}{key}", kept::DRAFTS), text);
+            }
+            for key in before.keys().filter(|key| !drafts.contains_key(*key)) {
+                browser::forget(&format!("{}{key}", kept::DRAFTS));
+            }
+            drafts
         });
         Effect::new(move |_| {
             if let Some(source) = model.get() {

@@ -107,9 +107,9 @@ fn ending(shown: &Shown) -> Option<Ending> {
         }
         Outcome::Open => None,
         Outcome::Done(stats) => match stats.finish {
-            Finish::ContextFull => {
-                note("The context is full. Start a new chat, or set a larger context and reload the model.")
-            }
+            Finish::ContextFull => note(
+                "The context is full, so the reply ends here. You can go on; the model then leaves out the oldest messages. A larger context holds more of them: set it, and reload the model.",
+            ),
             Finish::Length => note("It reached the longest reply that the settings allow."),
             Finish::End | Finish::Stopped => None,
         },

@@ -209,6 +209,11 @@ impl Chat {
         is_new
     }
 
+    /// Whether all is the same but for what the person was looking at.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.title == other.title && self.messages == other.messages
+    }
+
     /// Whether the tree hangs together; a file from elsewhere may hold anything.
     pub fn check(&self) -> Result<(), String> {
         let mut seen = BTreeSet::new();

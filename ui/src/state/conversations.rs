@@ -4,6 +4,7 @@ use super::chat::{self, Chat, Id, Summary};
 use super::reply::Shown;
 use super::{Stamp, State};
 use engine::protocol::Request;
+use std::collections::BTreeSet;
 
 impl State {
     pub fn chat(&self) -> Option<&Chat> {
@@ -85,17 +86,24 @@ impl State {
         Some(id)
     }
 
-    /// Takes in conversations from a file. One that is here already, and differs, comes in beside it.
-    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) {
+    /// Takes in conversations from a file. One that is here already, and differs, comes in beside it; those that may
+    /// be here are in memory. Returns how many came in.
+    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) -> usize {
+        let mut n_new = 0;
         for (n, mut chat) in (0..).zip(chats) {
+            chat.title = chat::title(&chat.title);
+            if self.chats.get(&chat.id).is_some_and(|here| here.says_the_same(&chat)) {
+                continue;
+            }
             if self.summaries.iter().any(|summary| summary.id == chat.id) {
                 chat.id = stamp.id(n);
             }
-            chat.title = chat::title(&chat.title);
+            n_new += 1;
             let (id, updated_ms) = (chat.id, chat.updated_ms);
             self.chats.insert(id, chat);
             self.touch(id, updated_ms);
         }
+        n_new
     }
 
     /// Takes in what another tab has saved. A reply that is being written stays on screen. Returns whether there was
@@ -115,11 +123,9 @@ impl State {
         self.changed.iter().filter_map(|id| self.chats.get(id)).cloned().collect()
     }
 
-    /// The same, and from now on they count as saved.
-    pub fn take_changed(&mut self) -> Vec<Chat> {
-        let changed = self.changed();
-        self.changed.clear();
-        changed
+    /// Their ids, and from now on they count as saved.
+    pub fn take_changed(&mut self) -> BTreeSet<Id> {
+        std::mem::take(&mut self.changed)
     }
 
     pub fn mark_changed(&mut self, id: Id) {

@@ -43,3 +43,16 @@ pub fn import(json: &str) -> Result<Vec<Chat>, String> {
     }
     Ok(archive.conversations)
 }
+
+/// What is said of an import.
+pub fn imported(n_new: usize, n_here: usize) -> String {
+    let new = match n_new {
+        1 => "Imported 1 conversation".to_owned(),
+        n => format!("Imported {n} conversations"),
+    };
+    match n_here {
+        0 => format!("{new}."),
+        1 => format!("{new}; 1 was here already."),
+        n => format!("{new}; {n} were here already."),
+    }
+}

@@ -333,12 +333,16 @@ fn another_tab_does_not_take_a_growing_reply_off_the_screen() {
 }
 
 #[test]
-fn an_export_comes_back_beside_what_is_here() {
+fn an_export_comes_back_beside_what_differs_from_it() {
     let mut state = ready();
     state.send("One", stamp(100));
+    state.apply(Event::Done(stats()), 110);
     let file = exchange::export(vec![state.chat().expect("open").clone()]);
-    state.import(exchange::import(&file).expect("our own file"), stamp(500));
-    assert_eq!(state.summaries.len(), 2);
+    let import = |state: &mut State, n| state.import(exchange::import(&file).expect("our own file"), stamp(n));
+    assert_eq!((import(&mut state, 500), state.summaries.len()), (0, 1));
+    state.send("Two", stamp(600));
+    assert_eq!((import(&mut state, 700), state.summaries.len()), (1, 2));
+    assert_eq!(import(&mut State::default(), 800), 1);
 }
 
 #[test]
