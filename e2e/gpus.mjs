@@ -5,17 +5,19 @@
 
 import { chromium } from '@playwright/test';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { launchOptions } from './browser.mjs';
 
-export const ADAPTERS = ['swiftshader', 'lavapipe'];
+const ADAPTERS = ['swiftshader', 'lavapipe'];
 
-const ICDS = '/usr/share/vulkan/icd.d';
+/** Where Linux lists drivers for GPUs. */
+const DRIVERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 const SHIM = join(import.meta.dirname, 'node_modules/.cache/minnow/libvk_swiftshader.so');
 
 /** Chromium whose only adapter is this one. */
 export function launch(adapter) {
+  if (!ADAPTERS.includes(adapter)) throw new Error(`${adapter} is no adapter; there are ${ADAPTERS.join(' and ')}`);
   const env = adapter === 'lavapipe' ? { ...process.env, LD_PRELOAD: shim(), LVP_SO: lavapipe() } : process.env;
   return chromium.launch({ ...launchOptions, env, args: [...launchOptions.args, '--enable-unsafe-webgpu'] });
 }
@@ -27,9 +29,11 @@ function shim() {
   return SHIM;
 }
 
-/** Mesa's library. */
+/** Mesa's library: a path, perhaps from its manifest on, or a name that the system's loader knows. */
 function lavapipe() {
-  const manifest = readdirSync(ICDS).find((file) => file.startsWith('lvp_icd'));
-  if (!manifest) throw new Error(`no lvp_icd in ${ICDS}: the package mesa-vulkan-drivers is missing`);
-  return JSON.parse(readFileSync(join(ICDS, manifest), 'utf8')).ICD.library_path;
+  const manifests = DRIVERS.filter(existsSync).flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
+  const manifest = manifests.find((path) => /\/lvp_icd[^/]*\.json$/.test(path));
+  if (!manifest) throw new Error(`no lvp_icd in ${DRIVERS.join(', ')}: the package mesa-vulkan-drivers is missing`);
+  const library = JSON.parse(readFileSync(manifest, 'utf8')).ICD.library_path;
+  return library.includes('/') ? resolve(dirname(manifest), library) : library;
 }
