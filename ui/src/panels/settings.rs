@@ -48,9 +48,9 @@ pub fn Settings(
                 "Reset sampling and context"
             </button>
             <h3>"Appearance"</h3>
-            <Themes values on_change />
+            <Choices label="Theme" choices=THEMES field=|values| &mut values.theme values on_change />
             <h3>"Speed"</h3>
-            <Places values on_change />
+            <Choices label="Where models run" choices=PLACES field=|values| &mut values.backend values on_change />
             {now(place)}
             <div class="settings__row">
                 <a class="button" href="#/bench">
@@ -149,60 +149,39 @@ fn Seed(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
     }
 }
 
+/// One of a few; `field` is where the setting stands.
 #[component]
-fn Themes(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
-    let choice = move |theme: Theme| {
-        let word = match theme {
-            Theme::System => "As the system",
-            Theme::Light => "Light",
-            Theme::Dark => "Dark",
-        };
+fn Choices<T: Copy + PartialEq + Send + Sync + 'static>(
+    label: &'static str,
+    choices: [(T, &'static str); 3],
+    field: fn(&mut Values) -> &mut T,
+    values: Signal<Values>,
+    on_change: Callback<Values>,
+) -> impl IntoView {
+    let choice = move |(value, word): (T, &'static str)| {
         view! {
             <label class="settings__check">
                 <input
                     type="radio"
-                    name="theme"
-                    prop:checked=move || values.with(|values| values.theme == theme)
-                    on:change=move |_| on_change.run(with(values, |values| values.theme = theme))
+                    name=label
+                    prop:checked=move || *field(&mut values.get()) == value
+                    on:change=move |_| on_change.run(with(values, |values| *field(values) = value))
                 />
                 {word}
             </label>
         }
     };
     view! {
-        <div class="settings__row" role="radiogroup" aria-label="Theme">
-            {Theme::ALL.map(choice).collect_view()}
-        </div>
-    }
-}
-
-/// Where models run.
-#[component]
-fn Places(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
-    let choice = move |(wish, word): (BackendWish, &'static str)| {
-        view! {
-            <label class="settings__check">
-                <input
-                    type="radio"
-                    name="backend"
-                    prop:checked=move || values.with(|values| values.backend == wish)
-                    on:change=move |_| on_change.run(with(values, |values| values.backend = wish))
-                />
-                {word}
-            </label>
-        }
-    };
-    let choices = [
-        (BackendWish::Best, "Where it is fastest"),
-        (BackendWish::Gpu, "On the GPU"),
-        (BackendWish::Cpu, "On the CPU"),
-    ];
-    view! {
-        <div class="settings__row" role="radiogroup" aria-label="Where models run">
+        <div class="settings__row" role="radiogroup" aria-label=label>
             {choices.map(choice).collect_view()}
         </div>
     }
 }
+
+const THEMES: [(Theme, &str); 3] = [(Theme::System, "As the system"), (Theme::Light, "Light"), (Theme::Dark, "Dark")];
+
+const PLACES: [(BackendWish, &str); 3] =
+    [(BackendWish::Best, "Where it is fastest"), (BackendWish::Gpu, "On the GPU"), (BackendWish::Cpu, "On the CPU")];
 
 /// Where the model runs, and what it uses there.
 fn place(model: &ModelInfo) -> String {

@@ -58,8 +58,6 @@ impl Settings {
 }
 
 impl Theme {
-    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
-
     pub fn name(self) -> &'static str {
         match self {
             Self::System => "system",
