@@ -15,11 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Result<T> = std::result::Result<T, minijinja::Error>;
-/// minijinja's filters that make one value of many, that order them,
+/// minijinja's filter that makes one value of many.
 type Fold = fn(&State<'_, '_>, Value) -> Result<Value>;
+/// One that orders them.
 type Sort = fn(&State<'_, '_>, Value, Kwargs) -> Result<Value>;
-/// that choose items by a test, of themselves or of an attribute.
+/// One that chooses items by a test.
 type Select = fn(&State<'_, '_>, Value, Option<Cow<'_, str>>, Rest<Value>) -> Result<Vec<Value>>;
+/// One that chooses them by a test of an attribute.
 type SelectAttr = fn(&State<'_, '_>, Value, Cow<'_, str>, Option<Cow<'_, str>>, Rest<Value>) -> Result<Vec<Value>>;
 
 /// Steps for what a template does once, and for each message; known ones take a tenth of it.
@@ -34,7 +36,7 @@ const VALUE_PER_INPUT: usize = 4;
 const VALUES_MAX: usize = 256;
 /// An item of a list counts as much as so many bytes.
 const ITEM_BYTES: usize = 16;
-/// To sort a list costs as much as to go through it so often.
+/// To sort a list costs as much as to go through it so often: an item is compared with some others.
 const SORT_WALKS: usize = 8;
 /// Lists in lists in lists.
 const DEPTH_MAX: usize = 16;
@@ -219,14 +221,13 @@ impl Meter {
         for (name, filter) in [("sort", filters::sort as Sort), ("unique", filters::unique)] {
             let meter = self.clone();
             env.add_filter(name, move |state: &State<'_, '_>, value: Value, kwargs: Kwargs| {
-                // Each item is compared with some others.
-                (0..SORT_WALKS).try_for_each(|_| meter.walk(&value))?;
+                meter.walk_times(SORT_WALKS, &value)?;
                 filter(state, value, kwargs)
             });
         }
         let meter = self.clone();
         env.add_filter("dictsort", move |value: &Value, kwargs: Kwargs| {
-            (0..SORT_WALKS).try_for_each(|_| meter.walk(value))?;
+            meter.walk_times(SORT_WALKS, value)?;
             filters::dictsort(value, kwargs)
         });
         let meter = self.clone();
@@ -263,11 +264,16 @@ impl Meter {
 
     /// Charges for going through a value.
     fn walk(&self, value: &Value) -> Result<()> {
-        self.charge(match (value.as_str(), value.len()) {
+        self.walk_times(1, value)
+    }
+
+    fn walk_times(&self, times: usize, value: &Value) -> Result<()> {
+        let bytes = match (value.as_str(), value.len()) {
             (Some(text), _) => text.len(),
             (None, Some(n)) => n.saturating_mul(ITEM_BYTES),
             (None, None) => self.value_bytes_max,
-        })
+        };
+        self.charge(bytes.saturating_mul(times))
     }
 
     /// Python's methods of strings, lists and dictionaries.

@@ -41,7 +41,8 @@ pub fn helper_died() {
 /// What all threads see.
 #[derive(Debug, Default)]
 struct Board {
-    job: UnsafeCell<Option<Job>>,
+    /// What a task of the job does.
+    job: UnsafeCell<Option<*const (dyn Fn(usize) + Sync)>>,
     /// The tasks that are left, of this thread and of every helper.
     shares: Vec<Share>,
     state: AtomicU32,
@@ -53,11 +54,6 @@ struct Board {
     sleepers: AtomicU32,
     bed: Mutex<()>,
     alarm: Condvar,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Job {
-    task: *const (dyn Fn(usize) + Sync),
 }
 
 /// Closes the job and waits for those who are at it, also when a task panics.
@@ -156,7 +152,7 @@ impl Pool {
         // SAFETY: only the lifetime changes. When this returns, the job is closed and nobody is at it.
         let task_for_all = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
         // SAFETY: the last job is closed and nobody is at it, so nobody reads the cell.
-        unsafe { *board.job.get() = Some(Job { task: task_for_all }) };
+        unsafe { *board.job.get() = Some(task_for_all) };
         let bound = |i: usize| n_tasks * i.min(self.n_threads) / self.n_threads;
         board.shares.iter().enumerate().for_each(|(i, share)| share.fill(bound(i)..bound(i + 1)));
         board.state.store(OPEN, Ordering::Release);
@@ -193,7 +189,7 @@ impl Helper {
             if self.number < board.n_helpers.load(Ordering::Relaxed) && board.join() {
                 let _left = Leaving(board);
                 // SAFETY: the job was written before it was opened, and is not written again before we leave it.
-                if let Some(Job { task }) = unsafe { *board.job.get() } {
+                if let Some(task) = unsafe { *board.job.get() } {
                     // SAFETY: the task lives until the job is closed and everybody has left it.
                     board.take_tasks(self.number as usize + 1, unsafe { &*task });
                 }
