@@ -1,6 +1,6 @@
 // A worker of the engine without the page around it.
 
-const GREEDY = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repeat_penalty: 1, frequency_penalty: 0, presence_penalty: 0, penalty_last_n: 0, seed: 1 };
+export const GREEDY = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repeat_penalty: 1, frequency_penalty: 0, presence_penalty: 0, penalty_last_n: 0, seed: 1 };
 
 /** The address of a build's worker, from the page. */
 export const loader = (variant) => (variant === 'plain' ? './worker_loader.js' : `./worker_${variant}_loader.js`);

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { launchFirefox } from '../firefox.mjs';
 import { startSite } from '../site.mjs';
-import { answers, loader, probed } from '../worker.mjs';
+import { GREEDY, answers, loader, probed } from '../worker.mjs';
 import { DIST, expect, test } from './fixtures.mjs';
 import { DEFAULT_MODEL } from './minnow.mjs';
 
@@ -36,6 +36,8 @@ test('Firefox says the same on the CPU and on the GPU', async () => {
 
 test('Firefox: a person loads the model, and is answered', async () => {
   await inFirefox(async (page) => {
+    await page.evaluate((sampling) => localStorage.setItem('minnow.settings', JSON.stringify({ sampling })), GREEDY);
+    await page.reload();
     const press = async (selector) => (await page.waitForSelector(selector)).click();
     await press(`::-p-text(Load ${DEFAULT_MODEL})`);
     await page.waitForSelector('[aria-label="Suggestions"]');
