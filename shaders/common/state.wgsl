@@ -1,4 +1,5 @@
-// What changes from batch to batch, in one small buffer.
+// What changes from batch to batch, in one small buffer. Not a uniform one: drivers that build uniforms into the code
+// (lavapipe does) would compile every kernel again for every token.
 
 struct State {
     start: u32,         // Position of the first token.
@@ -7,4 +8,4 @@ struct State {
     n_outputs: u32,
 }
 
-@group(0) @binding(0) var<uniform> state: State;
+@group(0) @binding(0) var<storage, read> state: State;

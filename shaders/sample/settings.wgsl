@@ -11,7 +11,7 @@ struct Settings {
     last_n: u32,        // Tokens that penalties look at: 1 ..= RECENT.
 }
 
-@group(0) @binding(0) var<uniform> settings: Settings;
+@group(0) @binding(0) var<storage, read> settings: Settings;
 
 // Candidates of one slice of the vocabulary, and of the whole.
 const CANDIDATES: u32 = 64u;

@@ -53,7 +53,6 @@ pub(super) struct Pipeline {
 /// How a binding is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Access {
-    Uniform,
     Read,
     Write,
 }
@@ -205,7 +204,6 @@ impl Device {
                 visibility: wgpu::ShaderStages::COMPUTE,
                 ty: wgpu::BindingType::Buffer {
                     ty: match access {
-                        Access::Uniform => wgpu::BufferBindingType::Uniform,
                         Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
                         Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
                     },
@@ -261,7 +259,6 @@ fn explain(error: &wgpu::Error) -> Error {
 
 fn access(resource: Resource) -> Access {
     match resource {
-        Resource::State | Resource::Settings => Access::Uniform,
         Resource::Write(_)
         | Resource::StoreKeys(_)
         | Resource::StoreValues(_)
@@ -269,7 +266,9 @@ fn access(resource: Resource) -> Access {
         | Resource::Draw
         | Resource::FindCandidates
         | Resource::Advance => Access::Write,
-        Resource::Tokens
+        Resource::State
+        | Resource::Settings
+        | Resource::Tokens
         | Resource::Read(_)
         | Resource::Low(_)
         | Resource::High(_)

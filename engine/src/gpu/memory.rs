@@ -80,9 +80,9 @@ impl Memory {
         });
         let n_vocab = plan.logits.map_or(0, |logits| plan.width(logits));
         Self {
-            state: uniform(device, "state", (STATE_WORDS + TOKENS_MAX) * 4),
+            state: buffer(device, "state", (STATE_WORDS + TOKENS_MAX) * 4),
             candidates: buffer(device, "candidates", slices(n_vocab) * CANDIDATES * 8),
-            settings: uniform(device, "settings", SETTINGS_BYTES),
+            settings: buffer(device, "settings", SETTINGS_BYTES),
             drawn: buffer(device, "drawn", (DRAWN_WORDS + RECENT) * 4),
             chances: buffer(device, "chances", CHANCES * 4),
             bufs: bufs.collect(),
@@ -252,16 +252,6 @@ impl Planes {
 /// The usual usage of a buffer.
 const USAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST).union(wgpu::BufferUsages::COPY_SRC);
-
-/// A small buffer that kernels can read as constants.
-fn uniform(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {
-    device.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(label),
-        size: bytes as u64,
-        usage: wgpu::BufferUsages::UNIFORM | USAGE,
-        mapped_at_creation: false,
-    })
-}
 
 /// A buffer full of zeros.
 fn buffer(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {
