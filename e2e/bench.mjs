@@ -27,10 +27,11 @@ const TESTS = [
   { name: 'tg64', n_prompt: 1, n_gen: 64 },
   { name: 'tg64 @ d512', n_prompt: 512, n_gen: 64 },
 ];
-/** Of programs that stand in for GPUs: fewer tokens, because a peer takes a second for each. */
+/** Of programs that stand in for GPUs: fewer tokens, because a peer takes a second for each; what is `alone` is not asked of it. */
 const GPU_TESTS = [
   { name: 'pp128', n_prompt: 128, n_gen: 0 },
   { name: 'tg16', n_prompt: 1, n_gen: 16 },
+  { name: 'tg16 @ d1024', n_prompt: 1024, n_gen: 16, alone: true },
 ];
 const CONTEXT_TOKENS = 1024;
 const DIST = process.env.MINNOW_DIST ?? resolve(here, '../dist');
@@ -58,7 +59,7 @@ const reps = flags.quick ? 1 : Number(flags.reps);
 const tests = flags.adapter ? GPU_TESTS : TESTS.filter(({ name }) => !flags.quick || name !== 'pp512');
 
 const site = await startSite({
-  dirs: { 'models/': MODELS_DIR, 'wllama/': resolve(here, 'bench/node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), '': DIST },
+  dirs: { 'models/': MODELS_DIR, 'wllama/': resolve(here, 'bench/node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), 'probe/': resolve(here, 'probe'), '': DIST },
 });
 const browser = await (flags.adapter ? launch(flags.adapter) : chromium.launch(launchOptions));
 try {
@@ -81,20 +82,23 @@ async function measure(threads) {
   const engines = [];
   for (const name of names.filter((name) => canRun(name, threads))) {
     log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
-    engines.push({ name, samples: {}, ...(await open(name, threads)) });
+    engines.push({ name, samples: {}, costs: {}, ...(await open(name, threads)) });
   }
   for (const test of tests) {
     for (let rep = -1; rep < reps; rep += 1) {
-      for (const engine of engines) {
-        const tokensPerSec = await engine.bench(test);
+      for (const engine of engines.filter(({ name }) => !test.alone || name.startsWith('minnow'))) {
+        const { tokensPerSec, cost } = await engine.bench(test);
         log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
         if (rep >= 0) (engine.samples[test.name] ??= []).push(tokensPerSec);
+        engine.costs[test.name] = cost ?? undefined;
       }
     }
   }
   for (const engine of engines) await engine.close();
-  return engines.flatMap(({ name, info, samples }) =>
-    Object.entries(samples).map(([test, tokens_per_sec]) => ({ engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, info })),
+  return engines.flatMap(({ name, info, samples, costs }) =>
+    Object.entries(samples).map(([test, tokens_per_sec]) => ({
+      engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, gpu_cost: costs[test], info,
+    })),
   );
 }
 
@@ -151,12 +155,30 @@ function markdown({ date, model, machine, rows }) {
     tests.map(({ name: test }) => {
       const best = Math.max(...ours.map((name) => at(name, threads, test) ?? 0));
       const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
-      return [threads, test, ...speeds, ...peers.map((peer) => (best / at(peer, threads, test)).toFixed(2))];
+      return [threads, test, ...speeds, ...peers.map((peer) => ratio(best, at(peer, threads, test)))];
     }),
   );
   const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; medians of ${reps}`;
   const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
-  return [title, '', ...table].join('\n');
+  return [title, '', ...table, ...gpuCosts(rows)].join('\n');
+}
+
+function ratio(ours, theirs) {
+  return theirs ? (ours / theirs).toFixed(2) : '';
+}
+
+/** What a token asks of the GPU, as lines of a table; none where nothing ran on one. */
+function gpuCosts(rows) {
+  const priced = rows.filter(({ gpu_cost }) => gpu_cost);
+  if (priced.length === 0) return [];
+  const names = Object.keys(priced[0].gpu_cost);
+  const number = (n) => String(Math.round(n * 10) / 10);
+  const table = [
+    ['a token of', 'engine', ...names.map((name) => name.replace('_', ' '))],
+    ['---', '---', ...names.map(() => '--:')],
+    ...priced.map(({ test, engine, gpu_cost }) => [test, engine, ...names.map((name) => number(gpu_cost[name]))]),
+  ];
+  return ['', ...table.map((cells) => `| ${cells.join(' | ')} |`)];
 }
 
 function median(values) {

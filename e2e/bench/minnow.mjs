@@ -1,6 +1,6 @@
 // Drives Minnow's own page for measuring, #/bench. Runs in this process, with a browser page for every test.
 
-/** Gives a `bench` that runs one test, and gives tokens per second. The model is kept in the browser after the first load. */
+/** Gives a `bench` that runs one test, and gives tokens per second and what a token cost the GPU. The model is kept in the browser after the first load. */
 export async function start({ browser, url, model, threads, variant, backend }) {
   const context = await browser.newContext();
   const measure = async (asked) => {
@@ -17,7 +17,11 @@ export async function start({ browser, url, model, threads, variant, backend }) 
     }
   };
   const { tests, pp, tg, ...info } = await measure({ pp: 32, tg: 0 });
-  return { info, bench: async (test) => (await measure(asked(test))).tests[0].mean, close: () => context.close() };
+  const bench = async (test) => {
+    const [{ mean, gpu_cost }] = (await measure(asked(test))).tests;
+    return { tokensPerSec: mean, cost: gpu_cost };
+  };
+  return { info, bench, close: () => context.close() };
 }
 
 /** `n_prompt` tokens are read in an empty context; with `n_gen`, the steps after them are timed instead. */

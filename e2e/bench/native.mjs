@@ -13,7 +13,7 @@ export async function start({ modelPath, threads, contextTokens }) {
   const context = await model.createContext({ contextSize: contextTokens, batchSize: 512, threads });
   const sequence = context.getSequence();
   const info = { version: llama.llamaCppRelease.release, cpu: llama.systemInfo };
-  return { bench: (test) => bench(sequence, test), info, close: () => llama.dispose() };
+  return { bench: async (test) => ({ tokensPerSec: await bench(sequence, test) }), info, close: () => llama.dispose() };
 }
 
 /** Reads `n_prompt` tokens in an empty context; with `n_gen`, the steps after them are timed instead. */

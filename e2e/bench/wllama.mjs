@@ -2,13 +2,32 @@
 
 import { Wllama } from '/wllama/index.js';
 
-/** Loads the model; `bench` then runs one test and gives tokens per second. */
+/** Loads the model; `bench` then runs one test, and gives tokens per second and what a token cost the GPU. */
 export async function start({ model, threads, contextTokens, onGpu }) {
   const wllama = new Wllama({ default: '/wllama/wasm/wllama.wasm' }, { suppressNativeLog: true });
+  if (onGpu) await countWebGpu();
   const gguf = await (await fetch(model)).blob();
   await wllama.loadModel([gguf], { n_ctx: contextTokens, n_threads: threads, n_gpu_layers: onGpu ? 999 : 0, warmup: true });
   if (wllama.getNumThreads() !== threads) throw new Error(`wllama runs ${wllama.getNumThreads()} threads instead of ${threads}`);
-  return { bench: (test) => bench(wllama, test), info: { version: Wllama.getLibllamaVersion() } };
+  return { bench: (test) => bench(wllama, test, onGpu), info: { version: Wllama.getLibllamaVersion() } };
+}
+
+const channel = new BroadcastChannel('wllama');
+
+/** Has the workers that are made from now on count what they ask of WebGPU. */
+async function countWebGpu() {
+  const counting = await (await fetch('/probe/counts.js')).text();
+  const create = URL.createObjectURL;
+  URL.createObjectURL = (blob) =>
+    create(blob.type === 'text/javascript' ? new Blob([counting, `self.answerCounts('${channel.name}');`, blob], { type: blob.type }) : blob);
+}
+
+/** What was counted so far. */
+function counts() {
+  return new Promise((resolve) => {
+    channel.onmessage = ({ data }) => resolve(data);
+    channel.postMessage('counts?');
+  });
 }
 
 /** One token each in every vocabulary used here, with the space before it. */
@@ -21,11 +40,20 @@ function prompt(wllama, n_tokens) {
 }
 
 /** Reads `n_prompt` tokens in an empty context; with `n_gen`, the steps after them are timed instead. */
-async function bench(wllama, { n_prompt, n_gen }) {
+async function bench(wllama, { n_prompt, n_gen }, onGpu) {
+  const before = onGpu && (await counts());
   // Of n tokens drawn, the first comes from the prompt's own logits: n − 1 steps are in the server's reply time.
   const options = { max_tokens: n_gen + 1, ignore_eos: true, cache_prompt: false, temperature: 0, top_k: 1, samplers: ['top_k'] };
   const { timings } = await wllama.createCompletion({ prompt: prompt(wllama, n_prompt), ...options });
   if (timings.prompt_n !== n_prompt) throw new Error(`wllama read ${timings.prompt_n} tokens instead of ${n_prompt}`);
   if (timings.predicted_n !== n_gen + 1) throw new Error(`wllama drew ${timings.predicted_n} tokens instead of ${n_gen + 1}`);
-  return n_gen > 0 ? (1000 * n_gen) / timings.predicted_ms : (1000 * n_prompt) / timings.prompt_ms;
+  const tokensPerSec = n_gen > 0 ? (1000 * n_gen) / timings.predicted_ms : (1000 * n_prompt) / timings.prompt_ms;
+  // After a prompt of one token, every step is one of a single token.
+  return { tokensPerSec, cost: onGpu && n_prompt === 1 ? costs(before, await counts(), 1 + n_gen) : null };
+}
+
+/** What each of `n` steps cost, by the names of the engine's own report; pipelines are counted from the beginning. */
+function costs(before, after, n) {
+  const names = ['dispatches', 'submits', 'bind_groups', 'writes', 'written_bytes', 'read_bytes'];
+  return { ...Object.fromEntries(names.map((name) => [name, (after[name] - before[name]) / n])), pipelines: after.pipelines };
 }

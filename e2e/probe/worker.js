@@ -1,52 +1,8 @@
 // The worker, with everything that it asks of WebGPU counted on the way; `probe=NAME` in the address names the channel on
 // which it is asked for the counts, and told to lose its GPU.
 
-const counts = { dispatches: 0, submits: 0, bind_groups: 0, pipelines: 0, buffers: 0, writes: 0, written_bytes: 0, largest_write: 0, reads: 0, read_bytes: 0 };
-const devices = [];
-
-/** Calls `note` before every call of a method. */
-function wrap(type, method, note) {
-  const call = type.prototype[method];
-  type.prototype[method] = function (...args) {
-    note(...args);
-    return call.apply(this, args);
-  };
-}
-
-if (self.GPUDevice) {
-  wrap(GPUComputePassEncoder, 'dispatchWorkgroups', () => (counts.dispatches += 1));
-  wrap(GPUComputePassEncoder, 'dispatchWorkgroupsIndirect', () => (counts.dispatches += 1));
-  wrap(GPUQueue, 'submit', () => (counts.submits += 1));
-  wrap(GPUQueue, 'writeBuffer', (buffer, at, data, first = 0, size = undefined) => {
-    const bytes = (size ?? (data.length ?? data.byteLength) - first) * (data.BYTES_PER_ELEMENT ?? 1);
-    counts.writes += 1;
-    counts.written_bytes += bytes;
-    counts.largest_write = Math.max(counts.largest_write, bytes);
-  });
-  wrap(GPUDevice, 'createBindGroup', () => (counts.bind_groups += 1));
-  wrap(GPUDevice, 'createBuffer', () => (counts.buffers += 1));
-  wrap(GPUDevice, 'createComputePipeline', () => (counts.pipelines += 1));
-  wrap(GPUDevice, 'createComputePipelineAsync', () => (counts.pipelines += 1));
-  wrap(GPUBuffer, 'getMappedRange', (at, size) => ((counts.reads += 1), (counts.read_bytes += size ?? 0)));
-  const request = GPUAdapter.prototype.requestDevice;
-  GPUAdapter.prototype.requestDevice = async function (...args) {
-    const device = await request.apply(this, args);
-    devices.push(device);
-    return device;
-  };
-}
+import './counts.js';
 
 const address = new URLSearchParams(location.search);
-const channel = new BroadcastChannel(address.get('probe'));
-channel.onmessage = ({ data }) => {
-  if (data === 'counts?') channel.postMessage({ ...counts });
-  if (data === 'begin') {
-    for (const key of Object.keys(counts)) counts[key] = 0;
-    channel.postMessage({ ...counts });
-  }
-  if (data === 'lose') {
-    for (const device of devices) device.destroy();
-    channel.postMessage(devices.length);
-  }
-};
+self.answerCounts(address.get('probe'));
 await import(address.get('worker'));
