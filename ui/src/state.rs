@@ -379,7 +379,7 @@ impl State {
             return Vec::new();
         }
         chat.push(Message::from_person(text.to_owned(), parent, stamp.id(1)));
-        self.drafts.remove(&edit_key(message));
+        self.drafts.remove(&edit_key(id, message));
         self.answer(id, stamp.id(1), stamp)
     }
 

@@ -13,12 +13,13 @@ impl State {
 
     /// The messages on screen.
     pub fn shown(&self) -> Vec<Shown> {
-        let live = |id: Id| self.reply.as_ref().filter(|reply| reply.message == id).map(|reply| reply.phase);
-        let shown = self.chat().map(Chat::shown).unwrap_or_default();
-        shown
+        let Some(chat) = self.chat() else { return Vec::new() };
+        let reply = self.reply.as_ref().filter(|reply| reply.chat == chat.id);
+        let live = |id: Id| reply.filter(|reply| reply.message == id).map(|reply| reply.phase);
+        chat.shown()
             .into_iter()
             .map(|(message, place)| {
-                let (phase, edit) = (live(message.id), self.drafts.get(&edit_key(message.id)).cloned());
+                let (phase, edit) = (live(message.id), self.drafts.get(&edit_key(chat.id, message.id)).cloned());
                 Shown { message, place, phase, edit }
             })
             .collect()
@@ -38,11 +39,12 @@ impl State {
         }
     }
 
-    /// Keeps what a message is being changed to; `None` gives the change up.
+    /// Keeps what a message on screen is being changed to; `None` gives the change up.
     pub fn set_edit(&mut self, message: Id, text: Option<String>) {
+        let Some(chat) = self.current else { return };
         match text {
-            Some(text) => self.drafts.insert(edit_key(message), text),
-            None => self.drafts.remove(&edit_key(message)),
+            Some(text) => self.drafts.insert(edit_key(chat, message), text),
+            None => self.drafts.remove(&edit_key(chat, message)),
         };
     }
 
@@ -160,7 +162,7 @@ impl State {
     }
 }
 
-/// Where the draft of an edited message is kept.
-pub fn edit_key(message: Id) -> String {
-    format!("edit-{message}")
+/// Where the draft of an edited message is kept. A conversation imported twice has the same messages twice.
+pub fn edit_key(chat: Id, message: Id) -> String {
+    format!("edit-{chat}-{message}")
 }

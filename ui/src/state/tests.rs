@@ -400,3 +400,20 @@ fn a_load_that_began_again_says_why() {
     let failure = state.load_failure.expect("the load failed");
     assert!(failure.message.starts_with("The copy on this device") && failure.message.ends_with("No network."));
 }
+
+#[test]
+fn a_message_is_edited_in_one_conversation_only() {
+    let mut state = ready();
+    state.send("One", stamp(100));
+    let (id, question) = (state.current.expect("open"), state.chat().expect("open").path()[0].id);
+    let copy = Chat { title: "Copy".to_owned(), ..state.chat().expect("open").clone() };
+    state.import(vec![copy], stamp(500));
+    state.set_edit(question, Some("Two".to_owned()));
+
+    state.current = Some(Id(500));
+    assert!(state.shown().iter().all(|shown| shown.edit.is_none() && shown.phase.is_none()));
+    state.set_edit(question, Some("Three".to_owned()));
+    state.set_edit(question, None);
+    state.current = Some(id);
+    assert_eq!(state.shown()[0].edit.as_deref(), Some("Two"));
+}
