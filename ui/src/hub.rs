@@ -1,6 +1,7 @@
 //! Hugging Face as the page sees it: which GGUF files a repository has, and what a pasted address means.
 
 use crate::browser::{self, FetchError};
+use crate::percent;
 use crate::state::DEFAULT_HUB;
 use engine::protocol::Source;
 use serde::Deserialize;
@@ -65,18 +66,14 @@ pub enum Typed {
 /// Reads `owner/name`, `owner/name/file.gguf` and addresses on Hugging Face.
 pub fn read(typed: &str, hub: &str) -> Option<Typed> {
     let typed = typed.trim();
-    let path = [hub, DEFAULT_HUB, "huggingface.co", "hf.co", "https://hf.co"]
+    let on_site = [hub, DEFAULT_HUB, "huggingface.co", "hf.co", "https://hf.co"]
         .iter()
-        .find_map(|site| typed.strip_prefix(site)?.strip_prefix('/'))
-        .unwrap_or(typed);
-    let path = path.split(['?', '#']).next().unwrap_or_default();
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let file = |repo: &[&str], revision: &str, file: &[&str]| {
-        let is_gguf = file.last().is_some_and(|name| name.to_ascii_lowercase().ends_with(".gguf"));
-        is_gguf.then(|| {
-            Typed::File(Source::Hub { repo: repo.join("/"), file: file.join("/"), revision: revision.to_owned() })
-        })
+        .find_map(|site| typed.strip_prefix(site)?.strip_prefix('/'));
+    let parts: Vec<String> = match on_site {
+        Some(path) => parts(path).map(|part| percent::decode(part).unwrap_or_else(|| part.to_owned())).collect(),
+        None => parts(typed).map(str::to_owned).collect(),
     };
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts[..] {
         [owner, name] if !owner.contains(':') => Some(Typed::Repo(format!("{owner}/{name}"))),
         [owner, name, "resolve" | "blob", revision, ref rest @ ..] if !rest.is_empty() => {
@@ -86,6 +83,18 @@ pub fn read(typed: &str, hub: &str) -> Option<Typed> {
         [owner, name, ref rest @ ..] if !owner.contains(':') => file(&[owner, name], "main", rest),
         _ => None,
     }
+}
+
+/// What stands between the slashes of a path.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').filter(|part| !part.is_empty())
+}
+
+fn file(repo: &[&str], revision: &str, path: &[&str]) -> Option<Typed> {
+    let is_gguf = path.last().is_some_and(|name| name.to_ascii_lowercase().ends_with(".gguf"));
+    is_gguf
+        .then(|| Typed::File(Source::Hub { repo: repo.join("/"), file: path.join("/"), revision: revision.to_owned() }))
 }
 
 #[cfg(test)]
@@ -107,6 +116,12 @@ mod tests {
             ("a/b/c.gguf", file("main", "c.gguf")),
             ("https://huggingface.co/a/b/blob/v1/sub/c.gguf?x=1", file("v1", "sub/c.gguf")),
             ("https://huggingface.co/a/b/resolve/main/c.gguf?download=true", file("main", "c.gguf")),
+            (
+                "https://huggingface.co/a/b/resolve/refs%2Fpr%2F1/sub%20folder/c.gguf",
+                file("refs/pr/1", "sub folder/c.gguf"),
+            ),
+            ("https://huggingface.co/a/b/resolve/main/50%.gguf", file("main", "50%.gguf")),
+            ("a/b/50%20.gguf", file("main", "50%20.gguf")),
             ("a", None),
             ("a/b/readme.md", None),
             ("https://example.org/a/b", None),

@@ -16,6 +16,7 @@ mod hub;
 mod markdown;
 mod page;
 mod panels;
+mod percent;
 mod state;
 mod storage;
 mod variant;

@@ -56,7 +56,7 @@ impl Page {
     /// Begins what the form says, and writes it into the address, so that it can be asked for again.
     pub(super) fn begin_form(self) {
         let pairs = self.fields.with_untracked(|fields| {
-            fields.iter().map(|(name, value)| format!("{name}={}", super::wish::encode(value))).collect::<Vec<_>>()
+            fields.iter().map(|(name, value)| format!("{name}={}", crate::percent::encode(value))).collect::<Vec<_>>()
         });
         let wish = Wish::parse(&pairs.join("&"));
         if let (Ok(wish), Ok(history)) = (&wish, browser::window().history()) {

@@ -2,6 +2,7 @@
 
 use crate::catalogue::ENTRIES;
 use crate::hub::{self, Typed};
+use crate::percent;
 use engine::protocol::{BackendWish, BenchOptions, Source};
 
 /// What is to be measured.
@@ -55,7 +56,8 @@ impl Wish {
         let mut wish = Self::default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decode(value).ok_or_else(|| format!("“{value}” is not written as an address writes it."))?;
+            let value =
+                percent::decode(value).ok_or_else(|| format!("“{value}” is not written as an address writes it."))?;
             wish.set(name, value.trim())?;
         }
         if wish.tests().is_empty() {
@@ -99,7 +101,7 @@ impl Wish {
     pub fn address(&self) -> String {
         let pairs = NAMES.map(|name| (name, self.get(name)));
         let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
-        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", percent::encode(value))).collect();
         format!("#/bench?{}", pairs.join("&"))
     }
 
@@ -170,26 +172,6 @@ fn numbers(name: &str, value: &str) -> Result<Vec<u32>, String> {
 
 fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// What would end a value is written as its code.
-pub fn encode(value: &str) -> String {
-    let code = |c: char| match c {
-        '%' | '&' | '#' | ' ' | '+' => format!("%{:02X}", u32::from(c)),
-        other => other.to_string(),
-    };
-    value.chars().map(code).collect()
-}
-
-fn decode(value: &str) -> Option<String> {
-    let mut parts = value.split('%');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
