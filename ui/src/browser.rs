@@ -49,16 +49,24 @@ pub fn message(error: &JsValue) -> String {
     text.or_else(|| error.as_string()).unwrap_or_else(|| format!("{error:?}"))
 }
 
+/// A text from the network, and the `Link` header beside it.
+#[derive(Debug)]
+pub struct Fetched {
+    pub text: String,
+    pub link: Option<String>,
+}
+
 /// A text from the network, or what went wrong.
-pub async fn fetch_text(url: &str) -> Result<String, FetchError> {
+pub async fn fetch_text(url: &str) -> Result<Fetched, FetchError> {
     let offline = |_| FetchError::Unreachable;
     let response = JsFuture::from(window().fetch_with_str(url)).await.map_err(offline)?;
     let response: Response = response.dyn_into().expect("fetch gives a response");
     if !response.ok() {
         return Err(FetchError::Status(response.status()));
     }
+    let link = response.headers().get("Link").ok().flatten();
     let text = JsFuture::from(response.text().map_err(offline)?).await.map_err(offline)?;
-    text.as_string().ok_or(FetchError::Unreachable)
+    Ok(Fetched { text: text.as_string().ok_or(FetchError::Unreachable)?, link })
 }
 
 /// Why a text did not come.

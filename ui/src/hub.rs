@@ -4,7 +4,13 @@ use crate::browser::{self, FetchError};
 use crate::percent;
 use crate::state::DEFAULT_HUB;
 use engine::protocol::Source;
+use engine::store::{served, source};
 use serde::Deserialize;
+
+/// The revision of a repository unless another is named.
+const MAIN: &str = "main";
+/// A listing beyond this is no repository of models.
+const LISTING_PAGES_MAX: usize = 20;
 
 /// A GGUF file of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -20,11 +26,18 @@ pub fn address() -> String {
     set.map_or_else(|| DEFAULT_HUB.to_owned(), |address| address.trim().trim_end_matches('/').to_owned())
 }
 
-/// The repository's GGUF files, the smallest first.
-pub async fn files(hub: &str, repo: &str) -> Result<Vec<HubFile>, String> {
-    let url = format!("{hub}/api/models/{repo}/tree/main?recursive=true");
-    let json = browser::fetch_text(&url).await.map_err(|error| explain(error, repo))?;
-    let mut files = gguf_files(&json).ok_or_else(|| format!("{hub} gave an answer that is not a list of files."))?;
+/// The repository's GGUF files at a revision, the smallest first.
+pub async fn files(hub: &str, repo: &str, revision: &str) -> Result<Vec<HubFile>, String> {
+    let all = Source::Hub { repo: repo.to_owned(), file: String::new(), revision: revision.to_owned() };
+    let mut page = source::listing_address(&all, hub);
+    let mut files = Vec::new();
+    for _ in 0..LISTING_PAGES_MAX {
+        let Some(address) = page.take() else { break };
+        let answer = browser::fetch_text(&address).await.map_err(|error| explain(error, repo, revision))?;
+        let some = gguf_files(&answer.text);
+        files.extend(some.ok_or_else(|| format!("{hub} gave an answer that is not a list of files."))?);
+        page = answer.link.as_deref().and_then(served::next_page).map(str::to_owned);
+    }
     if files.is_empty() {
         return Err(format!("{repo} has no .gguf files. Look for a repository whose name ends in GGUF."));
     }
@@ -32,11 +45,14 @@ pub async fn files(hub: &str, repo: &str) -> Result<Vec<HubFile>, String> {
     Ok(files)
 }
 
-fn explain(error: FetchError, repo: &str) -> String {
+fn explain(error: FetchError, repo: &str, revision: &str) -> String {
     match error {
         FetchError::Unreachable => "Hugging Face cannot be reached. Check the connection, then try again.".to_owned(),
-        FetchError::Status(401 | 403 | 404) => {
+        FetchError::Status(401 | 403 | 404) if revision == MAIN => {
             format!("There is no public repository {repo}. Check the spelling: owner/name.")
+        }
+        FetchError::Status(401 | 403 | 404) => {
+            format!("There is no public repository {repo} with a revision “{revision}”. Check the spelling.")
         }
         FetchError::Status(status) => format!("Hugging Face answered with status {status}. Try again later."),
     }
@@ -59,30 +75,43 @@ fn gguf_files(json: &str) -> Option<Vec<HubFile>> {
 /// What the person typed: `owner/name`, or an address copied from the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
-    Repo(String),
+    Repo { repo: String, revision: String },
     File(Source),
 }
 
 /// Reads `owner/name`, `owner/name/file.gguf` and addresses on Hugging Face.
 pub fn read(typed: &str, hub: &str) -> Option<Typed> {
     let typed = typed.trim();
-    let on_site = [hub, DEFAULT_HUB, "huggingface.co", "hf.co", "https://hf.co"]
-        .iter()
-        .find_map(|site| typed.strip_prefix(site)?.strip_prefix('/'));
-    let parts: Vec<String> = match on_site {
+    let parts: Vec<String> = match path_on_site(typed, hub) {
         Some(path) => parts(path).map(|part| percent::decode(part).unwrap_or_else(|| part.to_owned())).collect(),
         None => parts(typed).map(str::to_owned).collect(),
     };
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    match parts[..] {
-        [owner, name] if !owner.contains(':') => Some(Typed::Repo(format!("{owner}/{name}"))),
-        [owner, name, "resolve" | "blob", revision, ref rest @ ..] if !rest.is_empty() => {
-            file(&[owner, name], revision, rest)
-        }
-        [owner, name, "tree", ..] => Some(Typed::Repo(format!("{owner}/{name}"))),
-        [owner, name, ref rest @ ..] if !owner.contains(':') => file(&[owner, name], "main", rest),
-        _ => None,
+    let [owner, name, rest @ ..] = &parts[..] else { return None };
+    if !is_name(owner) || !is_name(name) {
+        return None;
     }
+    let repo = format!("{owner}/{name}");
+    match rest {
+        [] | ["tree"] => Some(Typed::Repo { repo, revision: MAIN.to_owned() }),
+        ["tree", rest @ ..] => Some(Typed::Repo { repo, revision: revision(rest).0 }),
+        ["resolve" | "blob", rest @ ..] if rest.len() > 1 => {
+            let (revision, path) = revision(rest);
+            file(repo, revision, path)
+        }
+        path => file(repo, MAIN.to_owned(), path),
+    }
+}
+
+/// The path of an address on Hugging Face, or on the mirror.
+fn path_on_site<'a>(typed: &'a str, hub: &str) -> Option<&'a str> {
+    let address = without_scheme(typed);
+    let sites = [without_scheme(hub), "huggingface.co", "www.huggingface.co", "hf.co"];
+    sites.iter().find_map(|site| address.strip_prefix(site)?.strip_prefix('/'))
+}
+
+fn without_scheme(address: &str) -> &str {
+    ["https://", "http://"].iter().find_map(|scheme| address.strip_prefix(scheme)).unwrap_or(address)
 }
 
 /// What stands between the slashes of a path.
@@ -91,10 +120,23 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())
 }
 
-fn file(repo: &[&str], revision: &str, path: &[&str]) -> Option<Typed> {
-    let is_gguf = path.last().is_some_and(|name| name.to_ascii_lowercase().ends_with(".gguf"));
-    is_gguf
-        .then(|| Typed::File(Source::Hub { repo: repo.join("/"), file: path.join("/"), revision: revision.to_owned() }))
+/// Whether an owner or a repository can be called this.
+fn is_name(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    name.chars().all(is_allowed) && name != "." && !name.contains("..")
+}
+
+/// A revision, and what follows it. That of a pull request has slashes: `refs/pr/1`.
+fn revision<'a>(parts: &'a [&'a str]) -> (String, &'a [&'a str]) {
+    let n_parts = if matches!(parts, ["refs", "pr" | "convert", _, ..]) { 3 } else { 1 };
+    let (revision, rest) = parts.split_at(n_parts);
+    (revision.join("/"), rest)
+}
+
+fn file(repo: String, revision: String, path: &[&str]) -> Option<Typed> {
+    let is_gguf = path.last()?.to_ascii_lowercase().ends_with(".gguf");
+    let climbs = path.iter().any(|part| matches!(*part, "." | ".."));
+    (is_gguf && !climbs).then(|| Typed::File(Source::Hub { repo, file: path.join("/"), revision }))
 }
 
 #[cfg(test)]
@@ -107,12 +149,17 @@ mod tests {
             let (repo, file, revision) = ("a/b".to_owned(), file.to_owned(), revision.to_owned());
             Some(Typed::File(Source::Hub { repo, file, revision }))
         };
-        let repo = Some(Typed::Repo("a/b".to_owned()));
+        let repo = |revision: &str| Some(Typed::Repo { repo: "a/b".to_owned(), revision: revision.to_owned() });
         for (typed, want) in [
-            (" a/b ", repo.clone()),
-            ("https://huggingface.co/a/b", repo.clone()),
-            ("huggingface.co/a/b/tree/main", repo.clone()),
-            ("http://localhost:9/a/b", repo),
+            (" a/b ", repo("main")),
+            ("https://huggingface.co/a/b", repo("main")),
+            ("http://huggingface.co/a/b", repo("main")),
+            ("huggingface.co/a/b/tree/main", repo("main")),
+            ("https://hf.co/a/b/tree/v1", repo("v1")),
+            ("https://huggingface.co/a/b/tree/v1/some/folder", repo("v1")),
+            ("https://huggingface.co/a/b/tree/refs%2Fpr%2F1", repo("refs/pr/1")),
+            ("https://huggingface.co/a/b/tree/refs/pr/1", repo("refs/pr/1")),
+            ("http://localhost:9/a/b", repo("main")),
             ("a/b/c.gguf", file("main", "c.gguf")),
             ("https://huggingface.co/a/b/blob/v1/sub/c.gguf?x=1", file("v1", "sub/c.gguf")),
             ("https://huggingface.co/a/b/resolve/main/c.gguf?download=true", file("main", "c.gguf")),
@@ -123,6 +170,11 @@ mod tests {
             ("https://huggingface.co/a/b/resolve/main/50%.gguf", file("main", "50%.gguf")),
             ("a/b/50%20.gguf", file("main", "50%20.gguf")),
             ("a", None),
+            ("a/..", None),
+            ("a/b c", None),
+            ("a/b/../c.gguf", None),
+            ("https://huggingface.co/a/%2E%2E/c.gguf", None),
+            ("https://huggingface.co/a/b/blob/main", None),
             ("a/b/readme.md", None),
             ("https://example.org/a/b", None),
         ] {

@@ -17,7 +17,7 @@ const RELAXED_PROBE: &[u8] = &[
 
 /// The builds that this site has and this browser can run; the fastest last.
 pub async fn runnable() -> Vec<String> {
-    let built = browser::fetch_text("variants.json").await.unwrap_or_default();
+    let built = browser::fetch_text("variants.json").await.map(|fetched| fetched.text).unwrap_or_default();
     let mut variants: Vec<String> = serde_json::from_str(&built).unwrap_or_else(|_| vec![PLAIN.to_owned()]);
     variants.retain(|name| can_run(name));
     variants

@@ -130,8 +130,8 @@ impl Wish {
         }
         match hub::read(&self.model, hub) {
             Some(Typed::File(source)) => Ok(source),
-            Some(Typed::Repo(_)) | None if self.model.contains("://") => Ok(Source::Url(self.model.clone())),
-            Some(Typed::Repo(repo)) => Err(format!("{repo} is a repository: add the name of a file in it.")),
+            Some(Typed::Repo { .. }) | None if self.model.contains("://") => Ok(Source::Url(self.model.clone())),
+            Some(Typed::Repo { repo, .. }) => Err(format!("{repo} is a repository: add the name of a file in it.")),
             None => {
                 let ids: Vec<&str> = ENTRIES.iter().map(|entry| entry.id).collect();
                 Err(format!(

@@ -202,7 +202,7 @@ fn Room(shelf: Shelf) -> impl IntoView {
 enum Listing {
     Nothing,
     Asking,
-    Files { repo: String, files: Vec<HubFile> },
+    Files { repo: String, revision: String, files: Vec<HubFile> },
     Failed(String),
 }
 
@@ -217,12 +217,13 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
         match hub::read(&typed.get_untracked(), &hub) {
             Some(Typed::File(source)) if !busy.get_untracked() => on_load.run(source),
             Some(Typed::File(_)) => {}
-            Some(Typed::Repo(repo)) => {
+            Some(Typed::Repo { repo, revision }) => {
                 listing.set(Listing::Asking);
                 spawn_local(async move {
-                    let answer = hub::files(&hub, &repo).await;
+                    let answer = hub::files(&hub, &repo, &revision).await;
+                    let files = |files| Listing::Files { repo, revision, files };
                     // The dialog may be closed by now.
-                    listing.try_set(answer.map_or_else(Listing::Failed, |files| Listing::Files { repo, files }));
+                    listing.try_set(answer.map_or_else(Listing::Failed, files));
                 });
             }
             None => listing.set(Listing::Failed(
@@ -231,16 +232,17 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
             )),
         }
     };
-    let row = move |repo: &str, file: HubFile| {
-        let source = Source::Hub { repo: repo.to_owned(), file: file.path.clone(), revision: "main".to_owned() };
+    let row = move |repo: &str, revision: &str, file: HubFile| {
+        let (repo, revision) = (repo.to_owned(), revision.to_owned());
+        let source = Source::Hub { repo, file: file.path.clone(), revision };
         view! { <Offer name=file.path details=format::bytes(file.size_bytes) note="" source busy loaded on_load /> }
     };
     let answer = move || match listing.get() {
         Listing::Nothing => ().into_any(),
         Listing::Asking => view! { <p role="status">"Asking Hugging Face…"</p> }.into_any(),
         Listing::Failed(text) => view! { <p class="models__trouble" role="alert">{text}</p> }.into_any(),
-        Listing::Files { repo, files } => {
-            let rows = files.into_iter().map(|file| row(&repo, file)).collect_view();
+        Listing::Files { repo, revision, files } => {
+            let rows = files.into_iter().map(|file| row(&repo, &revision, file)).collect_view();
             view! { <ul class="models__list" aria-label="Files">{rows}</ul> }.into_any()
         }
     };
