@@ -103,6 +103,29 @@ pub fn read(typed: &str, hub: &str) -> Option<Typed> {
     }
 }
 
+/// Reads an address that serves a file, also where it is that of the file's page on Hugging Face.
+pub fn read_address(typed: &str, hub: &str) -> Result<Source, String> {
+    match read(typed, hub) {
+        Some(Typed::File(source)) => Ok(source),
+        Some(Typed::Repo { repo, .. }) => {
+            Err(format!("{repo} is a repository: list its files under “From Hugging Face”, then load one of them."))
+        }
+        None => url(typed.trim()),
+    }
+}
+
+/// An address on any other site.
+pub fn url(address: &str) -> Result<Source, String> {
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Err("Only http:// and https:// addresses can be fetched.".to_owned());
+    }
+    if source::host(address).contains('@') {
+        return Err("Browsers fetch nothing from an address with a name or a password in it.".to_owned());
+    }
+    Ok(Source::Url(address.to_owned()))
+}
+
 /// The path of an address on Hugging Face, or on the mirror.
 fn path_on_site<'a>(typed: &'a str, hub: &str) -> Option<&'a str> {
     let address = without_scheme(typed);
@@ -179,6 +202,26 @@ mod tests {
             ("https://example.org/a/b", None),
         ] {
             assert_eq!(read(typed, "http://localhost:9"), want, "{typed}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_serve_files() {
+        let read = |typed: &str| read_address(typed, "https://mirror");
+        assert_eq!(read(" HTTPS://a.b/c.gguf?x=@ "), Ok(Source::Url("HTTPS://a.b/c.gguf?x=@".to_owned())));
+        let (repo, file, revision) = ("a/b".to_owned(), "c.gguf".to_owned(), "v1".to_owned());
+        assert_eq!(read("https://huggingface.co/a/b/blob/v1/c.gguf"), Ok(Source::Hub { repo, file, revision }));
+        for (typed, complaint) in [
+            ("https://mirror/a/b", "a/b is a repository"),
+            ("ftp://a.b/c.gguf", "Only http://"),
+            ("file:///c.gguf", "Only http://"),
+            ("javascript:alert(1)", "Only http://"),
+            ("c.gguf", "Only http://"),
+            ("https://me:secret@a.b/c.gguf", "password"),
+            ("https://me@huggingface.co/a/b/resolve/main/c.gguf", "password"),
+        ] {
+            let error = read(typed).expect_err(typed);
+            assert!(error.contains(complaint), "{typed}: {error}");
         }
     }
 

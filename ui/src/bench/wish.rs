@@ -130,8 +130,8 @@ impl Wish {
         }
         match hub::read(&self.model, hub) {
             Some(Typed::File(source)) => Ok(source),
-            Some(Typed::Repo { .. }) | None if self.model.contains("://") => Ok(Source::Url(self.model.clone())),
             Some(Typed::Repo { repo, .. }) => Err(format!("{repo} is a repository: add the name of a file in it.")),
+            None if self.model.contains("://") => hub::url(&self.model),
             None => {
                 let ids: Vec<&str> = ENTRIES.iter().map(|entry| entry.id).collect();
                 Err(format!(
@@ -230,7 +230,8 @@ mod tests {
         assert_eq!(source("smollm2-135m"), Ok(ENTRIES[0].source("http://h/")));
         assert!(matches!(source("a/b/c.gguf"), Ok(Source::Hub { .. })));
         assert_eq!(source("http://x/y.gguf"), Ok(Source::Url("http://x/y.gguf".to_owned())));
-        for (model, complaint) in [("a/b", "add the name"), ("nothing", "smollm2-360m")] {
+        for (model, complaint) in [("a/b", "add the name"), ("nothing", "smollm2-360m"), ("ftp://a/b", "Only http://")]
+        {
             let error = source(model).expect_err(model);
             assert!(error.contains(complaint), "{model}: {error}");
         }

@@ -269,16 +269,22 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
 #[component]
 fn FromAddress(busy: Signal<bool>, on_load: Callback<Source>) -> impl IntoView {
     let typed = RwSignal::new(String::new());
+    let trouble = RwSignal::new(None::<String>);
     let load = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        let url = typed.get_untracked().trim().to_owned();
-        if !busy.get_untracked() && !url.is_empty() {
-            on_load.run(Source::Url(url));
+        let address = typed.get_untracked();
+        if busy.get_untracked() || address.trim().is_empty() {
+            return;
+        }
+        let source = hub::read_address(&address, &hub::address());
+        trouble.set(source.as_ref().err().cloned());
+        if let Ok(source) = source {
+            on_load.run(source);
         }
     };
     view! {
         <h3>"From an address"</h3>
-        <form class="models__ask" on:submit=load>
+        <form class="models__ask" novalidate on:submit=load>
             <input
                 class="field"
                 type="url"
@@ -289,6 +295,7 @@ fn FromAddress(busy: Signal<bool>, on_load: Callback<Source>) -> impl IntoView {
             />
             <button class="button" type="submit" disabled=busy aria-label="Load from address">"Load"</button>
         </form>
+        {move || trouble.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
     }
 }
 
