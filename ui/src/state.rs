@@ -259,12 +259,17 @@ impl State {
         }
     }
 
-    /// The message being written, unless its conversation is gone. Marks it as changed.
+    /// The message being written, unless its conversation is gone for good. Marks the conversation as changed.
     fn reply_mut(&mut self) -> Option<&mut Message> {
         let reply = self.reply.as_ref()?;
-        let message = self.chats.get_mut(&reply.chat)?.message_mut(reply.message)?;
-        self.changed.insert(reply.chat);
-        Some(message)
+        match self.chats.get_mut(&reply.chat) {
+            Some(chat) => {
+                self.changed.insert(reply.chat);
+                chat.message_mut(reply.message)
+            }
+            // What was deleted may come back, and then with what was written.
+            None => self.deleted.as_mut().filter(|chat| chat.id == reply.chat)?.message_mut(reply.message),
+        }
     }
 
     fn finish_reply(&mut self, outcome: Outcome, now_ms: u64) {

@@ -255,7 +255,29 @@ fn deleting_the_conversation_being_answered_stops_the_reply() {
     state.apply(text("late"), 0);
     assert!(!state.can_answer());
     state.apply(Event::Done(stats()), 0);
-    assert!(state.can_answer());
+    assert!(state.can_answer() && !state.has_changed());
+}
+
+#[test]
+fn a_reply_stopped_by_deleting_its_conversation_comes_back_as_stopped() {
+    let stopped = || Event::Done(ReplyStats { finish: Finish::Stopped, ..stats() });
+    for ends_first in [true, false] {
+        let mut state = ready();
+        state.send("One", stamp(100));
+        state.apply(text("1"), 0);
+        let id = state.current.expect("open");
+        state.delete(id);
+        if ends_first {
+            state.apply(stopped(), 0);
+            state.undelete();
+        } else {
+            state.undelete();
+            state.apply(stopped(), 0);
+        }
+        state.current = Some(id);
+        assert_eq!(last(&state).stats().map(|stats| stats.finish), Some(Finish::Stopped), "{ends_first}");
+        assert_eq!(state.take_changed().len(), 1);
+    }
 }
 
 #[test]
