@@ -140,7 +140,7 @@ pub fn App() -> impl IntoView {
         <NoticeBar
             notice=page.notice
             on_undo=Callback::new(move |()| page.undelete())
-            on_close=Callback::new(move |()| page.notice.set(None))
+            on_close=Callback::new(move |()| page.close_notice())
         />
     }
 }

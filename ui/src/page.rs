@@ -1,5 +1,7 @@
 //! The page at work: what panels ask for becomes changes of the state, requests to the engine, and things kept.
 
+mod notice;
+
 use crate::bench;
 use crate::browser;
 use crate::engine::{Engine, Signal};
@@ -10,6 +12,8 @@ use crate::storage::Storage;
 use engine::protocol::{Event, Request, Source};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use notice::SaveTrouble;
+pub use notice::{Notice, NoticeKind};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use wasm_bindgen_futures::JsFuture;
@@ -41,21 +45,6 @@ pub struct Page {
     parts: StoredValue<Parts, LocalStorage>,
 }
 
-/// A short message at the bottom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    pub text: String,
-    pub kind: NoticeKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoticeKind {
-    Done,
-    /// A conversation was deleted, and can come back.
-    Deleted,
-    Trouble,
-}
-
 /// The dialogs, of which one can be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialog {
@@ -70,6 +59,7 @@ struct Parts {
     storage: Option<Storage>,
     /// Events that wait for the next frame.
     inbox: Vec<Event>,
+    save_trouble: SaveTrouble,
 }
 
 impl Page {
@@ -87,7 +77,9 @@ impl Page {
                 page.receive(signal);
             }
         });
-        let parts = StoredValue::new_local(Parts { engine: engine.clone(), storage: None, inbox: Vec::new() });
+        let parts =
+            Parts { engine: engine.clone(), storage: None, inbox: Vec::new(), save_trouble: SaveTrouble::default() };
+        let parts = StoredValue::new_local(parts);
         let page = Self { state, notice: RwSignal::new(None), dialog: RwSignal::new(None), parts };
         cell.set_value(Some(page));
         page.keep_settings();
@@ -301,6 +293,7 @@ impl Page {
             {
                 return self.trouble(format!("The conversation could not be deleted: {error}"));
             }
+            self.save_worked();
             let title = self.state.with_untracked(|state| state.deleted.as_ref().map(|chat| chat.title.clone()));
             let text = format!("Deleted “{}”.", title.unwrap_or_default());
             self.notice.set(Some(Notice { text, kind: NoticeKind::Deleted }));
@@ -374,6 +367,7 @@ impl Page {
                     let n_chats = chats.len();
                     let n_new = self.state.try_update(|state| state.import(chats, browser::stamp())).unwrap_or(0);
                     let text = exchange::imported(n_new, n_chats - n_new);
+                    self.parts.update_value(|parts| parts.save_trouble.reopen());
                     if self.save_now().await {
                         self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
                     }
@@ -381,10 +375,6 @@ impl Page {
                 Err(problem) => self.trouble(problem),
             }
         });
-    }
-
-    fn trouble(self, text: String) {
-        self.notice.set(Some(Notice { text, kind: NoticeKind::Trouble }));
     }
 }
 
@@ -413,7 +403,7 @@ impl Page {
         for chat in browser::recall_all::<Chat>(kept::UNSAVED).into_values() {
             match storage.save(chat).await {
                 Ok(saved) => forget_unsaved(saved),
-                Err(error) => return self.trouble(format!("A conversation could not be saved: {error}")),
+                Err(error) => return self.save_failed(&error),
             }
         }
     }
@@ -444,20 +434,25 @@ impl Page {
         // Without a database, what is here ends with the tab, and the person knows that too.
         let Some(storage) = self.storage() else { return true };
         let mut changed = self.state.write_untracked().take_changed();
+        let mut has_saved = false;
         while let Some(id) = changed.pop_first() {
             // It may have been deleted while others were saved.
             let Some(chat) = self.state.with_untracked(|state| state.chats.get(&id).cloned()) else { continue };
             match storage.save(chat).await {
                 Ok(saved) => {
+                    has_saved = true;
                     self.state.maybe_update(|state| state.absorb(&saved));
                     forget_unsaved(saved);
                 }
                 Err(error) => {
                     self.state.update(|state| changed.into_iter().chain([id]).for_each(|id| state.mark_changed(id)));
-                    self.trouble(format!("A conversation could not be saved: {error}"));
+                    self.save_failed(&error);
                     return false;
                 }
             }
+        }
+        if has_saved {
+            self.save_worked();
         }
         true
     }

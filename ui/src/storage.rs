@@ -2,7 +2,7 @@
 
 use crate::state::chat::{Chat, Id, Summary};
 use idb::builder::{DatabaseBuilder, ObjectStoreBuilder};
-use idb::{Database, TransactionMode};
+use idb::{Database, Transaction, TransactionMode, TransactionResult};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::rc::Rc;
@@ -53,7 +53,7 @@ impl Storage {
         }
         chats.put(&to_value(&chat), Some(&key))?.await?;
         summaries.put(&to_value(&chat.summary()), Some(&key))?.await?;
-        transaction.await?;
+        finish(transaction).await?;
         Ok(chat)
     }
 
@@ -61,8 +61,7 @@ impl Storage {
         let transaction = self.0.transaction(&[CHATS, SUMMARIES], TransactionMode::ReadWrite)?;
         transaction.object_store(CHATS)?.delete(key(id))?.await?;
         transaction.object_store(SUMMARIES)?.delete(key(id))?.await?;
-        transaction.await?;
-        Ok(())
+        finish(transaction).await
     }
 
     /// What does not parse was written by a newer page, and is left alone.
@@ -70,6 +69,14 @@ impl Storage {
         let transaction = self.0.transaction(&[store], TransactionMode::ReadOnly)?;
         let values = transaction.object_store(store)?.get_all(None, None)?.await?;
         Ok(values.iter().filter_map(from_value).collect())
+    }
+}
+
+/// Waits until all is written. On a full disk a browser may give it up only now, and that is no error to `idb`.
+async fn finish(transaction: Transaction) -> Result<(), idb::Error> {
+    match transaction.await? {
+        TransactionResult::Committed => Ok(()),
+        TransactionResult::Aborted => Err(idb::Error::TransactionCommitError("the browser gave it up".into())),
     }
 }
 

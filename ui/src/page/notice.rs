@@ -1,0 +1,136 @@
+//! The short message at the bottom. Saving is tried every second; that it fails is said once.
+
+use super::Page;
+use leptos::prelude::*;
+
+/// A short message at the bottom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub kind: NoticeKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeKind {
+    Done,
+    /// A conversation was deleted, and can come back.
+    Deleted,
+    Trouble,
+}
+
+impl Page {
+    pub fn close_notice(self) {
+        let shown = self.notice.get_untracked();
+        self.parts.update_value(|parts| parts.save_trouble.close(shown.as_ref()));
+        self.notice.set(None);
+    }
+
+    pub(super) fn trouble(self, text: String) {
+        self.notice.set(Some(Notice { text, kind: NoticeKind::Trouble }));
+    }
+
+    /// Tells the person that saving has failed, unless they know.
+    pub(super) fn save_failed(self, error: &idb::Error) {
+        let shown = self.notice.get_untracked();
+        let told = self.parts.try_update_value(|parts| parts.save_trouble.tell(&error.to_string(), shown.as_ref()));
+        if let Some(notice) = told.flatten() {
+            self.notice.set(Some(notice));
+        }
+    }
+
+    /// There is room again: what was said of it is over.
+    pub(super) fn save_worked(self) {
+        let shown = self.notice.get_untracked();
+        let is_over =
+            self.parts.try_update_value(|parts| std::mem::take(&mut parts.save_trouble).is_in(shown.as_ref()));
+        if is_over == Some(true) {
+            self.notice.set(None);
+        }
+    }
+}
+
+/// Why saving fails, if it does.
+#[derive(Debug, Default)]
+pub struct SaveTrouble {
+    /// What the person was told; empty if nothing.
+    text: String,
+    /// They closed it.
+    is_closed: bool,
+}
+
+impl SaveTrouble {
+    /// What there is to show, instead of what is shown. A button to undo something is left to be reached.
+    fn tell(&mut self, error: &str, shown: Option<&Notice>) -> Option<Notice> {
+        let text = explain(error);
+        if self.text != text {
+            *self = Self { text, is_closed: false };
+        }
+        let has_place = shown.is_none_or(|notice| notice.kind != NoticeKind::Deleted) && !self.is_in(shown);
+        (has_place && !self.is_closed).then(|| Notice { text: self.text.clone(), kind: NoticeKind::Trouble })
+    }
+
+    /// The person closes what is shown.
+    fn close(&mut self, shown: Option<&Notice>) {
+        self.is_closed |= self.is_in(shown);
+    }
+
+    /// The person asks for something that must be saved, so they are told again.
+    pub fn reopen(&mut self) {
+        self.is_closed = false;
+    }
+
+    fn is_in(&self, shown: Option<&Notice>) -> bool {
+        shown.is_some_and(|notice| notice.text == self.text)
+    }
+}
+
+/// What a person can do about it.
+fn explain(error: &str) -> String {
+    if error.contains("QuotaExceeded") {
+        "The storage is full, so what is new here is not saved. To make room, delete conversations, or models in the Models dialog. Until then, an export in the settings keeps everything.".to_owned()
+    } else {
+        format!("A conversation could not be saved: {error}. An export in the settings keeps everything.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = "failed to update a value: QuotaExceededError: full";
+
+    fn notice(kind: NoticeKind) -> Notice {
+        Notice { text: "Something else.".to_owned(), kind }
+    }
+
+    #[test]
+    fn full_storage_is_explained_once() {
+        let mut trouble = SaveTrouble::default();
+        let told = trouble.tell(FULL, None).expect("it is news");
+        assert!(told.text.contains("delete conversations") && !told.text.contains("Quota"), "{}", told.text);
+        assert_eq!(trouble.tell(FULL, Some(&told)), None);
+        trouble.close(Some(&told));
+        assert_eq!(trouble.tell(FULL, None), None);
+        assert!(trouble.tell("another reason", None).is_some_and(|told| told.text.contains("another reason")));
+        assert_eq!(trouble.tell(FULL, None), Some(told));
+    }
+
+    #[test]
+    fn other_notices_are_not_mistaken_for_it() {
+        let mut trouble = SaveTrouble::default();
+        let deleted = notice(NoticeKind::Deleted);
+        assert_eq!(trouble.tell(FULL, Some(&deleted)), None);
+        trouble.close(Some(&deleted));
+        assert!(!trouble.is_in(Some(&deleted)) && !trouble.is_in(None));
+        assert!(trouble.tell(FULL, Some(&notice(NoticeKind::Done))).is_some());
+    }
+
+    #[test]
+    fn who_asks_is_told_again() {
+        let mut trouble = SaveTrouble::default();
+        let told = trouble.tell(FULL, None);
+        trouble.close(told.as_ref());
+        trouble.reopen();
+        assert_eq!(trouble.tell(FULL, None), told);
+    }
+}
