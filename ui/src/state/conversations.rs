@@ -94,6 +94,9 @@ impl State {
         let mut n_new = 0;
         for (n, mut chat) in (0..).zip(chats) {
             chat.title = chat::title(&chat.title);
+            // One from the future would stay at the top of the list, and win over every later change.
+            chat.updated_ms = chat.updated_ms.min(stamp.now_ms);
+            chat.titled_ms = chat.titled_ms.min(stamp.now_ms);
             if self.chats.get(&chat.id).is_some_and(|here| here.says_the_same(&chat)) {
                 continue;
             }

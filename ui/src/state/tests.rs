@@ -439,3 +439,11 @@ fn a_message_is_edited_in_one_conversation_only() {
     state.current = Some(id);
     assert_eq!(state.shown()[0].edit.as_deref(), Some("Two"));
 }
+
+#[test]
+fn an_imported_conversation_is_not_from_the_future() {
+    let mut state = State::default();
+    state.import(vec![Chat { titled_ms: u64::MAX, updated_ms: u64::MAX, ..Chat::new("One", stamp(1)) }], stamp(500));
+    let chat = &state.chats[&Id(1)];
+    assert_eq!((chat.titled_ms, chat.updated_ms, state.summaries[0].updated_ms), (500, 500, 500));
+}
