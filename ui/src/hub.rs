@@ -4,7 +4,6 @@ use crate::browser::{self, FetchError};
 use crate::percent;
 use crate::state::DEFAULT_HUB;
 use engine::protocol::Source;
-use engine::store::{served, source};
 use serde::Deserialize;
 
 /// The revision of a repository unless another is named.
@@ -28,21 +27,27 @@ pub fn address() -> String {
 
 /// The repository's GGUF files at a revision, the smallest first.
 pub async fn files(hub: &str, repo: &str, revision: &str) -> Result<Vec<HubFile>, String> {
-    let all = Source::Hub { repo: repo.to_owned(), file: String::new(), revision: revision.to_owned() };
-    let mut page = source::listing_address(&all, hub);
+    let encoded = js_sys::encode_uri_component(revision);
+    let mut page = Some(format!("{hub}/api/models/{repo}/tree/{encoded}?recursive=true"));
     let mut files = Vec::new();
     for _ in 0..LISTING_PAGES_MAX {
         let Some(address) = page.take() else { break };
         let answer = browser::fetch_text(&address).await.map_err(|error| explain(error, repo, revision))?;
         let some = gguf_files(&answer.text);
         files.extend(some.ok_or_else(|| format!("{hub} gave an answer that is not a list of files."))?);
-        page = answer.link.as_deref().and_then(served::next_page).map(str::to_owned);
+        page = answer.link.as_deref().and_then(next_page).map(str::to_owned);
     }
     if files.is_empty() {
         return Err(format!("{repo} has no .gguf files. Look for a repository whose name ends in GGUF."));
     }
     files.sort_by_key(|file| file.size_bytes);
     Ok(files)
+}
+
+/// The next page of a listing, from its `Link` header: `<ADDRESS>; rel="next"`.
+fn next_page(link: &str) -> Option<&str> {
+    let next = link.split(',').find(|part| part.contains("rel=\"next\""))?;
+    next.trim().strip_prefix('<')?.split_once('>').map(|(address, _)| address)
 }
 
 fn explain(error: FetchError, repo: &str, revision: &str) -> String {
@@ -116,11 +121,11 @@ pub fn read_address(typed: &str, hub: &str) -> Result<Source, String> {
 
 /// An address on any other site.
 pub fn url(address: &str) -> Result<Source, String> {
-    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    if !matches!(scheme.as_deref(), Some("http" | "https")) {
+    let (scheme, rest) = address.split_once("://").unwrap_or_default();
+    if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
         return Err("Only http:// and https:// addresses can be fetched.".to_owned());
     }
-    if source::host(address).contains('@') {
+    if rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
         return Err("Browsers fetch nothing from an address with a name or a password in it.".to_owned());
     }
     Ok(Source::Url(address.to_owned()))

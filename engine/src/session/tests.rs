@@ -254,6 +254,11 @@ fn the_oldest_turns_are_left_out() {
     messages.push(message(Role::User, "the last"));
     check_equals_a_fresh_one_window(&mut session, &messages);
 
+    // An earlier reply is written again: what fits is read again.
+    let earlier = &messages[..4];
+    assert_eq!(start(&mut session, &options(earlier, 8)).n_dropped, 0);
+    check_equals_a_fresh_one(&mut session, earlier);
+
     // A new conversation begins with everything.
     assert_eq!(start(&mut session, &options(&[message(Role::User, "hello")], 8)).n_dropped, 0);
 }

@@ -2,7 +2,7 @@
 //!
 //! When it gets too long, the oldest turns go; the system prompt stays, and so does the last message. Everything after
 //! what went has to be computed again, so more goes at once than must: then the next turns find the cache as they left
-//! it, because a beginning that was left out once stays out.
+//! it, because a beginning that was left out once stays out for as long as something must.
 
 use super::Session;
 use crate::chat::RenderOptions;
@@ -32,8 +32,12 @@ impl Session {
         let (system, turns) = messages.split_at(n_system);
         let from = |first: usize| self.write(system, turns, first, options);
 
-        let stays_out = if turns.starts_with(&self.left_out) { self.left_out.len() } else { 0 };
-        let all = from(stays_out)?;
+        let mut stays_out = 0;
+        let mut all = from(0)?;
+        if all.tokens.len() > room && !self.left_out.is_empty() && turns.starts_with(&self.left_out) {
+            stays_out = self.left_out.len();
+            all = from(stays_out)?;
+        }
         if all.tokens.len() <= room {
             return Ok(all);
         }
