@@ -2,6 +2,8 @@
 
 export const GREEDY = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, repeat_penalty: 1, frequency_penalty: 0, presence_penalty: 0, penalty_last_n: 0, seed: 1 };
 
+const DEFAULT = 'models/SmolLM2-135M-Instruct.Q4_1.gguf';
+
 /** The address of a build's worker, from the page. */
 export const loader = (variant) => (variant === 'plain' ? './worker_loader.js' : `./worker_${variant}_loader.js`);
 
@@ -11,16 +13,16 @@ export const loader = (variant) => (variant === 'plain' ? './worker_loader.js' :
 export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${gpu}&worker=.${loader(variant)}&gpu=${gpu}`, probe: gpu, backend: 'best' });
 
 /**
- * What the default model answers to each of these questions, greedily, in a worker of `address`.
+ * What a model, the default one unless named, answers to each of these questions, greedily, in a worker of `address`.
  *
  * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers
  * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then.
  */
-export function answers(page, { address, backend = 'cpu', threads = 1, questions, maxTokens = 24, keep = false, probe, lose = [] }) {
-  return page.evaluate(inPage, { address, backend, threads, questions, maxTokens, keep, probe, lose, sampling: GREEDY });
+export function answers(page, { address, backend = 'cpu', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [] }) {
+  return page.evaluate(inPage, { address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, sampling: GREEDY });
 }
 
-async function inPage({ address, backend, threads, questions, maxTokens, keep, probe, lose, sampling }) {
+async function inPage({ address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, sampling }) {
   const worker = new Worker(address, { type: 'module' });
   const channel = probe && new BroadcastChannel(probe);
   const told = (word) =>
@@ -40,8 +42,8 @@ async function inPage({ address, backend, threads, questions, maxTokens, keep, p
       };
     });
   await until('Ready');
-  const source = { Url: new URL('models/SmolLM2-135M-Instruct.Q4_1.gguf', location.href).href };
-  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: 512, keep, backend, threads } }));
+  const source = { Url: new URL(model, location.href).href };
+  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, threads } }));
   const info = await until('Loaded');
   const [texts, replies, counts, nLost] = [[], [], [], []];
   let pieces = 0;

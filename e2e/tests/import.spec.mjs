@@ -92,6 +92,28 @@ test('what is exported can be imported, and what is here already does not come t
   await expect(minnow.conversations.getByRole('link', { name: 'First' })).toHaveCount(2);
 });
 
+test('a half-typed edit stays in its conversation, also where another has messages of the same numbers', async ({ minnow }) => {
+  for (const title of ['First', 'Second']) {
+    await minnow.import('one.json', archive(conversation(title, [message(1, 'user', `Hello ${title}`), message(2, 'assistant', 'Hi', 1)])));
+    await expect(minnow.conversations.getByRole('link', { name: title })).toBeVisible();
+  }
+  const open = async (title) => {
+    await minnow.conversations.getByRole('link', { name: title }).click();
+    await expect(minnow.page.getByText(`Hello ${title}`)).toBeVisible();
+  };
+  const editor = minnow.questions.getByRole('textbox', { name: 'Edit message' });
+  await open('First');
+  await minnow.questions.getByRole('button', { name: 'Edit' }).click();
+  await editor.fill('HALF TYPED');
+  await open('Second');
+  await expect(editor).toHaveCount(0);
+  await minnow.questions.getByRole('button', { name: 'Edit' }).click();
+  await expect(editor).toHaveValue('Hello Second');
+  await editor.press('Escape');
+  await minnow.conversations.getByRole('link', { name: 'First' }).click();
+  await expect(editor).toHaveValue('HALF TYPED');
+});
+
 test('conversations survive a reload right after they were imported', async ({ minnow }) => {
   await minnow.import('one.json', archive(conversation('Kept', [message(1, 'user', 'Hello'), message(2, 'assistant', '**Hi**', 1)])));
   // From this moment on it is safe, whatever happens.

@@ -1,0 +1,52 @@
+// Whether a browser says what llama.cpp says: the golden prompts, and the 32 likeliest tokens after each.
+//
+//   node agreement.mjs [--adapter none|lavapipe|swiftshader|firefox] [--variant relaxed] [--plain] [--share 0.9]
+//
+// `none` is the CPU in Chromium; the others are WebGPU, with nothing that some GPU lacks if `--plain`. Fails if a smaller
+// share of the texts than this is equal.
+
+import { chromium } from '@playwright/test';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { launchOptions } from './browser.mjs';
+import { launchFirefox } from './firefox.mjs';
+import { compare, goldenFolder } from './golden.mjs';
+import { launch } from './gpus.mjs';
+import { startSite } from './site.mjs';
+import { loader, probed } from './worker.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    adapter: { type: 'string', default: 'none' },
+    variant: { type: 'string' },
+    plain: { type: 'boolean', default: false },
+    share: { type: 'string', default: '0.9' },
+  },
+});
+const BROWSERS = {
+  none: () => chromium.launch(launchOptions),
+  firefox: launchFirefox,
+  lavapipe: () => launch('lavapipe'),
+  swiftshader: () => launch('swiftshader'),
+};
+if (!BROWSERS[flags.adapter]) throw new Error(`--adapter is one of ${Object.keys(BROWSERS).join(', ')}`);
+const variant = flags.variant ?? (flags.adapter === 'firefox' ? 'plain' : 'relaxed'); // Firefox has no relaxed SIMD.
+
+const here = import.meta.dirname;
+const { folder, remove } = goldenFolder();
+const dist = process.env.MINNOW_DIST ?? resolve(here, '../dist');
+const site = await startSite({ dirs: { 'probe/': resolve(here, 'probe'), 'golden/': folder, '': dist } });
+const browser = await BROWSERS[flags.adapter]();
+try {
+  const page = await browser.newPage();
+  await page.goto(site.url);
+  const worker = flags.adapter === 'none' ? { address: loader(variant) } : probed(variant, flags.plain ? 'plain' : 'on');
+  const { info, n, unlike } = await compare(page, worker);
+  for (const row of unlike) console.log(JSON.stringify(row, null, 2));
+  console.log(`${flags.adapter}, ${info.backend}, ${info.tier}, ${variant}: ${n - unlike.length} of ${n} texts are llama.cpp's`);
+  process.exitCode = n - unlike.length >= flags.share * n ? 0 : 1;
+} finally {
+  await browser.close();
+  await site.stop();
+  remove();
+}
