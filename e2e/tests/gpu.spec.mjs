@@ -2,6 +2,7 @@
 // is lost; and what the page tells of it.
 
 import { resolve } from 'node:path';
+import { tinyModel } from '../gguf.mjs';
 import { launch } from '../gpus.mjs';
 import { startSite } from '../site.mjs';
 import { answers, loader, probed } from '../worker.mjs';
@@ -105,4 +106,18 @@ test('the page says where the model runs, and lets one choose', async ({ site, h
     await minnow.answers();
     await choose(null, /now runs on the CPU/);
   });
+});
+
+test('a file of half a gigabyte passes through a heap of less than 200 MB', async ({ probeSite, hub }) => {
+  const bytes = tinyModel({ name: 'Heavy', n_embd: 2048, n_ff: 8192, n_layer: 2 });
+  hub.repos['acme/heavy'] = { 'model.gguf': { bytes } };
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const query = new URLSearchParams({ model: `${hub.url}/acme/heavy/resolve/main/model.gguf`, backend: 'gpu', variant: 'relaxed', pp: 32, tg: 4, reps: 1 });
+    await page.goto(`${probeSite.url}#/bench?${query}`);
+    const bench = await (await page.waitForFunction(() => globalThis.minnowBench, null, { timeout: 170_000 })).jsonValue();
+    expect(bench).toMatchObject({ backend: 'gpu', downloaded: true, warnings: [] });
+    expect(bench.size_bytes).toBeGreaterThan(500e6);
+    expect(bench.heap_bytes).toBeLessThan(200e6);
+  });
+  delete hub.repos['acme/heavy'];
 });
