@@ -11,6 +11,6 @@ export function launchFirefox() {
     browser: 'firefox',
     executablePath: process.env.MINNOW_FIREFOX ?? CANDIDATES.find(existsSync) ?? CANDIDATES[0],
     extraPrefsFirefox: { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true },
-    protocolTimeout: 180_000,
+    protocolTimeout: 3_600_000, // Who calls has a limit of their own.
   });
 }

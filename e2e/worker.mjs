@@ -16,13 +16,14 @@ export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${g
  * What a model, the default one unless named, answers to each of these questions, greedily, in a worker of `address`.
  *
  * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers
- * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then.
+ * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then;
+ * `fill` leaves the GPU no memory once the model is loaded.
  */
-export function answers(page, { address, backend = 'cpu', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [] }) {
-  return page.evaluate(inPage, { address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, sampling: GREEDY });
+export function answers(page, { address, backend = 'cpu', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false }) {
+  return page.evaluate(inPage, { address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling: GREEDY });
 }
 
-async function inPage({ address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, sampling }) {
+async function inPage({ address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling }) {
   const worker = new Worker(address, { type: 'module' });
   const channel = probe && new BroadcastChannel(probe);
   const told = (word) =>
@@ -45,6 +46,7 @@ async function inPage({ address, backend, threads, model, contextTokens, questio
   const source = { Url: new URL(model, location.href).href };
   worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, threads } }));
   const info = await until('Loaded');
+  if (fill) await told('fill');
   const [texts, replies, counts, nLost] = [[], [], [], []];
   let pieces = 0;
   for (const content of questions) {

@@ -4,6 +4,7 @@
 {
   const counts = { dispatches: 0, submits: 0, bind_groups: 0, pipelines: 0, buffers: 0, writes: 0, written_bytes: 0, largest_write: 0, reads: 0, read_bytes: 0 };
   const devices = [];
+  let room = Infinity; // Bytes of buffers before memory runs out.
 
   /** Calls `note` before every call of a method. */
   function wrap(type, method, note) {
@@ -25,7 +26,17 @@
       counts.largest_write = Math.max(counts.largest_write, bytes);
     });
     wrap(GPUDevice, 'createBindGroup', () => (counts.bind_groups += 1));
-    wrap(GPUDevice, 'createBuffer', () => (counts.buffers += 1));
+    wrap(GPUDevice, 'createBuffer', ({ size }) => {
+      counts.buffers += 1;
+      room -= size;
+    });
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      const buffer = create.call(this, descriptor);
+      const error = () => new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('no room left'), cancelable: true });
+      if (room < 0) queueMicrotask(() => this.dispatchEvent(error()));
+      return buffer;
+    };
     wrap(GPUDevice, 'createComputePipeline', () => (counts.pipelines += 1));
     wrap(GPUDevice, 'createComputePipelineAsync', () => (counts.pipelines += 1));
     wrap(GPUBuffer, 'getMappedRange', (at, size) => ((counts.reads += 1), (counts.read_bytes += size ?? 0)));
@@ -37,7 +48,10 @@
     };
   }
 
-  /** Answers on the channel of this name: what was counted, begin again, lose the GPU. */
+  /** From now on, there is memory for so many bytes of buffers. */
+  self.limitMemory = (bytes) => (room = bytes);
+
+  /** Answers on the channel of this name: what was counted, begin again, lose the GPU, have no more memory. */
   self.answerCounts = (name) => {
     const channel = new BroadcastChannel(name);
     channel.onmessage = ({ data }) => {
@@ -45,6 +59,10 @@
       if (data === 'begin') {
         for (const key of Object.keys(counts)) counts[key] = 0;
         channel.postMessage({ ...counts });
+      }
+      if (data === 'fill') {
+        room = 0;
+        channel.postMessage(true);
       }
       if (data === 'lose') {
         for (const device of devices) device.destroy();

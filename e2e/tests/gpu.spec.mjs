@@ -84,6 +84,21 @@ test('a reply goes on when the GPU is lost in the middle of it; lost again, on t
   });
 });
 
+test('a GPU without room for the model, or later for the conversation, gives way to the CPU', async ({ probeSite }) => {
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const long = `${'Say nothing. '.repeat(200)}${FRANCE}`; // More than the cache has room for at first.
+    const asked = { questions: [FRANCE, long], contextTokens: 2048, keep: true };
+    const cpu = await answers(page, { address: loader('relaxed'), ...asked });
+    const worker = probed('relaxed', 'on');
+    const small = await answers(page, { ...worker, address: `${worker.address}&room=${20e6}`, ...asked });
+    expect(small.info).toMatchObject({ backend: 'cpu', tier: expect.stringContaining('the GPU has not enough memory for it') });
+    expect(small.texts).toEqual(cpu.texts);
+    const full = await answers(page, { ...worker, fill: true, ...asked });
+    expect(full.info.backend).toBe('gpu');
+    expect(full.texts).toEqual(cpu.texts);
+  });
+});
+
 test('the page says where the model runs, and lets one choose', async ({ site, hub }) => {
   await onAdapter('lavapipe', site, async (_, context) => {
     const minnow = await Minnow.open({ context, site, hub, errors: [] });

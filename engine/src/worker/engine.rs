@@ -5,6 +5,7 @@ use super::place;
 use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
 use super::reply::{self, Writer};
+use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Event, GenerateOptions, Kept, LoadOptions, Stage};
 use crate::session::Session;
@@ -47,14 +48,23 @@ impl Engine {
         self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotFound, "No model is loaded: choose one first."))
     }
 
-    /// A reply; if the device is lost in the middle of it, it goes on with the file that is at hand.
+    /// A reply; if the device is lost or full in the middle of it, it goes on with the file that is at hand.
     async fn generate(&mut self, options: &GenerateOptions, cancel: &Cancel) -> Result<()> {
         let mut writer = Writer::start(self.session()?, options)?;
         loop {
             let session = self.session()?;
             let outcome = writer.write(session, cancel).await;
-            let is_lost = outcome.is_err() && session.backend().is_lost();
-            if !is_lost || !self.recover(cancel).await {
+            let Err(error) = &outcome else { return outcome };
+            let backend = session.backend();
+            let is_full = error.kind() == ErrorKind::Memory && matches!(backend, Backend::Gpu(_));
+            if backend.is_lost() {
+                place::note_loss();
+            } else if is_full {
+                place::note_full(true);
+            } else {
+                return outcome;
+            }
+            if !self.recover(cancel).await {
                 return outcome;
             }
         }
@@ -62,7 +72,6 @@ impl Engine {
 
     /// Loads the model again, and moves the session to where it is now; false if that cannot be.
     async fn recover(&mut self, cancel: &Cancel) -> bool {
-        place::note_loss();
         let Some((options, file)) = self.again.clone() else { return false };
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
         let loaded = load::load(&options, file, cancel, silent, |_why| {}, &mut None).await;
@@ -76,6 +85,7 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
+        place::note_full(false);
         let on_start_over = |why| post(&Event::StartedOver(why));
         let Loaded { session, info } =
             load::load(&options, file.clone(), cancel, progress(), on_start_over, &mut self.session).await?;

@@ -1,13 +1,13 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
 use super::{budget, info, place, threads};
-use crate::backend::BackendKind;
+use crate::backend::{Backend, BackendKind, Batch, Outputs};
 use crate::chat::Template;
 use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
 use crate::model::Model;
-use crate::protocol::{LoadOptions, LoadStage, ModelInfo, Source, StartOver};
+use crate::protocol::{Kept, LoadOptions, LoadStage, ModelInfo, Source, StartOver};
 use crate::session::Session;
 use crate::store::{Cancel, OpenOptions, Reader, js, source};
 use crate::tokenizer::Tokenizer;
@@ -37,6 +37,7 @@ pub(super) async fn load(
     let start_ms = js::now_ms();
     let mut use_stored = true;
     loop {
+        let was_full = place::is_full();
         let mut reader = Reader::open(OpenOptions {
             source: &options.source,
             hub: &options.hub,
@@ -59,6 +60,8 @@ pub(super) async fn load(
                 on_start_over(why);
                 use_stored = false;
             }
+            // Once more, on the CPU.
+            Err(error) if error.kind() == ErrorKind::Memory && !was_full && place::is_full() => {}
             Err(error) => return Err(error),
         }
     }
@@ -88,17 +91,16 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     };
     // On a GPU, there is nothing for threads to do.
     let n_threads = if is_cpu { options.threads } else { 1 };
-    let mut loader = Loader::new(&gguf, place.kind, n_ctx, threads::machine(n_threads))?;
-    if options.keep {
-        reader.keep().await;
-    }
-    for piece in loader.pieces() {
-        let bytes = reader.read(piece.offset, piece.len).await?;
-        loader.put(&piece, bytes)?;
-    }
-    let kept = reader.finish().await?;
-    threads::arrive().await;
-    let (model, backend) = loader.finish()?;
+    let loader = Loader::new(&gguf, place.kind, n_ctx, threads::machine(n_threads));
+    let filled = match loader {
+        Ok(loader) => fill(reader, loader, options.keep).await,
+        Err(error) => Err(error),
+    };
+    let (model, backend, kept) = filled.inspect_err(|error| {
+        if error.kind() == ErrorKind::Memory && !is_cpu {
+            place::note_full(true);
+        }
+    })?;
     let info = ModelInfo {
         name: info::name(&gguf, source::file_name(&options.source)),
         architecture: model.config.architecture.to_owned(),
@@ -119,6 +121,25 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     let template = session.template();
     let fallback_template = template.fallback_name().map(str::to_owned);
     Ok(Loaded { info: ModelInfo { can_think: template.can_think(), fallback_template, ..info }, session })
+}
+
+/// Reads the weights, and tries them out where they may have come to nothing.
+async fn fill(reader: &mut Reader, mut loader: Loader, keep: bool) -> Result<(Model, Backend, Kept)> {
+    if keep {
+        reader.keep().await;
+    }
+    for piece in loader.pieces() {
+        let bytes = reader.read(piece.offset, piece.len).await?;
+        loader.put(&piece, bytes)?;
+    }
+    let kept = reader.finish().await?;
+    threads::arrive().await;
+    let (model, mut backend) = loader.finish()?;
+    if let Backend::Gpu(gpu) = &mut backend {
+        // A device says that memory ran out only when it is waited for.
+        gpu.forward(&Batch { tokens: &[0], start: 0, outputs: Outputs::Last }).await?;
+    }
+    Ok((model, backend, kept))
 }
 
 async fn header(reader: &mut Reader) -> Result<Gguf> {

@@ -9,7 +9,7 @@ use crate::gpu::{Device, Options, self_test};
 use crate::protocol::BackendWish;
 use crate::store::js;
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wasm_bindgen::prelude::*;
 
 /// A feature of WebGPU that kernels use.
@@ -62,10 +62,26 @@ pub(super) fn note_loss() {
     N_LOST.fetch_add(1, Ordering::Relaxed);
 }
 
+/// The model that is here, or on its way, does not fit into the GPU's memory.
+static IS_FULL: AtomicBool = AtomicBool::new(false);
+
+/// Takes note that the GPU's memory ran out; a model that is chosen later may fit.
+pub(super) fn note_full(is_full: bool) {
+    IS_FULL.store(is_full, Ordering::Relaxed);
+}
+
+/// Whether it has run out.
+pub(super) fn is_full() -> bool {
+    IS_FULL.load(Ordering::Relaxed)
+}
+
 /// Tries what is wished, and steps down until something works.
 pub(super) async fn choose(wish: Wish) -> Place {
     if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
         return Place { kind: BackendKind::Cpu, why: "the GPU was lost twice".to_owned() };
+    }
+    if is_full() {
+        return Place { kind: BackendKind::Cpu, why: "the GPU has not enough memory for it".to_owned() };
     }
     if wish == Wish::Cpu {
         return Place { kind: BackendKind::Cpu, why: String::new() };
