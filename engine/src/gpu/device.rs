@@ -145,17 +145,21 @@ impl Device {
         self.is_lost.load(Ordering::Relaxed)
     }
 
-    /// Takes note that it does not answer.
+    /// Takes note that it is of no use any more.
     pub(super) fn give_up(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
     }
 
-    /// What went wrong since the last time anyone asked.
+    /// What went wrong since the last time anyone asked. Without memory it is given up: what it computes is nothing.
     ///
     /// # Errors
     /// `Memory` where memory ran out, `Unsupported` where the device is lost or refused something.
     pub fn check(&self) -> Result<()> {
-        lock(&self.trouble).take().map_or(Ok(()), Err)
+        let Some(error) = lock(&self.trouble).take() else { return Ok(()) };
+        if error.kind() == ErrorKind::Memory {
+            self.give_up();
+        }
+        Err(error)
     }
 
     /// The pipeline of a kernel; kernels that differ only in their buffers have the same one.

@@ -5,7 +5,6 @@ use super::place;
 use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
 use super::reply::{self, Writer};
-use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Event, GenerateOptions, Kept, LoadOptions, Stage};
 use crate::session::Session;
@@ -55,14 +54,13 @@ impl Engine {
             let session = self.session()?;
             let outcome = writer.write(session, cancel).await;
             let Err(error) = &outcome else { return outcome };
-            let backend = session.backend();
-            let is_full = error.kind() == ErrorKind::Memory && matches!(backend, Backend::Gpu(_));
-            if backend.is_lost() {
-                place::note_loss();
-            } else if is_full {
+            if !session.backend().is_lost() {
+                return outcome;
+            }
+            if error.kind() == ErrorKind::Memory {
                 place::note_full(true);
             } else {
-                return outcome;
+                place::note_loss();
             }
             if !self.recover(cancel).await {
                 return outcome;
