@@ -26,7 +26,7 @@ test('without the network: the page, the conversation and the model are still th
   await site.stop();
   try {
     await minnow.page.reload();
-    await expect(minnow.message).toBeVisible();
+    await minnow.answers();
     const link = minnow.conversations.getByRole('link', { name: 'What is the capital of France?' });
     await link.click();
     await expect(minnow.replies).toContainText('Paris');
