@@ -2,7 +2,7 @@
 
 import { startSite } from '../site.mjs';
 import { DIST, expect, test } from './fixtures.mjs';
-import { Minnow } from './minnow.mjs';
+import { DEFAULT_MODEL, Minnow } from './minnow.mjs';
 
 /** Waits until the service worker holds everything that the page needs. */
 async function kept({ page }) {
@@ -26,7 +26,8 @@ test('without the network: the page, the conversation and the model are still th
   await site.stop();
   try {
     await minnow.page.reload();
-    await minnow.answers();
+    await expect(minnow.model).toContainText(DEFAULT_MODEL);
+    await expect(minnow.news).toBeHidden();
     const link = minnow.conversations.getByRole('link', { name: 'What is the capital of France?' });
     await link.click();
     await expect(minnow.replies).toContainText('Paris');
