@@ -12,7 +12,7 @@ import { launchOptions } from './browser.mjs';
 import { launchFirefox } from './firefox.mjs';
 import { compare, goldenFolder } from './golden.mjs';
 import { launch } from './gpus.mjs';
-import { startSite } from './site.mjs';
+import { DIST, startSite } from './site.mjs';
 import { loader, probed } from './worker.mjs';
 
 const { values: flags } = parseArgs({
@@ -34,8 +34,7 @@ const variant = flags.variant ?? (flags.adapter === 'firefox' ? 'plain' : 'relax
 
 const here = import.meta.dirname;
 const { folder, remove } = goldenFolder();
-const dist = process.env.MINNOW_DIST ?? resolve(here, '../dist');
-const site = await startSite({ dirs: { 'probe/': resolve(here, 'probe'), 'golden/': folder, '': dist } });
+const site = await startSite({ dirs: { 'probe/': resolve(here, 'probe'), 'golden/': folder, '': DIST } });
 const browser = await BROWSERS[flags.adapter]();
 try {
   const page = await browser.newPage();

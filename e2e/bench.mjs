@@ -16,7 +16,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launchOptions } from './browser.mjs';
 import { launch } from './gpus.mjs';
-import { startSite } from './site.mjs';
+import { DIST, startSite } from './site.mjs';
 
 const here = import.meta.dirname;
 const MODELS = { smollm2: 'SmolLM2-135M-Instruct.Q4_1.gguf', gemma: 'gemma-3-270m.Q4_K_M.gguf' };
@@ -34,7 +34,6 @@ const GPU_TESTS = [
   { name: 'tg16 @ d1024', n_prompt: 1024, n_gen: 16, alone: true },
 ];
 const CONTEXT_TOKENS = 1024;
-const DIST = process.env.MINNOW_DIST ?? resolve(here, '../dist');
 const MODELS_DIR = resolve(here, '../models');
 
 const { values: flags } = parseArgs({

@@ -2,7 +2,11 @@
 // under a sub-path, as GitHub Pages.
 
 import { createServer } from 'node:http';
+import { resolve } from 'node:path';
 import sirv from 'sirv';
+
+/** The built page; `MINNOW_DIST` names another. */
+export const DIST = process.env.MINNOW_DIST ?? resolve(import.meta.dirname, '../dist');
 
 /** Serves `dirs` (first match wins) under `base`; the address stays the same over `stop()` and `start()`. */
 export async function startSite({ dirs, base = '/', isolated = true, port = 0 }) {

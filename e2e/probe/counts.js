@@ -10,9 +10,14 @@
   function wrap(type, method, note) {
     const call = type.prototype[method];
     type.prototype[method] = function (...args) {
-      note(...args);
+      note.apply(this, args);
       return call.apply(this, args);
     };
+  }
+
+  /** What a browser says after the fact. */
+  function outOfMemory() {
+    return new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('no room left'), cancelable: true });
   }
 
   if (self.GPUDevice) {
@@ -26,17 +31,11 @@
       counts.largest_write = Math.max(counts.largest_write, bytes);
     });
     wrap(GPUDevice, 'createBindGroup', () => (counts.bind_groups += 1));
-    wrap(GPUDevice, 'createBuffer', ({ size }) => {
+    wrap(GPUDevice, 'createBuffer', function ({ size }) {
       counts.buffers += 1;
       room -= size;
+      if (room < 0) queueMicrotask(() => this.dispatchEvent(outOfMemory()));
     });
-    const create = GPUDevice.prototype.createBuffer;
-    GPUDevice.prototype.createBuffer = function (descriptor) {
-      const buffer = create.call(this, descriptor);
-      const error = () => new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('no room left'), cancelable: true });
-      if (room < 0) queueMicrotask(() => this.dispatchEvent(error()));
-      return buffer;
-    };
     wrap(GPUDevice, 'createComputePipeline', () => (counts.pipelines += 1));
     wrap(GPUDevice, 'createComputePipelineAsync', () => (counts.pipelines += 1));
     wrap(GPUBuffer, 'getMappedRange', (at, size) => ((counts.reads += 1), (counts.read_bytes += size ?? 0)));

@@ -3,13 +3,12 @@
 import { test as base, expect } from '@playwright/test';
 import { resolve } from 'node:path';
 import { repositories, startHub } from '../hub.mjs';
-import { startSite } from '../site.mjs';
+import { DIST, startSite } from '../site.mjs';
 import { Minnow } from './minnow.mjs';
 
-export { expect };
+export { DIST, expect };
 
 export const MODELS = resolve(import.meta.dirname, '../../models');
-export const DIST = process.env.MINNOW_DIST ?? resolve(import.meta.dirname, '../../dist');
 
 const errors = [];
 
