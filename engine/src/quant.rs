@@ -26,7 +26,7 @@ mod float;
 mod bits;
 mod random;
 
-pub(crate) use iq4_nl::CODEBOOK;
+pub(crate) use iq4_nl::{CODEBOOK, place_in_codebook};
 pub use random::random_blocks;
 
 use crate::dtype::DType;

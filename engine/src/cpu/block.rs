@@ -9,7 +9,12 @@
 //! low nibble: column 8k + c     high nibble: column 8k + 4 + c
 //! ```
 //!
-//! Types of more than 4 bits add planes of high bits in the same order, 8-bit types have two words of bytes instead.
+//! Types of more than 4 bits add planes of high bits in the same order, 8-bit types have two words of bytes instead, and
+//! nibbles may be places in a table ([`Codes`]).
+
+mod codes;
+
+pub(super) use codes::Codes;
 
 use super::activations::Group;
 use super::dot::{Dot, GROUP, Ints, LANES, Part, WORDS, Weights};
@@ -120,6 +125,32 @@ fn dot_words<D: Dot, W: Weights, const N: usize, const T: usize>(w: &W, x: [&Gro
     D::word::<W, 2, T>(w, x, &mut sums);
     D::word::<W, 3, T>(w, x, &mut sums);
     from_fn(|i| from_fn(|t| from_fn(|n| D::total(if n + 1 < N { first[i][t] } else { sums[i][t] }))))
+}
+
+/// Σ w · x of weights of 0 … 255, by two planes where they must be less.
+#[inline(always)]
+fn dot_planes<D: Dot, W: Weights, L: Weights, H: Weights, const N: usize, const T: usize>(
+    whole: &W,
+    low: &L,
+    high: &H,
+    x: [&Group; T],
+) -> Dots<D, N, T> {
+    if D::TAKES_BYTES {
+        return dot_words::<D, W, N, T>(whole, x);
+    }
+    plus_16_times::<D, N, T>(dot_words::<D, L, N, T>(low, x), dot_words::<D, H, N, T>(high, x))
+}
+
+/// Unpacks weights of 0 … 255, as two planes where they must be less.
+#[inline(always)]
+fn unpack_planes<D: Dot>(whole: &impl Weights, low: &impl Weights, high: &impl Weights, panel: &mut [Part]) {
+    if D::TAKES_BYTES {
+        D::unpack(whole, panel);
+        return;
+    }
+    let (low_panel, high_panel) = panel.split_at_mut(4 * D::PARTS);
+    D::unpack(low, low_panel);
+    D::unpack(high, high_panel);
 }
 
 impl Words for Nibbles {
@@ -247,11 +278,7 @@ impl Words for Bytes {
 
     #[inline(always)]
     fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
-        if D::TAKES_BYTES {
-            return dot_words::<D, Self, N, T>(self, x);
-        }
-        let low = dot_words::<D, _, N, T>(&LowNibbles(self), x);
-        plus_16_times::<D, N, T>(low, dot_words::<D, _, N, T>(&HighNibbles(self), x))
+        dot_planes::<D, _, _, _, N, T>(self, &LowNibbles(self), &HighNibbles(self), x)
     }
 
     fn has_high_plane<D: Dot>() -> bool {
@@ -260,13 +287,7 @@ impl Words for Bytes {
 
     #[inline(always)]
     fn unpack<D: Dot>(&self, panel: &mut [Part]) {
-        if D::TAKES_BYTES {
-            D::unpack(self, panel);
-        } else {
-            let (low, high) = panel.split_at_mut(4 * D::PARTS);
-            D::unpack(&LowNibbles(self), low);
-            D::unpack(&HighNibbles(self), high);
-        }
+        unpack_planes::<D>(self, &LowNibbles(self), &HighNibbles(self), panel);
     }
 }
 
@@ -317,17 +338,17 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// What is packed comes out again.
-    fn check_packing<W: Words>(bits: u32) {
-        let q = weights(&mut Rng::new(1), bits);
+    fn check_packing<W: Words>(all: &[u8]) {
+        let q = weights(&mut Rng::new(1), all);
         let words = W::pack(&q);
         assert!(cells().all(|(row, col)| words.get(row, col) == q[row][col]));
     }
 
     /// Every dot product is Σ q · x exactly.
-    fn check_dots<D: Dot, W: Words>(bits: u32) {
-        let mut rng = Rng::new(u64::from(bits));
+    fn check_dots<D: Dot, W: Words>(all: &[u8]) {
+        let mut rng = Rng::new(2);
         for _ in 0..100 {
-            let q = weights(&mut rng, bits);
+            let q = weights(&mut rng, all);
             let x: [[i16; COLS]; 3] =
                 from_fn(|_| from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()));
             let groups = x.map(|x| Group::of::<D>(integers::<D::V>(&x), 1.0));
@@ -359,8 +380,14 @@ mod tests {
         }
     }
 
-    fn weights(rng: &mut Rng, bits: u32) -> [[u8; COLS]; ROWS] {
-        from_fn(|_| from_fn(|_| u8::try_from(rng.below(1 << bits)).unwrap()))
+    /// One of `all` in every place.
+    fn weights(rng: &mut Rng, all: &[u8]) -> [[u8; COLS]; ROWS] {
+        from_fn(|_| from_fn(|_| all[rng.below(all.len())]))
+    }
+
+    /// All integers of so many bits.
+    fn of_bits(bits: u32) -> Vec<u8> {
+        (0..=u8::MAX).take(1 << bits).collect()
     }
 
     /// The integers, by fours.
@@ -378,18 +405,20 @@ mod tests {
     }
 
     fn check_all<D: Dot>() {
-        check_dots::<D, Nibbles>(4);
-        check_dots::<D, Fives>(5);
-        check_dots::<D, Sixes>(6);
-        check_dots::<D, Bytes>(8);
+        check_dots::<D, Nibbles>(&of_bits(4));
+        check_dots::<D, Fives>(&of_bits(5));
+        check_dots::<D, Sixes>(&of_bits(6));
+        check_dots::<D, Bytes>(&of_bits(8));
+        check_dots::<D, Codes>(&codes::VALUES);
     }
 
     #[test]
     fn packing_loses_nothing() {
-        check_packing::<Nibbles>(4);
-        check_packing::<Fives>(5);
-        check_packing::<Sixes>(6);
-        check_packing::<Bytes>(8);
+        check_packing::<Nibbles>(&of_bits(4));
+        check_packing::<Fives>(&of_bits(5));
+        check_packing::<Sixes>(&of_bits(6));
+        check_packing::<Bytes>(&of_bits(8));
+        check_packing::<Codes>(&codes::VALUES);
     }
 
     #[test]

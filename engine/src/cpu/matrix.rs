@@ -4,7 +4,7 @@
 
 use super::activations::{Activations, Group};
 pub(super) use super::block::ROWS;
-use super::block::{Block, Bytes, COLS, Fives, Nibbles, Sixes, Words, dot_panel, panel_len};
+use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Part, WORDS};
 use super::pool::Columns;
 use super::scales::{Floats, Half, Number, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
@@ -54,13 +54,14 @@ pub(super) fn new<D: Dot>(dtype: DType, rows: usize, cols: usize) -> Box<dyn Mat
         DType::Q4_1 => Box::new(Blocks::<D, Nibbles, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
         DType::Q5_0 => Box::new(Blocks::<D, Fives, Scale<Half, 4>, 1>::new(dtype, rows, cols)),
         DType::Q5_1 => Box::new(Blocks::<D, Fives, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q8_0 | DType::IQ4_NL => Box::new(Blocks::<D, Bytes, Scale<Half, 7>, 1>::new(dtype, rows, cols)),
+        DType::Q8_0 => Box::new(Blocks::<D, Bytes, Scale<Half, 7>, 1>::new(dtype, rows, cols)),
         DType::Q2_K => Box::new(Blocks::<D, Nibbles, ScaleOffset16<f32>, 2>::new(dtype, rows, cols)),
         DType::Q3_K => Box::new(Blocks::<D, Nibbles, Scale16<f32, 2>, 2>::new(dtype, rows, cols)),
         DType::Q4_K => Box::new(Blocks::<D, Nibbles, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
         DType::Q5_K => Box::new(Blocks::<D, Fives, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
         DType::Q6_K => Box::new(Blocks::<D, Sixes, Scale16<f32, 5>, 2>::new(dtype, rows, cols)),
-        DType::IQ4_XS => Box::new(Blocks::<D, Bytes, Scale<f32, 7>, 1>::new(dtype, rows, cols)),
+        DType::IQ4_NL => Box::new(Blocks::<D, Codes, Scale<Half, 7>, 1>::new(dtype, rows, cols)),
+        DType::IQ4_XS => Box::new(Blocks::<D, Codes, Scale<f32, 7>, 1>::new(dtype, rows, cols)),
     }
 }
 

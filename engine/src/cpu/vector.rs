@@ -83,6 +83,8 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn and(a: Self::I, b: Self::I) -> Self::I;
     /// a | b.
     fn or(a: Self::I, b: Self::I) -> Self::I;
+    /// The bytes of `table` at places of 0 … 15.
+    fn look_up(table: Self::I, places: Self::I) -> Self::I;
     /// The bits of every halfword moved N down.
     fn shift_right<const N: u32>(x: Self::I) -> Self::I;
     /// The bits of every halfword moved N up.

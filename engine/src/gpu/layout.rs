@@ -5,7 +5,7 @@
 //! scales. Each plane is a storage buffer, and `shaders/weights` and `shaders/scales` draw their bits.
 
 use crate::dtype::DType;
-use crate::quant::{self, CODEBOOK, Groups};
+use crate::quant::{self, Groups, place_in_codebook};
 use half::f16;
 use std::ops::Range;
 
@@ -225,7 +225,7 @@ fn pack_chunk(plane: Plane, q: &[u8; CHUNK], planes: &mut Planes) {
         }
         Plane::Q8 => put(low, &quads.map(|quad| quad ^ SIGNS)),
         Plane::Places => {
-            let places = quads.map(|quad| u32::from_le_bytes(quad.to_le_bytes().map(place)));
+            let places = quads.map(|quad| u32::from_le_bytes(quad.to_le_bytes().map(place_in_codebook)));
             put(low, &nibbles(&places));
         }
         Plane::F16 | Plane::BF16 | Plane::F32 => unreachable!("floats have no integers"),
@@ -241,12 +241,6 @@ const SIGNS: u32 = 0x8080_8080;
 
 fn put(plane: &mut Vec<u8>, words: &[u32]) {
     words.iter().for_each(|word| plane.extend_from_slice(&word.to_le_bytes()));
-}
-
-/// Where in IQ4's table an unpacked integer stands.
-fn place(q: u8) -> u8 {
-    let value = (q ^ 128).cast_signed();
-    u8::try_from(CODEBOOK.partition_point(|entry| *entry < value)).expect("the table has 16 entries")
 }
 
 fn half(x: f32) -> [u8; 2] {

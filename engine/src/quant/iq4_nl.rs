@@ -37,6 +37,12 @@ impl Block for BlockIQ4_NL {
 /// ggml's `kvalues_iq4nl`: dense around 0, where most weights are.
 pub(crate) const CODEBOOK: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
+/// Where in the table an unpacked integer stands.
+pub(crate) fn place_in_codebook(q: u8) -> u8 {
+    let value = (q ^ 128).cast_signed();
+    u8::try_from(CODEBOOK.partition_point(|entry| *entry < value)).expect("the table has 16 entries")
+}
+
 /// Replaces places in the table by what stands there, plus 128.
 #[inline(always)]
 pub(super) fn look_up(q: &mut [u8]) {

@@ -90,6 +90,12 @@ impl Vector for Plain {
     fn or(a: Self::I, b: Self::I) -> Self::I {
         from_fn(|i| a[i] | b[i])
     }
+    fn look_up(table: Self::I, places: Self::I) -> Self::I {
+        let mut bytes = [[0; 16]; 2];
+        Self::store_bytes(table, &mut bytes[0]);
+        Self::store_bytes(places, &mut bytes[1]);
+        Self::load_bytes(&bytes[1].map(|place| bytes[0][usize::from(place)]))
+    }
     fn shift_right<const N: u32>(x: Self::I) -> Self::I {
         x.map(|x| join(halfwords(x).map(|x| (x.cast_unsigned() >> N).cast_signed())))
     }

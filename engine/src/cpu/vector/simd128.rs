@@ -147,6 +147,10 @@ impl Vector for Simd128 {
     fn mul_add(a: v128, b: v128, c: v128) -> v128 {
         f32x4_add(f32x4_mul(a, b), c)
     }
+    #[inline(always)]
+    fn look_up(table: v128, places: v128) -> v128 {
+        i8x16_swizzle(table, places)
+    }
 }
 
 #[cfg(target_feature = "relaxed-simd")]
@@ -156,6 +160,10 @@ impl Vector for Relaxed {
     #[inline(always)]
     fn mul_add(a: v128, b: v128, c: v128) -> v128 {
         f32x4_relaxed_madd(a, b, c)
+    }
+    #[inline(always)]
+    fn look_up(table: v128, places: v128) -> v128 {
+        i8x16_relaxed_swizzle(table, places)
     }
 }
 

@@ -132,6 +132,14 @@ impl Vector for Sse2 {
     fn or(a: Self::I, b: Self::I) -> Self::I {
         sse2!(_mm_or_si128(a, b))
     }
+    /// The instruction for it came after SSE2.
+    #[inline(always)]
+    fn look_up(table: Self::I, places: Self::I) -> Self::I {
+        let mut bytes = [[0; 16]; 2];
+        Self::store_bytes(table, &mut bytes[0]);
+        Self::store_bytes(places, &mut bytes[1]);
+        Self::load_bytes(&bytes[1].map(|place| bytes[0][usize::from(place & 15)]))
+    }
     #[inline(always)]
     fn shift_right<const N: u32>(x: Self::I) -> Self::I {
         sse2!(_mm_srl_epi16(x, _mm_cvtsi32_si128(N.cast_signed())))
