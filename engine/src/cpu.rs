@@ -13,6 +13,7 @@ mod kernels;
 mod machine;
 mod matrix;
 mod pool;
+mod rope;
 mod scales;
 mod tune;
 mod vector;
@@ -25,12 +26,13 @@ use crate::backend::Batch;
 use crate::dtype::DType;
 use crate::plan::{Buf, Op, Plan, Rope, Rows, Weight};
 use crate::quant;
-use crate::reference::{Attention, cos_sin};
+use crate::reference::Attention;
 use activations::Activations;
 use attention::Scratch;
 use cache::Cache;
 use kernels::Kernels;
 use matrix::{Input, Matrix};
+use rope::Angles;
 use vector::Best;
 
 /// A weight, ready for its ops.
@@ -42,14 +44,6 @@ enum Packed {
     Vector(Vec<f32>),
 }
 
-/// Angles of one kind of rotation for every token of a batch.
-#[derive(Debug)]
-struct Angles {
-    rope: Rope,
-    factors: Option<Weight>,
-    cos_sin: Vec<(f32, f32)>,
-}
-
 /// Runs a plan on packed weights.
 #[derive(Debug)]
 pub struct Cpu {
@@ -59,7 +53,8 @@ pub struct Cpu {
     caches: Vec<Cache>,
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
-    angles: Vec<Angles>,
+    /// The angles of the batch, for every kind of rotation.
+    angles: Vec<(Rope, Option<Weight>, Angles)>,
     quantized: Option<Buf>,
     activations: Activations,
     scratch: Scratch,
@@ -185,9 +180,11 @@ impl Cpu {
             Op::Rope { x, head_dim, factors, rope } => {
                 let mut out = self.take(*x);
                 let angles = self.angles(*rope, *factors, batch);
-                let (width, angles) = (self.plan.width(*x), &self.angles[angles].cos_sin);
+                let (width, (_, _, angles)) = (self.plan.width(*x), &self.angles[angles]);
                 self.pool.rows(&mut out, width, |first, rows| {
-                    elementwise::rope(rows, width, *head_dim, rope, &angles[first * rope.n_rot / 2..]);
+                    for (t, row) in (first..).zip(rows.chunks_exact_mut(width)) {
+                        row.chunks_exact_mut(*head_dim).for_each(|head| angles.rotate::<Best>(t, rope.pairs, head));
+                    }
                 });
                 self.bufs[x.0] = out;
             }
@@ -256,13 +253,12 @@ impl Cpu {
 
     /// The index of the batch's angles for this kind of rotation, made when first asked for.
     fn angles(&mut self, rope: Rope, factors: Option<Weight>, batch: &Batch<'_>) -> usize {
-        if let Some(known) = self.angles.iter().position(|a| a.rope == rope && a.factors == factors) {
+        if let Some(known) = self.angles.iter().position(|(r, f, _)| *r == rope && *f == factors) {
             return known;
         }
         let positions = batch.start..batch.start + batch.tokens.len();
-        let factor_values = factors.map(|w| self.vector(w));
-        let cos_sin = positions.flat_map(|pos| cos_sin(&rope, factor_values, pos)).collect();
-        self.angles.push(Angles { rope, factors, cos_sin });
+        let angles = Angles::new(&rope, factors.map(|w| self.vector(w)), positions);
+        self.angles.push((rope, factors, angles));
         self.angles.len() - 1
     }
 }

@@ -215,7 +215,8 @@ fn rope() {
     let linear = Rope { freq_scale: 0.125, ..halves };
     let yarn = Rope { freq_scale: 0.25, ext_factor: 1.0, ..plain };
     let partial = Rope { n_rot: 16, ..halves };
-    for rope in [plain, halves, linear, yarn, partial] {
+    let odd = [plain, halves].map(|rope| Rope { n_rot: 22, ..rope });
+    for rope in [plain, halves, linear, yarn, partial].into_iter().chain(odd) {
         for with_factors in [false, true] {
             let mut case = Case::new();
             let x = case.input("x", 3 * 64);

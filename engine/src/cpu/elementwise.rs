@@ -1,7 +1,7 @@
-//! Norm, rotation, activation and addition: cheap beside the matrices, but not free.
+//! Norm, activation and addition: cheap beside the matrices, but not free.
 
 use super::vector::{Vector, exp, sum};
-use crate::plan::{Activation, Rope, RopePairs};
+use crate::plan::Activation;
 
 /// √(2/π), of GELU's tanh approximation. <https://arxiv.org/abs/1606.08415>
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -76,32 +76,4 @@ fn glu_by<V: Vector>(gate: &mut [f32], up: &[f32], inner: impl Fn(V::F) -> V::F)
         four(&mut lanes, &[*up; 4]);
         *gate = lanes[0];
     }
-}
-
-/// See [`crate::reference::rope`]; `angles` are `(cos, sin)` `[n_tokens, n_rot / 2]`.
-pub(super) fn rope(x: &mut [f32], width: usize, head_dim: usize, rope: &Rope, angles: &[(f32, f32)]) {
-    let half = rope.n_rot / 2;
-    for (row, angles) in x.chunks_exact_mut(width).zip(angles.chunks_exact(half)) {
-        for head in row.chunks_exact_mut(head_dim) {
-            match rope.pairs {
-                RopePairs::Neighbours => {
-                    for (pair, angle) in head.as_chunks_mut::<2>().0.iter_mut().zip(angles) {
-                        let [x, y] = *pair;
-                        *pair = rotate(x, y, *angle);
-                    }
-                }
-                RopePairs::Halves => {
-                    let (xs, ys) = head[..rope.n_rot].split_at_mut(half);
-                    for ((x, y), angle) in xs.iter_mut().zip(ys).zip(angles) {
-                        [*x, *y] = rotate(*x, *y, *angle);
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn rotate(x: f32, y: f32, (cos, sin): (f32, f32)) -> [f32; 2] {
-    [x * cos - y * sin, x * sin + y * cos]
 }

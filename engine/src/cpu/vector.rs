@@ -52,6 +52,10 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn min(a: Self::F, b: Self::F) -> Self::F;
     /// The larger of each pair; either where one is not a number.
     fn max(a: Self::F, b: Self::F) -> Self::F;
+    /// Of two times two pairs, the first ones and the second ones.
+    fn unzip(pairs: [Self::F; 2]) -> [Self::F; 2];
+    /// Pairs of a first and a second one: the inverse.
+    fn zip(x: [Self::F; 2]) -> [Self::F; 2];
     /// The four bit patterns as integers.
     fn to_bits(x: Self::F) -> Self::I;
     /// Four bit patterns as floats.
@@ -212,6 +216,14 @@ mod tests {
             let x = i as f32 * 0.13;
             assert_eq!(lanes(Best::to_float(round::<Best>(Best::splat(x)))), [x.round_ties_even(); 4]);
         }
+    }
+
+    #[test]
+    fn pairs_are_taken_apart_and_put_together() {
+        let pairs = [Best::load(&[1.0, -1.0, 2.0, -2.0]), Best::load(&[3.0, -3.0, 4.0, -4.0])];
+        let apart = Best::unzip(pairs);
+        assert_eq!(apart.map(lanes), [[1.0, 2.0, 3.0, 4.0], [-1.0, -2.0, -3.0, -4.0]]);
+        assert_eq!(Best::zip(apart).map(lanes), pairs.map(lanes));
     }
 
     /// What processors do: an instruction of AVX-VNNI, `sdot`; `pmaddubsw` and `pmaddwd`, `smull` and `addp`.

@@ -41,6 +41,12 @@ impl Vector for Plain {
     fn max(a: Self::F, b: Self::F) -> Self::F {
         from_fn(|i| a[i].max(b[i]))
     }
+    fn unzip([a, b]: [Self::F; 2]) -> [Self::F; 2] {
+        [[a[0], a[2], b[0], b[2]], [a[1], a[3], b[1], b[3]]]
+    }
+    fn zip([x, y]: [Self::F; 2]) -> [Self::F; 2] {
+        [[x[0], y[0], x[1], y[1]], [x[2], y[2], x[3], y[3]]]
+    }
     fn to_bits(x: Self::F) -> Self::I {
         x.map(|x| x.to_bits().cast_signed())
     }

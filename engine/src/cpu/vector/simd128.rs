@@ -58,6 +58,14 @@ macro_rules! common {
             f32x4_pmax(a, b)
         }
         #[inline(always)]
+        fn unzip([a, b]: [v128; 2]) -> [v128; 2] {
+            [i32x4_shuffle::<0, 2, 4, 6>(a, b), i32x4_shuffle::<1, 3, 5, 7>(a, b)]
+        }
+        #[inline(always)]
+        fn zip([x, y]: [v128; 2]) -> [v128; 2] {
+            [i32x4_shuffle::<0, 4, 1, 5>(x, y), i32x4_shuffle::<2, 6, 3, 7>(x, y)]
+        }
+        #[inline(always)]
         fn to_bits(x: v128) -> v128 {
             x
         }

@@ -60,6 +60,14 @@ impl Vector for Sse2 {
         sse2!(_mm_max_ps(a, b))
     }
     #[inline(always)]
+    fn unzip([a, b]: [Self::F; 2]) -> [Self::F; 2] {
+        sse2!([_mm_shuffle_ps::<0b10_00_10_00>(a, b), _mm_shuffle_ps::<0b11_01_11_01>(a, b)])
+    }
+    #[inline(always)]
+    fn zip([x, y]: [Self::F; 2]) -> [Self::F; 2] {
+        sse2!([_mm_unpacklo_ps(x, y), _mm_unpackhi_ps(x, y)])
+    }
+    #[inline(always)]
     fn to_bits(x: Self::F) -> Self::I {
         sse2!(_mm_castps_si128(x))
     }
