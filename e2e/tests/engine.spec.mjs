@@ -1,6 +1,7 @@
-// The engine fails for real, in three ways; the page goes on, and nothing that was typed is lost.
+// The engine fails for real, in four ways; the page goes on, and nothing that was typed is lost.
 
 import { expect, test } from './fixtures.mjs';
+import { Minnow } from './minnow.mjs';
 
 // One pattern: Playwright takes a list of two for a value and its options.
 test.use({ allowedErrors: [/unreachable|provoked|RuntimeError|Failed to load resource/], serviceWorkers: 'block' });
@@ -72,3 +73,29 @@ test('an engine that does not arrive can be asked for again', async ({ minnow })
   await minnow.answers();
   await expect(minnow.message).toHaveValue(DRAFT);
 });
+
+for (const [how, search] of [['fails', ''], ['vanishes', '?silent']]) {
+  test(`a thread that ${how} in the middle of a reply ends it in words, and the next one works`, async ({ context, probeSite, hub }) => {
+    const minnow = await Minnow.open({ context, site: probeSite, hub, errors: [] });
+    await minnow.set('Temperature', 0);
+    await expect.poll(() => minnow.page.workers().length).toBe(1);
+    await engine(minnow).evaluate((address) => {
+      const { Worker, onmessage } = self;
+      self.Worker = class extends Worker {
+        constructor(_, options) {
+          super(address, options);
+        }
+      };
+      self.onmessage = ({ data }) => onmessage(new MessageEvent('message', { data: data.replace('"threads":0', '"threads":2') }));
+    }, `./probe/helper.js${search}`);
+    await minnow.loadDefault();
+    const reply = await minnow.say('Count from one to one hundred in words.');
+    await expect(reply).toContainText(/\w+ \w+/);
+    await minnow.page.evaluate(() => new BroadcastChannel('helper').postMessage('begin'));
+    await expect(reply.getByRole('alert')).toContainText(/The engine has stopped.*thread has stopped in the middle/);
+    await expect(reply).toContainText(/\w+ \w+/);
+    await restart(minnow);
+    await expect(minnow.progress.or(minnow.news.getByRole('alert'))).toBeHidden();
+    await minnow.knowsFrance();
+  });
+}

@@ -26,6 +26,16 @@ export const test = base.extend({
     { scope: 'worker' },
   ],
 
+  /** The same, with what tests put in the place of its scripts. */
+  probeSite: [
+    async ({}, use) => {
+      const site = await startSite({ dirs: { 'probe/': resolve(import.meta.dirname, '../probe'), '': DIST } });
+      await use(site);
+      await site.stop();
+    },
+    { scope: 'worker' },
+  ],
+
   hubServer: [
     async ({}, use) => {
       const hub = await startHub({ repos: repositories(MODELS) });

@@ -1,12 +1,10 @@
 // On WebGPU the model says what it says on the CPU, on two unlike adapters; what a token costs; what happens when the GPU
 // is lost; and what the page tells of it.
 
-import { resolve } from 'node:path';
 import { tinyModel } from '../gguf.mjs';
 import { launch } from '../gpus.mjs';
-import { startSite } from '../site.mjs';
 import { answers, loader, probed } from '../worker.mjs';
-import { DIST, expect, test as base } from './fixtures.mjs';
+import { expect, test } from './fixtures.mjs';
 import { Minnow } from './minnow.mjs';
 
 const FRANCE = 'What is the capital of France?';
@@ -14,10 +12,6 @@ const QUESTIONS = [FRANCE, 'Count from one to ten in words.'];
 /** Of the default model. */
 const N_LAYER = 30;
 
-const test = base.extend({
-  probeSite: [
-    async ({}, use) => {
-      const site = await startSite({ dirs: { 'probe/': resolve(import.meta.dirname, '../probe'), '': DIST } });
       await use(site);
       await site.stop();
     },

@@ -30,6 +30,10 @@ const SPINS: u32 = 20_000;
 /// Tasks for each thread: enough that a slow thread does fewer of them.
 const TASKS_PER_THREAD: usize = 8;
 
+/// How often a job's end is looked for: some seconds, and a task takes milliseconds. A thread that the browser has ended
+/// never leaves its job. Looks are counted, not seconds, because a device may sleep meanwhile.
+const LOOKS_MAX: u64 = 5_000_000_000;
+
 /// Set when a helper has died at a task: where a panic ends a thread at once, it never leaves its job.
 static IS_BROKEN: AtomicBool = AtomicBool::new(false);
 
@@ -62,10 +66,16 @@ struct Closing<'a>(&'a Board);
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.state.fetch_and(!OPEN, Ordering::Relaxed);
-        while self.0.state.load(Ordering::Acquire) != 0 {
-            assert!(!IS_BROKEN.load(Ordering::Relaxed), "A thread has stopped in the middle of its work.");
+        for _ in 0..LOOKS_MAX {
+            if self.0.state.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            if IS_BROKEN.load(Ordering::Relaxed) {
+                break;
+            }
             std::hint::spin_loop();
         }
+        panic!("A thread has stopped in the middle of its work.");
     }
 }
 
