@@ -19,11 +19,11 @@ export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${g
  * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then;
  * `fill` leaves the GPU no memory once the model is loaded.
  */
-export function answers(page, { address, backend = 'cpu', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false }) {
-  return page.evaluate(inPage, { address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling: GREEDY });
+export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false }) {
+  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling: GREEDY });
 }
 
-async function inPage({ address, backend, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling }) {
+async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling }) {
   const worker = new Worker(address, { type: 'module' });
   const channel = probe && new BroadcastChannel(probe);
   const told = (word) =>
@@ -44,7 +44,7 @@ async function inPage({ address, backend, threads, model, contextTokens, questio
     });
   await until('Ready');
   const source = { Url: new URL(model, location.href).href };
-  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, threads } }));
+  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, cache, threads } }));
   const info = await until('Loaded');
   if (fill) await told('fill');
   const [texts, replies, counts, nLost] = [[], [], [], []];

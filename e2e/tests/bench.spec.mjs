@@ -3,7 +3,7 @@
 import { expect, test } from './fixtures.mjs';
 
 const NUMBERS = { pp: '32', tg: '8', reps: '2' };
-const COLUMNS = ['model', 'size', 'params', 'backend', 'threads', 'test', 't/s'];
+const COLUMNS = ['model', 'size', 'params', 'backend', 'threads', 'cache', 'test', 't/s'];
 
 /** Opens `#/bench` with what is asked for, as a script does it. */
 async function open({ page, site }, asked) {
@@ -16,9 +16,9 @@ async function open({ page, site }, asked) {
 const result = async (page) => (await page.waitForFunction(() => globalThis.minnowBench, null, { timeout: 120_000 })).jsonValue();
 
 test('an address is measured without a hand', async ({ page, site }) => {
-  await open({ page, site }, { model: 'smollm2-135m', ...NUMBERS, depth: '0,16', backend: 'cpu', threads: 1, variant: 'plain' });
+  await open({ page, site }, { model: 'smollm2-135m', ...NUMBERS, depth: '0,16', backend: 'cpu', threads: 1, cache: 'q8_0', variant: 'plain' });
   const bench = await result(page);
-  expect(bench).toMatchObject({ backend: 'cpu', threads: 1, variant: 'plain', tier: 'simd128', architecture: 'llama', warnings: [], downloaded: true });
+  expect(bench).toMatchObject({ backend: 'cpu', threads: 1, cache: 'q8_0', variant: 'plain', tier: 'simd128', architecture: 'llama', warnings: [], downloaded: true });
   expect(bench.tests.map(({ test }) => test)).toEqual(['pp32', 'tg8', 'pp32 @ d16', 'tg8 @ d16']);
   for (const { tokens_per_sec, mean } of bench.tests) {
     expect(tokens_per_sec.length).toBe(2);
@@ -30,7 +30,7 @@ test('an address is measured without a hand', async ({ page, site }) => {
   const table = page.getByRole('table');
   expect(await table.getByRole('columnheader').allTextContents()).toEqual(COLUMNS);
   await expect(table.getByRole('row')).toHaveCount(5);
-  await expect(table).toContainText(/93\.81 MiB\s*134\.52 M\s*CPU\s*1\s*pp32\s*\d+\.\d\d ± \d+\.\d\d/);
+  await expect(table).toContainText(/93\.81 MiB\s*134\.52 M\s*CPU\s*1\s*q8_0\s*pp32\s*\d+\.\d\d ± \d+\.\d\d/);
 });
 
 test('the result can be copied as Markdown and as JSON', async ({ page, site }) => {
@@ -44,7 +44,7 @@ test('the result can be copied as Markdown and as JSON', async ({ page, site }) 
   };
   const [head, rule, ...lines] = (await copied('Copy as Markdown')).trim().split('\n');
   expect(head.split('|').map((cell) => cell.trim()).filter(Boolean)).toEqual(COLUMNS);
-  expect(rule).toMatch(/^\|( -+:? \|){7}$/);
+  expect(rule).toMatch(/^\|( -+:? \|){8}$/);
   expect(lines.length).toBe(2);
   expect(JSON.parse(await copied('Copy as JSON'))).toMatchObject({ pp: bench.pp, tests: bench.tests });
 });
@@ -62,6 +62,7 @@ const WRONG = {
   'pp=many': /pp is a number/,
   'reps=0': /reps is a number from 1/,
   'backend=npu': /cpu, gpu or best/,
+  'cache=q4_0': /f16 or q8_0/,
   'model=nothing': /no model “nothing”.*smollm2-135m/,
   'variant=turbo': /no variant “turbo”.*plain/,
 };
@@ -101,7 +102,7 @@ test('by hand: from the settings, with a form, and stopped', async ({ minnow }) 
   await page.getByLabel('Repetitions').fill('1');
   await start.click();
   await expect(page.getByRole('table').getByRole('row')).toHaveCount(3);
-  await expect(page).toHaveURL(/#\/bench\?model=smollm2-135m&pp=32&tg=8&depth=0&reps=1&threads=0&backend=best$/);
+  await expect(page).toHaveURL(/#\/bench\?model=smollm2-135m&pp=32&tg=8&depth=0&reps=1&threads=0&cache=f16&backend=best$/);
   await page.getByRole('link', { name: 'Back to the chat' }).click();
   await expect(minnow.message).toBeVisible();
 });

@@ -149,3 +149,10 @@ for (const [file, message] of Object.entries(BAD)) {
     await chat.knowsFrance();
   });
 }
+
+test('the cache is kept as the settings say', async ({ minnow }) => {
+  await minnow.inDialog('Settings', (dialog) => dialog.getByRole('radio', { name: 'Cache q8_0' }).check());
+  await minnow.load('acme/tiny/model.gguf');
+  await minnow.answers();
+  await minnow.inDialog('Settings', (dialog) => expect(dialog.getByText(/The model now has \d+ tokens, kept as q8_0/)).toBeVisible());
+});

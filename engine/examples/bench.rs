@@ -1,5 +1,5 @@
-//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|reference] [--prompt N] [--gen N] [--depth N]`: tokens per second, and
-//! what a token costs the GPU.
+//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|reference] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]`: tokens
+//! per second, and what a token costs the GPU.
 
 #![expect(clippy::print_stdout, reason = "its whole purpose")]
 
@@ -30,7 +30,8 @@ fn run() -> Result<()> {
     let number = |name: &str, default: usize| option(name).map_or(Ok(default), |n| n.parse().map_err(|_| usage()));
     let Some(model) = args.first() else { return Err(usage()) };
     let (n_prompt, n_gen, depth) = (number("--prompt", 128)?, number("--gen", 16)?, number("--depth", 0)?);
-    let kind = open::backend_kind(option("--backend").map_or("cpu", |name| name))?;
+    let cache_type = open::cache_type(option("--cache").map_or("f16", |name| name))?;
+    let kind = open::backend_kind(option("--backend").map_or("cpu", |name| name), cache_type)?;
     let start = Instant::now();
     let n_ctx = depth + n_prompt.max(n_gen + 1);
     let mut backend = open::model(model, kind, n_ctx)?.backend;
@@ -55,7 +56,10 @@ fn run() -> Result<()> {
 }
 
 fn usage() -> Error {
-    Error::new(ErrorKind::Invalid, "bench MODEL.gguf [--backend NAME] [--prompt N] [--gen N] [--depth N]")
+    Error::new(
+        ErrorKind::Invalid,
+        "bench MODEL.gguf [--backend NAME] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]",
+    )
 }
 
 /// Reads `n` tokens from position `start` on.

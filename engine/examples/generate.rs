@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example generate -- MODEL.gguf [--prompt TEXT] [--system TEXT] [--backend cpu|gpu|reference]
-//!     [--temperature T] [--seed N] [--ctx N] [--max-tokens N] [--no-thinking]
+//!     [--cache f16|q8_0] [--temperature T] [--seed N] [--ctx N] [--max-tokens N] [--no-thinking]
 //! ```
 //!
 //! Without a prompt, every line of the input is a message. Thoughts are dim; speeds go to the error output.
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 const USAGE: &str = "usage: generate MODEL.gguf [--prompt TEXT] [--system TEXT] [--backend cpu|gpu|reference] \
-                     [--temperature T] [--seed N] [--ctx N] [--max-tokens N] [--no-thinking]";
+                     [--cache f16|q8_0] [--temperature T] [--seed N] [--ctx N] [--max-tokens N] [--no-thinking]";
 
 /// What the command line says.
 struct Arguments {
@@ -28,6 +28,7 @@ struct Arguments {
     prompt: Option<String>,
     system: Option<String>,
     backend: String,
+    cache: String,
     n_ctx: usize,
     /// Messages aside, which come later.
     generate: GenerateOptions,
@@ -49,6 +50,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
         prompt: None,
         system: None,
         backend: "cpu".into(),
+        cache: "f16".into(),
         n_ctx: 4096,
         generate: GenerateOptions {
             messages: Vec::new(),
@@ -63,6 +65,7 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
             "--prompt" => arguments.prompt = Some(value()?),
             "--system" => arguments.system = Some(value()?),
             "--backend" => arguments.backend = value()?,
+            "--cache" => arguments.cache = value()?,
             "--temperature" => arguments.generate.sampling.temperature = number(&word, &value()?)?,
             "--seed" => arguments.generate.sampling.seed = Some(number(&word, &value()?)?),
             "--ctx" => arguments.n_ctx = number(&word, &value()?)?,
@@ -85,7 +88,8 @@ fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T> {
 }
 
 fn run(arguments: Arguments) -> Result<()> {
-    let opened = open::model(&arguments.model, open::backend_kind(&arguments.backend)?, arguments.n_ctx)?;
+    let kind = open::backend_kind(&arguments.backend, open::cache_type(&arguments.cache)?)?;
+    let opened = open::model(&arguments.model, kind, arguments.n_ctx)?;
     let mut session = Session::new(&opened.gguf, opened.model, opened.backend)?;
     if let Some(name) = session.template().fallback_name() {
         eprintln!("The model has no chat template; {name} is used instead.");

@@ -1,4 +1,4 @@
-//! `probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu|gpu [--greedy N]`: what a model thinks of some texts.
+//! `probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu|gpu [--cache f16|q8_0] [--greedy N]`: what a model thinks of some texts.
 //!
 //! PROMPTS is an array of strings. OUT is an array of `{prompt, tokens, top, greedy, text}`: the prompt's tokens; for
 //! every position, the 20 most likely next tokens with their probabilities; N tokens of greedy continuation; its text.
@@ -43,9 +43,12 @@ fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
     let [model, prompts, out, ..] = &args[..] else {
-        return Err(usage("probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu|gpu [--greedy N]"));
+        return Err(usage(
+            "probe MODEL.gguf PROMPTS.json OUT.json --backend reference|cpu|gpu [--cache f16|q8_0] [--greedy N]",
+        ));
     };
-    let kind = open::backend_kind(option("--backend").map_or("cpu", |name| name))?;
+    let cache_type = open::cache_type(option("--cache").map_or("f16", |name| name))?;
+    let kind = open::backend_kind(option("--backend").map_or("cpu", |name| name), cache_type)?;
     let n_greedy = option("--greedy").map_or(Ok(0), |n| n.parse().map_err(|_| usage("--greedy takes a number")))?;
     let text = std::fs::read(prompts)
         .map_err(|e| Error::new(ErrorKind::NotFound, format!("{prompts} cannot be read: {e}")))?;

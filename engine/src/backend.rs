@@ -3,7 +3,7 @@
 use crate::cpu::{Cpu, Threads};
 use crate::error::Result;
 use crate::gpu::{Counters, Device, Drawing, Gpu};
-use crate::protocol::Sampling;
+use crate::protocol::{CacheType, Sampling};
 use crate::reference::Reference;
 
 /// Which tokens of a batch need their logits.
@@ -45,8 +45,8 @@ impl Batch<'_> {
 pub enum BackendKind {
     /// Plain loops: the definition, and slow.
     Reference,
-    /// SIMD on packed weights.
-    Cpu,
+    /// SIMD on packed weights, with keys and values kept this way.
+    Cpu(CacheType),
     /// Shaders on packed weights, on this device.
     Gpu(Device),
 }
@@ -141,6 +141,14 @@ impl Backend {
             Self::Reference(reference) => reference.n_ctx(),
             Self::Cpu(cpu) => cpu.n_ctx(),
             Self::Gpu(gpu) => gpu.n_ctx(),
+        }
+    }
+
+    /// How keys and values are kept; the definition keeps them as floats.
+    pub fn cache_type(&self) -> CacheType {
+        match self {
+            Self::Reference(_) | Self::Gpu(_) => CacheType::F16,
+            Self::Cpu(cpu) => cpu.cache_type(),
         }
     }
 

@@ -25,6 +25,7 @@ pub use tune::Threads;
 use crate::backend::Batch;
 use crate::dtype::DType;
 use crate::plan::{Buf, Op, Plan, Rope, Rows, Weight};
+use crate::protocol::CacheType;
 use crate::quant;
 use crate::reference::Attention;
 use activations::Activations;
@@ -50,7 +51,8 @@ pub struct Cpu {
     plan: Plan,
     dtypes: Vec<DType>,
     weights: Vec<Packed>,
-    caches: Vec<Cache>,
+    caches: Vec<Box<dyn Cache>>,
+    cache_type: CacheType,
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
     /// The angles of the batch, for every kind of rotation.
@@ -67,7 +69,7 @@ pub struct Cpu {
 
 impl Cpu {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
-    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, machine: Machine) -> Self {
+    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, cache_type: CacheType, machine: Machine) -> Self {
         let Machine { pool, clock, tune } = machine;
         let kernels = Kernels::fastest();
         let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
@@ -77,7 +79,8 @@ impl Cpu {
         });
         Self {
             weights: weights.collect(),
-            caches: plan.caches.iter().map(|info| Cache::new(*info)).collect(),
+            caches: plan.caches.iter().map(|info| cache::new(*info, cache_type)).collect(),
+            cache_type,
             bufs: vec![Vec::new(); plan.bufs.len()],
             angles: Vec::new(),
             quantized: None,
@@ -104,6 +107,11 @@ impl Cpu {
     /// Tokens that fit into the cache.
     pub fn n_ctx(&self) -> usize {
         self.n_ctx
+    }
+
+    /// How it keeps keys and values.
+    pub fn cache_type(&self) -> CacheType {
+        self.cache_type
     }
 
     /// See [`crate::backend::Backend::forward`].
@@ -201,9 +209,8 @@ impl Cpu {
                     scale: *scale,
                     window: *window,
                 };
-                let cache = &self.caches[cache.0];
-                let q = &self.bufs[q.0];
-                attention::attention::<Best>(&self.pool, q, cache, &shape, batch.start, &mut self.scratch, &mut out);
+                let (cache, q) = (&self.caches[cache.0], &self.bufs[q.0]);
+                cache.attention(&self.pool, q, &shape, batch.start, &mut self.scratch, &mut out);
                 self.bufs[dst.0] = out;
             }
             Op::Add { x, dst } => {

@@ -59,7 +59,9 @@ impl Loader {
         let n_ctx = n_ctx.min(model.config.n_ctx_train);
         let backend = match kind {
             BackendKind::Reference => Backend::Reference(Reference::new(model.plan.clone(), dtypes, n_ctx)),
-            BackendKind::Cpu => Backend::Cpu(Cpu::new(model.plan.clone(), dtypes, n_ctx, machine)),
+            BackendKind::Cpu(cache_type) => {
+                Backend::Cpu(Cpu::new(model.plan.clone(), dtypes, n_ctx, cache_type, machine))
+            }
             BackendKind::Gpu(device) => {
                 let mut gpu = Gpu::new(device, model.plan.clone(), dtypes, n_ctx)?;
                 gpu.warm_up();

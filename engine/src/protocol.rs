@@ -56,6 +56,8 @@ pub struct LoadOptions {
     pub keep: bool,
     /// Where the arithmetic is wanted; [`ModelInfo::backend`] says where it is.
     pub backend: BackendWish,
+    /// How keys and values are kept; [`ModelInfo::cache`] says how they are.
+    pub cache: CacheType,
     /// How many threads are wanted, 0 for as many as pay off; [`ModelInfo::threads`] says how many there are.
     pub threads: u32,
 }
@@ -71,6 +73,39 @@ pub enum BackendWish {
     Cpu,
     /// On the GPU.
     Gpu,
+}
+
+/// How the keys and values of a context are kept, by ggml's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum CacheType {
+    /// As halves.
+    #[default]
+    #[serde(rename = "f16")]
+    F16,
+    /// As bytes with a scale for 32: in about half the memory.
+    #[serde(rename = "q8_0")]
+    Q8_0,
+}
+
+impl CacheType {
+    /// Every type.
+    pub const ALL: [Self; 2] = [Self::F16, Self::Q8_0];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        }
+    }
+
+    /// Bytes of 32 elements.
+    pub fn bytes_of_32(self) -> usize {
+        match self {
+            Self::F16 => 64,
+            Self::Q8_0 => 34,
+        }
+    }
 }
 
 /// Where a model file is.
@@ -334,6 +369,8 @@ pub struct ModelInfo {
     /// What of that device's abilities it uses: `simd128`, `relaxed-simd`, `subgroups`, …; and why it is not the GPU, if
     /// anybody could wonder.
     pub tier: String,
+    /// How it keeps keys and values; on a GPU always as halves.
+    pub cache: CacheType,
     /// How many threads it runs on.
     pub threads: u32,
     /// Whether its template can switch thinking on and off.

@@ -10,6 +10,7 @@ mod open;
 
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
 use engine::gpu::{Device, Options};
+use engine::protocol::CacheType;
 use serde::Deserialize;
 
 /// The most likely token must be llama.cpp's at this share of positions.
@@ -45,7 +46,12 @@ fn smollm2_reference() {
 
 #[test]
 fn smollm2_cpu() {
-    check("smollm2.json", BackendKind::Cpu);
+    check("smollm2.json", BackendKind::Cpu(CacheType::F16));
+}
+
+#[test]
+fn smollm2_cpu_q8_0() {
+    check("smollm2.json", BackendKind::Cpu(CacheType::Q8_0));
 }
 
 #[test]
@@ -55,7 +61,7 @@ fn gemma3_reference() {
 
 #[test]
 fn gemma3_cpu() {
-    check("gemma3.json", BackendKind::Cpu);
+    check("gemma3.json", BackendKind::Cpu(CacheType::F16));
 }
 
 #[test]
@@ -86,7 +92,7 @@ fn check(golden: &str, kind: BackendKind) {
 #[track_caller]
 fn check_some(golden: &str, kind: BackendKind, step: usize) {
     let name = format!("{kind:?}");
-    let name = name.split('(').next().expect("split gives at least one part");
+    let name = name.split("(Device").next().expect("split gives at least one part");
     let golden: Golden = serde_json::from_value(common::golden(golden)).expect("the golden file is as README.md says");
     let path = common::model_path(&golden.file);
     let mut opened = open::model(path.to_str().expect("a plain path"), kind, N_CTX).expect("the model loads");

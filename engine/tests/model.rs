@@ -10,8 +10,11 @@ use engine::gguf::Strings;
 use engine::gguf::{self, Parsed, Writer};
 use engine::load::Loader;
 use engine::model::Model;
+use engine::protocol::CacheType;
 use expect_test::expect;
 
+/// The CPU, as usual.
+const CPU: BackendKind = BackendKind::Cpu(CacheType::F16);
 /// Room in the cache.
 const N_CTX: usize = 32;
 
@@ -39,7 +42,7 @@ fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs
 fn backends_agree() {
     for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
         let mut reference = load(&file, BackendKind::Reference).expect("it loads");
-        let mut cpu = load(&file, BackendKind::Cpu).expect("it loads");
+        let mut cpu = load(&file, CPU).expect("it loads");
         for (tokens, start) in [(&[1, 2, 3, 4, 5, 6, 7][..], 0), (&[8], 7), (&[9, 10], 8), (&[11], 3)] {
             let expected = forward(&mut reference, tokens, start, Outputs::Last);
             let actual = forward(&mut cpu, tokens, start, Outputs::Last);
@@ -54,7 +57,7 @@ fn backends_agree() {
 #[test]
 fn the_cache_does_not_change_the_answer() {
     for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
-        for kind in [BackendKind::Reference, BackendKind::Cpu] {
+        for kind in [BackendKind::Reference, CPU, BackendKind::Cpu(CacheType::Q8_0)] {
             let mut backend = load(&file, kind.clone()).expect("it loads");
             let tokens: Vec<u32> = (0..20).collect();
             let at_once = forward(&mut backend, &tokens, 0, Outputs::Last);
@@ -113,7 +116,7 @@ fn gemma3_has_windows() {
 
 #[track_caller]
 fn refused(file: &Writer, kind: ErrorKind, message: &str) {
-    let error = load(&file.finish(), BackendKind::Cpu).expect_err("it is refused");
+    let error = load(&file.finish(), CPU).expect_err("it is refused");
     assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
 }
 
@@ -164,7 +167,7 @@ fn every_flipped_byte_is_survived() {
         for flip in [0x01, 0x80, 0xff] {
             let mut damaged = file.clone();
             damaged[at] ^= flip;
-            if let Ok(mut backend) = load(&damaged, BackendKind::Cpu) {
+            if let Ok(mut backend) = load(&damaged, CPU) {
                 forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
             }
         }

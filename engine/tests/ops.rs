@@ -9,6 +9,7 @@ use engine::dtype::DType;
 #[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
 use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
+use engine::protocol::CacheType;
 use engine::quant::random_blocks;
 use engine::reference::Reference;
 use engine::rng::Rng;
@@ -19,6 +20,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const FLOAT_NMSE: f64 = 1e-7;
 /// Ours where keys and values are halves.
 const HALF_NMSE: f64 = 1e-6;
+/// Ours where they are bytes.
+const BYTE_NMSE: f64 = 1e-4;
 /// Rows of the weights that inputs are fetched from.
 const N_INPUTS: usize = 64;
 /// Room in the cache.
@@ -73,6 +76,10 @@ impl Case {
             for (name, backend) in &mut fast {
                 let actual = pollster::block_on(backend.forward(&batch)).expect("the batch runs");
                 let nmse = nmse(&expected, &actual);
+                let nmse_max = match backend.cache_type() {
+                    CacheType::F16 => nmse_max,
+                    CacheType::Q8_0 => nmse_max.max(BYTE_NMSE),
+                };
                 let n = expected.len();
                 assert!(nmse <= nmse_max, "{name}: nmse {nmse:e} of {n} results at {start}\n{}", self.plan);
             }
@@ -84,15 +91,18 @@ impl Case {
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
 /// `xtask/src/tools.rs` for the one that tests bring along.
 fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
-    let cpu = Backend::Cpu(Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, Machine::alone()));
-    let cpu = ("cpu".to_owned(), cpu);
-    #[cfg(target_arch = "wasm32")]
-    let backends = vec![cpu];
+    let cpu = |cache_type: CacheType| {
+        let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, cache_type, Machine::alone());
+        (format!("cpu, {}", cache_type.name()), Backend::Cpu(cpu))
+    };
+    let n_cache_types = if plan.caches.is_empty() { 1 } else { CacheType::ALL.len() };
+    let backends: Vec<_> = CacheType::ALL.into_iter().take(n_cache_types).map(cpu).collect();
     #[cfg(not(target_arch = "wasm32"))]
     let backends = {
         let device = next_device();
         let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), N_CTX).expect("the plan fits the device");
-        vec![cpu, (format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu)))]
+        let gpu = (format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu)));
+        backends.into_iter().chain([gpu]).collect()
     };
     backends
 }

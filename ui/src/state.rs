@@ -289,9 +289,9 @@ impl State {
         if self.load.is_some() {
             return Vec::new();
         }
-        let Settings { context_tokens, keep, backend, .. } = self.settings;
+        let Settings { context_tokens, cache, keep, backend, .. } = self.settings;
         let hub = self.hub.clone();
-        let options = LoadOptions { source, hub, context_tokens, keep, backend, threads: 0 };
+        let options = LoadOptions { source, hub, context_tokens, keep, backend, cache, threads: 0 };
         let stop = self.stop();
         self.resume = None;
         self.load_failure = None;

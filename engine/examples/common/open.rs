@@ -9,6 +9,7 @@ use engine::gguf::{self, Gguf, Parsed};
 use engine::gpu::{Device, Options};
 use engine::load::Loader;
 use engine::model::Model;
+use engine::protocol::CacheType;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::OnceLock;
@@ -27,11 +28,23 @@ pub(crate) struct Opened {
     pub(crate) backend: Backend,
 }
 
-/// The backend of this name.
-pub(crate) fn backend_kind(name: &str) -> Result<BackendKind> {
+/// How keys and values are kept, by its name.
+pub(crate) fn cache_type(name: &str) -> Result<CacheType> {
+    let known = CacheType::ALL.into_iter().find(|cache_type| cache_type.name() == name);
+    known.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("there is no cache of type {name:?}, only f16 and q8_0"))
+    })
+}
+
+/// The backend of this name; only the CPU keeps keys and values in another way than as f16.
+pub(crate) fn backend_kind(name: &str, cache_type: CacheType) -> Result<BackendKind> {
+    if cache_type != CacheType::F16 && name != "cpu" {
+        let message = format!("{name} keeps keys and values in its own way: {} is for the CPU", cache_type.name());
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
     match name {
         "reference" => Ok(BackendKind::Reference),
-        "cpu" => Ok(BackendKind::Cpu),
+        "cpu" => Ok(BackendKind::Cpu(cache_type)),
         "gpu" => Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options::default()))?)),
         "gpu-plain" => {
             Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options { plain: true, ..Options::default() }))?))

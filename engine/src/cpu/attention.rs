@@ -3,7 +3,7 @@
 //! Positions are taken by blocks, with a running maximum (<https://arxiv.org/abs/2205.14135>), so that scores never leave
 //! the first-level cache, and a long cache can be shared out between threads.
 
-use super::cache::{Cache, Head, STEP};
+use super::cache::{Head, STEP};
 use super::pool::Pool;
 use super::vector::{HALF_SCALE, Vector, exp, largest, sum};
 use crate::reference::Attention;
@@ -13,13 +13,10 @@ use std::ops::Range;
 const QUERIES: usize = 4;
 
 /// Positions of a block.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
-/// Tiles of queries that take a block one after the other,
+/// Tiles of queries that take a block one after the other.
 const TILES: usize = 8;
-
-/// for which it is converted to floats, if they are so many.
-const TILES_MIN: usize = 3;
 
 /// Scaled queries are cut off here, so that they stay finite times [`HALF_SCALE`].
 const QUERY_MAX: f32 = 32000.0;
@@ -43,10 +40,10 @@ struct Cut<'a> {
 }
 
 /// See [`crate::reference::attention`].
-pub(super) fn attention<V: Vector>(
+pub(super) fn attention<V: Vector, H: Head>(
     pool: &Pool,
     q: &[f32],
-    cache: &Cache,
+    heads: &[H],
     shape: &Attention,
     start: usize,
     scratch: &mut Scratch,
@@ -58,7 +55,7 @@ pub(super) fn attention<V: Vector>(
     scratch.0.resize(shape.n_head_kv * cut.n_groups * cut.n_splits * width, 0.0);
     pool.rows(&mut scratch.0, width, |first, rows| {
         for (task, found) in (first..).zip(rows.chunks_exact_mut(width)) {
-            cut.attend::<V>(task, q, cache, found);
+            cut.attend::<V, H>(task, q, heads, found);
         }
     });
     let found = &scratch.0;
@@ -99,7 +96,7 @@ impl<'a> Cut<'a> {
     }
 
     /// Does a task.
-    fn attend<V: Vector>(&self, task: usize, q: &[f32], cache: &Cache, found: &mut [f32]) {
+    fn attend<V: Vector, H: Head>(&self, task: usize, q: &[f32], heads: &[H], found: &mut [f32]) {
         let (group, split) = (task / self.n_splits, task % self.n_splits);
         let (h, group) = (group / self.n_groups, group % self.n_groups);
         let head_dim = self.shape.head_dim;
@@ -116,29 +113,15 @@ impl<'a> Cut<'a> {
         let bound = |split: usize| start + (end - start) * split / self.n_splits;
         let mut floats = Floats::default();
         for block in bound(split)..bound(split + 1) {
-            let halves = Positions::of(&cache.heads[h], head_dim, block);
-            let see_it = |tile: &&mut Tile<'_>| tile.blocks().contains(&block);
-            if tiles.len() < TILES_MIN {
-                tiles.iter_mut().filter(see_it).for_each(|tile| tile.attend::<V, _>(block, &halves));
-            } else {
-                let floats = floats.convert::<V>(&halves);
-                tiles.iter_mut().filter(see_it).for_each(|tile| tile.attend::<V, _>(block, &floats));
-            }
+            heads[h].attend::<V>(block, &mut tiles, &mut floats);
         }
     }
 }
 
-/// Eight halves, or the floats that they have been converted to.
-trait Eight {
+/// Eight numbers of a cache, as they are stored, or the floats that they have been converted to.
+pub(super) trait Eight {
     /// The eight, times 2⁻¹¹².
     fn load<V: Vector>(&self) -> (V::F, V::F);
-}
-
-impl Eight for [u16; STEP] {
-    #[inline(always)]
-    fn load<V: Vector>(&self) -> (V::F, V::F) {
-        V::load_halves(self)
-    }
 }
 
 impl Eight for [f32; STEP] {
@@ -149,42 +132,40 @@ impl Eight for [f32; STEP] {
     }
 }
 
-/// Keys and values of a block, laid out as in [`Head`].
-struct Positions<'a, X> {
-    keys: &'a [X],
-    values: &'a [X],
+/// Keys and values of a block, laid out as in [`super::cache`].
+pub(super) struct Positions<'a, X> {
+    pub(super) keys: &'a [X],
+    pub(super) values: &'a [X],
 }
 
-impl<'a> Positions<'a, [u16; STEP]> {
-    fn of(head: &'a Head, head_dim: usize, block: usize) -> Self {
-        let part = |x: &'a [[u16; STEP]], len: usize| &x[block * len..x.len().min((block + 1) * len)];
-        Self {
-            keys: part(&head.keys, BLOCK / STEP * head_dim),
-            values: part(&head.values, BLOCK * head_dim.div_ceil(STEP)),
-        }
-    }
-}
-
-/// A block as floats.
+/// A block as floats, times 2⁻¹¹².
 #[derive(Default)]
-struct Floats {
-    keys: Vec<[f32; STEP]>,
-    values: Vec<[f32; STEP]>,
+pub(super) struct Floats {
+    pub(super) keys: Vec<[f32; STEP]>,
+    pub(super) values: Vec<[f32; STEP]>,
 }
 
 impl Floats {
-    fn convert<V: Vector>(&mut self, halves: &Positions<'_, [u16; STEP]>) -> Positions<'_, [f32; STEP]> {
-        for (halves, floats) in [(halves.keys, &mut self.keys), (halves.values, &mut self.values)] {
-            floats.resize(halves.len(), [0.0; STEP]);
-            for (halves, floats) in halves.iter().zip(floats) {
-                let (low, high) = V::load_halves(halves);
-                let ([first, second], _) = floats.as_chunks_mut() else { unreachable!("two fours are eight") };
-                V::store(low, first);
-                V::store(high, second);
-            }
-        }
-        Positions { keys: &self.keys, values: &self.values }
+    /// Lets all tiles that see something of the block attend to it.
+    pub(super) fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>]) {
+        Positions { keys: &self.keys, values: &self.values }.attend::<V>(block, tiles);
     }
+}
+
+impl<X: Eight> Positions<'_, X> {
+    /// Lets all tiles that see something of the block attend to it.
+    pub(super) fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>]) {
+        let see_it = |tile: &&mut Tile<'_>| tile.blocks().contains(&block);
+        tiles.iter_mut().filter(see_it).for_each(|tile| tile.attend::<V, _>(block, self));
+    }
+}
+
+/// Writes eight floats.
+#[inline(always)]
+pub(super) fn store<V: Vector>((low, high): (V::F, V::F), dst: &mut [f32; STEP]) {
+    let ([first, second], _) = dst.as_chunks_mut() else { unreachable!("two fours are eight") };
+    V::store(low, first);
+    V::store(high, second);
 }
 
 /// Of one tile of queries and some positions: softmax and weighted values, not yet divided by the sum.
@@ -216,7 +197,7 @@ impl<'a> Found<'a> {
 }
 
 /// A few queries of one key head.
-struct Tile<'a> {
+pub(super) struct Tile<'a> {
     n_queries: usize,
     /// The positions that each of them sees; none starts or ends before the one before it.
     visible: [Range<usize>; QUERIES],

@@ -65,6 +65,8 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Reads four halves, as [`Vector::load_halves`] does.
     fn load_4_halves(x: &[u16; 4]) -> Self::F;
 
+    /// Reads eight signed bytes, as floats.
+    fn load_signed(x: &[i8; 8]) -> (Self::F, Self::F);
     /// Reads sixteen bytes.
     fn load_bytes(x: &[u8; 16]) -> Self::I;
     /// Writes sixteen bytes.

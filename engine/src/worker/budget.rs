@@ -1,6 +1,7 @@
 //! How much context fits beside a model.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::protocol::CacheType;
 use crate::store::served::megabytes;
 
 /// What wasm can address.
@@ -9,8 +10,6 @@ pub const HEAP_BYTES_MAX: u64 = 4 << 30;
 const PACKED_PERCENT: u64 = 125;
 /// The vocabulary, activations, the piece of the file on its way, and the program itself.
 const RESERVE_BYTES: u64 = 256 << 20;
-/// Keys and values are halves.
-const CACHE_ELEMENT_BYTES: u64 = 2;
 /// With less, there is no conversation.
 const CONTEXT_TOKENS_MIN: u64 = 512;
 
@@ -21,6 +20,8 @@ pub struct Need {
     pub file_bytes: u64,
     /// [`Plan::cache_elements_per_token`](crate::plan::Plan::cache_elements_per_token).
     pub cache_elements_per_token: usize,
+    /// How they are kept.
+    pub cache_type: CacheType,
     /// The largest context wanted, already within what the model was trained for.
     pub context_tokens: usize,
 }
@@ -40,7 +41,8 @@ pub fn heap_bytes(device_memory_gb: Option<f64>) -> u64 {
 /// The context that fits into a heap.
 pub fn context_tokens(need: Need, heap_bytes: u64) -> Result<usize> {
     let weights_bytes = need.file_bytes.saturating_mul(PACKED_PERCENT) / 100;
-    let token_bytes = (need.cache_elements_per_token as u64).saturating_mul(CACHE_ELEMENT_BYTES).max(1);
+    let cache_groups = need.cache_elements_per_token.div_ceil(32) as u64;
+    let token_bytes = cache_groups.saturating_mul(need.cache_type.bytes_of_32() as u64).max(1);
     let wanted = need.context_tokens as u64;
     let fits = heap_bytes.saturating_sub(weights_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
     if fits < CONTEXT_TOKENS_MIN.min(wanted) {
@@ -64,8 +66,18 @@ mod tests {
     const GB: u64 = 1 << 30;
 
     fn check(file_bytes: u64, context_tokens: usize, heap_bytes: u64, expected: Option<usize>) {
+        check_with(CacheType::F16, file_bytes, context_tokens, heap_bytes, expected);
+    }
+
+    fn check_with(
+        cache_type: CacheType,
+        file_bytes: u64,
+        context_tokens: usize,
+        heap_bytes: u64,
+        expected: Option<usize>,
+    ) {
         // SmolLM2-135M: 30 layers, 3 heads of 64, keys and values.
-        let need = Need { file_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, context_tokens };
+        let need = Need { file_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, cache_type, context_tokens };
         assert_eq!(super::context_tokens(need, heap_bytes).ok(), expected, "{need:?}");
     }
 
@@ -74,6 +86,7 @@ mod tests {
         check(98 * MB, 8192, 4 * GB, Some(8192));
         check(98 * MB, 100, 4 * GB, Some(100));
         check(98 * MB, 8192, 512 * MB, Some(6075));
+        check_with(CacheType::Q8_0, 98 * MB, 16384, 512 * MB, Some(11436));
         check(98 * MB, 8192, 384 * MB, None);
         check(2 * GB, 8192, 4 * GB, Some(8192));
         check(4 * GB, 8192, 4 * GB, None);

@@ -82,8 +82,8 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let place = place::choose(place::wish(options.backend)).await;
-    let is_cpu = matches!(place.kind, BackendKind::Cpu);
+    let place = place::choose(place::wish(options.backend), options.cache).await;
+    let is_cpu = matches!(place.kind, BackendKind::Cpu(_));
     let tier = match place.why.as_str() {
         "" => info::tier().to_owned(),
         why if is_cpu => format!("{}, because {why}", info::tier()),
@@ -111,6 +111,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
         tier,
+        cache: backend.cache_type(),
         threads: tokens(backend.threads().decode.max(backend.threads().prefill)),
         can_think: false,
         fallback_template: None,
@@ -159,6 +160,7 @@ fn context(gguf: &Gguf, file_bytes: u64, options: &LoadOptions) -> Result<usize>
     let need = budget::Need {
         file_bytes,
         cache_elements_per_token: model.plan.cache_elements_per_token(),
+        cache_type: options.cache,
         context_tokens: (options.context_tokens as usize).min(model.config.n_ctx_train),
     };
     budget::context_tokens(need, budget::heap_bytes(device_memory_gb()))

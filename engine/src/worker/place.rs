@@ -6,7 +6,7 @@
 use crate::backend::BackendKind;
 use crate::error::Result;
 use crate::gpu::{Device, Options, self_test};
-use crate::protocol::BackendWish;
+use crate::protocol::{BackendWish, CacheType};
 use crate::store::js;
 use js_sys::{Array, Function, Object, Promise, Reflect};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -75,20 +75,20 @@ pub(super) fn is_full() -> bool {
     IS_FULL.load(Ordering::Relaxed)
 }
 
-/// Tries what is wished, and steps down until something works.
-pub(super) async fn choose(wish: Wish) -> Place {
+/// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
+pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
     if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
-        return Place { kind: BackendKind::Cpu, why: "the GPU was lost twice".to_owned() };
+        return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU was lost twice".to_owned() };
     }
     if is_full() {
-        return Place { kind: BackendKind::Cpu, why: "the GPU has not enough memory for it".to_owned() };
+        return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU has not enough memory for it".to_owned() };
     }
     if wish == Wish::Cpu {
-        return Place { kind: BackendKind::Cpu, why: String::new() };
+        return Place { kind: BackendKind::Cpu(cache_type), why: String::new() };
     }
     match device(wish).await {
         Ok((device, why)) => Place { kind: BackendKind::Gpu(device), why },
-        Err(why) => Place { kind: BackendKind::Cpu, why },
+        Err(why) => Place { kind: BackendKind::Cpu(cache_type), why },
     }
 }
 

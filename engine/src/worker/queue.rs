@@ -94,7 +94,7 @@ impl<F> Queue<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{BackendWish, Sampling, Source};
+    use crate::protocol::{BackendWish, CacheType, Sampling, Source};
 
     fn load() -> Work<()> {
         let source = Source::Local { name: "m.gguf".into() };
@@ -104,6 +104,7 @@ mod tests {
             context_tokens: 4096,
             keep: true,
             backend: BackendWish::Best,
+            cache: CacheType::F16,
             threads: 0,
         };
         Work::Load(options, None)

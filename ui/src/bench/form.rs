@@ -3,6 +3,7 @@
 use super::page::Page;
 use crate::catalogue::{ENTRIES, Entry};
 use crate::format;
+use engine::protocol::CacheType;
 use leptos::prelude::*;
 
 /// The form. Its button starts, and then stops.
@@ -20,6 +21,7 @@ pub fn Form(page: Page, is_running: Memo<bool>) -> impl IntoView {
             <Field page is_running name="depth" label="Depth" hint="Tokens in the context before." />
             <Field page is_running name="reps" label="Repetitions" hint="After one that does not count." />
             <Field page is_running name="threads" label="Threads" hint="0 for as many as pay off." />
+            <Choice page is_running name="cache" label="Cache" options=Signal::stored(caches()) />
             <Choice page is_running name="backend" label="Runs on" options=Signal::stored(backends()) />
             <Choice page is_running name="variant" label="Build" options=Signal::derive(move || builds(page)) />
             <button class="button button--primary bench__go" type="submit">
@@ -27,6 +29,10 @@ pub fn Form(page: Page, is_running: Memo<bool>) -> impl IntoView {
             </button>
         </form>
     }
+}
+
+fn caches() -> Vec<(String, String)> {
+    CacheType::ALL.map(|cache| (cache.name().to_owned(), cache.name().to_owned())).to_vec()
 }
 
 fn backends() -> Vec<(String, String)> {

@@ -250,7 +250,7 @@ impl Page {
 fn Table(page: Page) -> impl IntoView {
     let lines = Memo::new(move |_| page.run.with(|run| run.as_ref().map(lines).unwrap_or_default()));
     let body = move || {
-        let line = |line: [String; 7]| view! { <tr>{line.map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr> };
+        let line = |line: [String; COLUMNS.len()]| view! { <tr>{line.map(|cell| view! { <td>{cell}</td> }).collect_view()}</tr> };
         lines.get().into_iter().map(line).collect_view()
     };
     view! {
@@ -267,7 +267,7 @@ fn Table(page: Page) -> impl IntoView {
     }
 }
 
-fn lines(run: &Run) -> Vec<[String; 7]> {
+fn lines(run: &Run) -> Vec<[String; COLUMNS.len()]> {
     let info = run.info.as_ref();
     run.rows.iter().filter_map(|row| Some(cells(info?, row))).collect()
 }

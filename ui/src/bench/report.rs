@@ -19,6 +19,8 @@ pub struct Report {
     pub backend: String,
     pub tier: String,
     pub threads: u32,
+    /// How keys and values were kept.
+    pub cache: String,
     pub variant: String,
     /// Of the engine's wasm memory, after the last test.
     pub heap_bytes: u64,
@@ -73,16 +75,17 @@ fn mean_and_sd(values: &[f64]) -> (f64, f64) {
 }
 
 /// The columns of the table.
-pub const COLUMNS: [&str; 7] = ["model", "size", "params", "backend", "threads", "test", "t/s"];
+pub const COLUMNS: [&str; 8] = ["model", "size", "params", "backend", "threads", "cache", "test", "t/s"];
 
 /// A line of the table.
-pub fn cells(info: &ModelInfo, row: &Row) -> [String; 7] {
+pub fn cells(info: &ModelInfo, row: &Row) -> [String; COLUMNS.len()] {
     [
         format!("{} {}", info.name, info.weight_type),
         size(info.size_bytes),
         params(info.n_params),
         info.backend.to_uppercase(),
         info.threads.to_string(),
+        info.cache.name().to_owned(),
         row.test.clone(),
         row.speed(),
     ]
@@ -100,7 +103,7 @@ pub fn cost(cost: &GpuCost) -> String {
 /// The table as llama-bench prints it.
 pub fn markdown(info: &ModelInfo, rows: &[Row]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let rule = ["---", "---:", "---:", "---", "---:", "---:", "---:"];
+    let rule = ["---", "---:", "---:", "---", "---:", "---", "---:", "---:"];
     let head = line(&COLUMNS.map(str::to_owned)) + &line(&rule.map(str::to_owned));
     rows.iter().fold(head, |table, row| table + &line(&cells(info, row)))
 }

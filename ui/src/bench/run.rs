@@ -59,6 +59,7 @@ impl Run {
             context_tokens: wish.context_tokens(),
             keep: true,
             backend: wish.backend,
+            cache: wish.cache,
             threads: wish.threads,
         };
         Self {
@@ -178,6 +179,10 @@ impl Run {
             let (asked, ran) = (asked.to_uppercase(), info.backend.to_uppercase());
             warnings.push(format!("Asked for the {asked}, but it runs on the {ran}."));
         }
+        if self.wish.cache != info.cache {
+            let (asked, ran, keeps) = (self.wish.cache.name(), info.backend.to_uppercase(), info.cache.name());
+            warnings.push(format!("Asked for a cache of {asked}, but the {ran} keeps {keeps}."));
+        }
         if self.wish.threads != 0 && self.wish.threads != info.threads {
             let threads = |n: u32| if n == 1 { "1 thread".to_owned() } else { format!("{n} threads") };
             warnings.push(format!(
@@ -202,6 +207,7 @@ impl Run {
             backend: info.backend.clone(),
             tier: info.tier.clone(),
             threads: info.threads,
+            cache: info.cache.name().to_owned(),
             variant: self.variant.clone(),
             heap_bytes: self.heap_bytes,
             model: info.name.clone(),
@@ -231,7 +237,7 @@ fn question() -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::protocol::{ErrorKind, Finish, Kept, ReplyStats, Stage};
+    use engine::protocol::{CacheType, ErrorKind, Finish, Kept, ReplyStats, Stage};
 
     fn info() -> ModelInfo {
         ModelInfo {
@@ -244,6 +250,7 @@ mod tests {
             trained_context_tokens: 512,
             backend: "cpu".to_owned(),
             tier: "simd128".to_owned(),
+            cache: CacheType::F16,
             threads: 1,
             can_think: false,
             fallback_template: None,
@@ -275,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_run_measures_everything_in_turn() {
-        let mut run = run("pp=32&tg=8&reps=2&threads=4&backend=gpu");
+        let mut run = run("pp=32&tg=8&reps=2&threads=4&cache=q8_0&backend=gpu");
         assert!(matches!(run.apply(Event::Ready, 0.0), Some(Request::Load(_))));
         assert!(matches!(run.apply(Event::Loaded(info()), 100.0), Some(Request::Generate(_))));
         let text = Event::Text { text: "Paris".to_owned(), thought: false };
@@ -291,7 +298,11 @@ mod tests {
         assert_eq!((report.first_token_ms, report.heap_bytes, report.threads), (Some(30.0), 64, 1));
         assert_eq!(
             report.warnings,
-            ["Asked for the GPU, but it runs on the CPU.", "Asked for 4 threads, but it runs on 1 thread."]
+            [
+                "Asked for the GPU, but it runs on the CPU.",
+                "Asked for a cache of q8_0, but the CPU keeps f16.",
+                "Asked for 4 threads, but it runs on 1 thread."
+            ]
         );
     }
 

@@ -3,7 +3,7 @@
 use crate::catalogue::ENTRIES;
 use crate::hub::{self, Typed};
 use crate::percent;
-use engine::protocol::{BackendWish, BenchOptions, Source};
+use engine::protocol::{BackendWish, BenchOptions, CacheType, Source};
 
 /// What is to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Wish {
     pub backend: BackendWish,
     /// 0 for as many as pay off.
     pub threads: u32,
+    /// How keys and values are kept.
+    pub cache: CacheType,
     /// Tokens of a prompt.
     pub pp: Vec<u32>,
     /// Tokens that are generated.
@@ -30,6 +32,7 @@ impl Default for Wish {
             model: ENTRIES[0].id.to_owned(),
             backend: BackendWish::Best,
             threads: 0,
+            cache: CacheType::F16,
             pp: vec![512],
             tg: vec![64],
             depth: vec![0],
@@ -40,7 +43,7 @@ impl Default for Wish {
 }
 
 /// The names that an address may use, in the order of the form.
-pub const NAMES: [&str; 8] = ["model", "pp", "tg", "depth", "reps", "threads", "backend", "variant"];
+pub const NAMES: [&str; 9] = ["model", "pp", "tg", "depth", "reps", "threads", "cache", "backend", "variant"];
 
 /// More would not be a measurement but a mistake.
 const TOKENS_MAX: u32 = 1 << 20;
@@ -72,6 +75,7 @@ impl Wish {
             "model" => value.clone_into(&mut self.model),
             "backend" => self.backend = backend(value)?,
             "threads" => self.threads = number(name, value, 0..=THREADS_MAX)?,
+            "cache" => self.cache = cache(value)?,
             "pp" => self.pp = numbers(name, value)?,
             "tg" => self.tg = numbers(name, value)?,
             "depth" => self.depth = numbers(name, value)?,
@@ -88,6 +92,7 @@ impl Wish {
             "model" => self.model.clone(),
             "backend" => backend_name(self.backend).to_owned(),
             "threads" => self.threads.to_string(),
+            "cache" => self.cache.name().to_owned(),
             "pp" => list(&self.pp),
             "tg" => list(&self.tg),
             "depth" => list(&self.depth),
@@ -153,6 +158,11 @@ fn backend(value: &str) -> Result<BackendWish, String> {
     }
 }
 
+fn cache(value: &str) -> Result<CacheType, String> {
+    let known = CacheType::ALL.into_iter().find(|cache| cache.name() == value);
+    known.ok_or_else(|| format!("cache is {}, not “{value}”.", CacheType::ALL.map(CacheType::name).join(" or ")))
+}
+
 pub fn backend_name(backend: BackendWish) -> &'static str {
     match backend {
         BackendWish::Best => "best",
@@ -181,13 +191,14 @@ mod tests {
     #[test]
     fn an_address_is_read_and_written() {
         let wish = Wish::parse(
-            "model=https%3A%2F%2Fa.b%2Fc.gguf%3Fx%3D1%26y&pp=128,512&tg=0&depth=0,64&reps=1&backend=gpu&threads=2&variant=plain",
+            "model=https%3A%2F%2Fa.b%2Fc.gguf%3Fx%3D1%26y&pp=128,512&tg=0&depth=0,64&reps=1&backend=gpu&threads=2&cache=q8_0&variant=plain",
         );
         let wish = wish.expect("it is right");
         let want = Wish {
             model: "https://a.b/c.gguf?x=1&y".to_owned(),
             backend: BackendWish::Gpu,
             threads: 2,
+            cache: CacheType::Q8_0,
             pp: vec![128, 512],
             tg: vec![0],
             depth: vec![0, 64],
@@ -214,6 +225,7 @@ mod tests {
             ("reps=0", "from 1"),
             ("threads=two", "“two”"),
             ("backend=npu", "cpu, gpu or best"),
+            ("cache=q4_0", "f16 or q8_0"),
             ("pp=0&tg=0", "nothing to measure"),
             ("model=", "Name a model"),
             ("model=%zz", "not written"),

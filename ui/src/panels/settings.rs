@@ -2,7 +2,7 @@
 
 use crate::state::dials::{CONTEXT, Dial, SAMPLING};
 use crate::state::settings::{Settings as Values, Theme};
-use engine::protocol::{BackendWish, ModelInfo};
+use engine::protocol::{BackendWish, CacheType, ModelInfo};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{File, HtmlInputElement};
@@ -42,8 +42,10 @@ pub fn Settings(
             <div class="settings__grid">{SAMPLING.iter().map(number).collect_view()} <Seed values on_change /></div>
             <h3>"Context"</h3>
             <div class="settings__grid">
-                {number(&CONTEXT)} {now(|model| format!("The model now has {} tokens. ", model.context_tokens))}
+                {number(&CONTEXT)} {now(context)}
             </div>
+            <Choices label="Cache" choices=CACHES field=|values| &mut values.cache values on_change />
+            <small>"q8_0 takes half the memory, and is a little less exact. The GPU always keeps f16."</small>
             <button class="button" on:click=reset>
                 "Reset sampling and context"
             </button>
@@ -151,9 +153,9 @@ fn Seed(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
 
 /// One of a few; `field` is where the setting stands.
 #[component]
-fn Choices<T: Copy + PartialEq + Send + Sync + 'static>(
+fn Choices<T: Copy + PartialEq + Send + Sync + 'static, const N: usize>(
     label: &'static str,
-    choices: [(T, &'static str); 3],
+    choices: [(T, &'static str); N],
     field: fn(&mut Values) -> &mut T,
     values: Signal<Values>,
     on_change: Callback<Values>,
@@ -182,6 +184,13 @@ const THEMES: [(Theme, &str); 3] = [(Theme::System, "As the system"), (Theme::Li
 
 const PLACES: [(BackendWish, &str); 3] =
     [(BackendWish::Best, "Where it is fastest"), (BackendWish::Gpu, "On the GPU"), (BackendWish::Cpu, "On the CPU")];
+
+const CACHES: [(CacheType, &str); 2] = [(CacheType::F16, "Cache f16"), (CacheType::Q8_0, "Cache q8_0")];
+
+/// How much the model holds in mind, and how.
+fn context(model: &ModelInfo) -> String {
+    format!("The model now has {} tokens, kept as {}. ", model.context_tokens, model.cache.name())
+}
 
 /// Where the model runs, and what it uses there.
 fn place(model: &ModelInfo) -> String {

@@ -1,6 +1,6 @@
 //! What the person can set; kept in the browser's local storage.
 
-use engine::protocol::{BackendWish, Sampling};
+use engine::protocol::{BackendWish, CacheType, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// The page's settings.
@@ -14,6 +14,8 @@ pub struct Settings {
     pub max_tokens: u32,
     /// The largest context asked for when a model is loaded.
     pub context_tokens: u32,
+    /// How what the model holds in mind is kept.
+    pub cache: CacheType,
     /// Where models are to run.
     pub backend: BackendWish,
     /// Let models think that can.
@@ -41,6 +43,7 @@ impl Default for Settings {
             sampling: Sampling::default(),
             max_tokens: 0,
             context_tokens: 4096,
+            cache: CacheType::F16,
             backend: BackendWish::Best,
             thinking: true,
             keep: true,
@@ -52,8 +55,8 @@ impl Default for Settings {
 impl Settings {
     /// The same with sampling and context as they were at first.
     pub fn with_default_numbers(&self) -> Self {
-        let Self { sampling, max_tokens, context_tokens, .. } = Self::default();
-        Self { sampling, max_tokens, context_tokens, ..self.clone() }
+        let Self { sampling, max_tokens, context_tokens, cache, .. } = Self::default();
+        Self { sampling, max_tokens, context_tokens, cache, ..self.clone() }
     }
 }
 

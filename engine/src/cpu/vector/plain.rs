@@ -59,6 +59,9 @@ impl Vector for Plain {
     fn load_4_halves(x: &[u16; 4]) -> Self::F {
         x.map(half)
     }
+    fn load_signed(x: &[i8; 8]) -> (Self::F, Self::F) {
+        (from_fn(|i| f32::from(x[i])), from_fn(|i| f32::from(x[4 + i])))
+    }
 
     fn splat_int(x: i32) -> Self::I {
         [x; 4]

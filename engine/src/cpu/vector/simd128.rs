@@ -84,6 +84,12 @@ macro_rules! common {
             // SAFETY: 8 bytes are behind the reference, and the load needs no alignment.
             halves(unsafe { i32x4_load_extend_i16x4(x.as_ptr().cast()) })
         }
+        #[inline(always)]
+        fn load_signed(x: &[i8; 8]) -> (v128, v128) {
+            // SAFETY: 8 bytes are behind the reference, and the load needs no alignment.
+            let x = unsafe { i16x8_load_extend_i8x8(x.as_ptr()) };
+            (f32x4_convert_i32x4(i32x4_extend_low_i16x8(x)), f32x4_convert_i32x4(i32x4_extend_high_i16x8(x)))
+        }
 
         #[inline(always)]
         fn splat_int(x: i32) -> v128 {

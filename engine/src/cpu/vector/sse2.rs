@@ -91,6 +91,16 @@ impl Vector for Sse2 {
             halves(_mm_unpacklo_epi16(_mm_setzero_si128(), x))
         })
     }
+    #[inline(always)]
+    fn load_signed(x: &[i8; 8]) -> (Self::F, Self::F) {
+        sse2!({
+            // Each byte in the upper 8 bits, moved down with its sign.
+            let x = _mm_loadl_epi64(x.as_ptr().cast());
+            let x = _mm_unpacklo_epi8(x, x);
+            let (low, high) = (_mm_unpacklo_epi16(x, x), _mm_unpackhi_epi16(x, x));
+            (_mm_cvtepi32_ps(_mm_srai_epi32::<24>(low)), _mm_cvtepi32_ps(_mm_srai_epi32::<24>(high)))
+        })
+    }
 
     #[inline(always)]
     fn splat_int(x: i32) -> Self::I {

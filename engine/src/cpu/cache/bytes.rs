@@ -1,0 +1,146 @@
+//! Keys and values as bytes: ggml's Q8_0.
+
+use super::super::attention::{BLOCK, Floats, Tile, store};
+use super::super::vector::Vector;
+use super::halves::half;
+use super::{Head, STEP, block_of};
+use half::f16;
+
+/// Neighbouring elements of a key or value that share a scale; the last ones may be fewer.   x[i] = d · q[i]
+const GROUP: usize = 32;
+
+/// The largest byte.
+const MAX: f32 = 127.0;
+
+/// Keys and values of one head. Scales are halves.
+#[derive(Debug, Clone)]
+pub(super) struct Bytes {
+    head_dim: usize,
+    /// `[n / 8, head_dim, 8]`.
+    keys: Vec<[i8; STEP]>,
+    /// `[n / 8, head_dim / 32, 8]`.
+    key_scales: Vec<[u16; STEP]>,
+    /// `[n, head_dim / 8, 8]`, the last eight filled up with zeros.
+    values: Vec<[i8; STEP]>,
+    /// `[n, head_dim / 32]`.
+    value_scales: Vec<u16>,
+}
+
+impl Bytes {
+    fn n_groups(&self) -> usize {
+        self.head_dim.div_ceil(GROUP)
+    }
+
+    fn per_value(&self) -> usize {
+        self.head_dim.div_ceil(STEP)
+    }
+
+    fn convert<V: Vector>(&self, block: usize, floats: &mut Floats) {
+        let (head_dim, n_groups, per_value) = (self.head_dim, self.n_groups(), self.per_value());
+        let keys = block_of(&self.keys, block, BLOCK / STEP * head_dim);
+        let scales = block_of(&self.key_scales, block, BLOCK / STEP * n_groups);
+        floats.keys.resize(keys.len(), [0.0; STEP]);
+        let steps = floats.keys.chunks_exact_mut(head_dim).zip(keys.chunks_exact(head_dim));
+        for ((floats, keys), scales) in steps.zip(scales.chunks_exact(n_groups)) {
+            for ((floats, keys), scale) in floats.chunks_mut(GROUP).zip(keys.chunks(GROUP)).zip(scales) {
+                scaled::<V>(keys, V::load_halves(scale), floats);
+            }
+        }
+        let values = block_of(&self.values, block, BLOCK * per_value);
+        let scales = block_of(&self.value_scales, block, BLOCK * n_groups);
+        floats.values.resize(values.len(), [0.0; STEP]);
+        let rows = floats.values.chunks_exact_mut(per_value).zip(values.chunks_exact(per_value));
+        for ((floats, values), scales) in rows.zip(scales.chunks_exact(n_groups)) {
+            for ((floats, values), scale) in
+                floats.chunks_mut(GROUP / STEP).zip(values.chunks(GROUP / STEP)).zip(scales)
+            {
+                let scale = V::load_4_halves(&[*scale; 4]);
+                scaled::<V>(values, (scale, scale), floats);
+            }
+        }
+    }
+}
+
+/// dst = scale · x.
+#[inline(always)]
+fn scaled<V: Vector>(x: &[[i8; STEP]], scale: (V::F, V::F), dst: &mut [[f32; STEP]]) {
+    for (x, dst) in x.iter().zip(dst) {
+        let (low, high) = V::load_signed(x);
+        store::<V>((V::mul(low, scale.0), V::mul(high, scale.1)), dst);
+    }
+}
+
+/// The scale of a group, and its bytes.
+#[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
+fn quantize(x: &[f32]) -> (u16, impl Iterator<Item = i8>) {
+    let scale = half(x.iter().fold(0.0, |max: f32, x| max.max(x.abs())) / MAX);
+    let rounded = f16::from_bits(scale).to_f32();
+    let inverse = if rounded > 0.0 { 1.0 / rounded } else { 0.0 };
+    (scale, x.iter().map(move |x| (x * inverse).round_ties_even().clamp(-MAX, MAX) as i8))
+}
+
+impl Head for Bytes {
+    fn new(head_dim: usize) -> Self {
+        Self { head_dim, keys: Vec::new(), key_scales: Vec::new(), values: Vec::new(), value_scales: Vec::new() }
+    }
+
+    fn resize(&mut self, n: usize) {
+        let (n_groups, per_value) = (self.n_groups(), self.per_value());
+        self.keys.resize(n.div_ceil(STEP) * self.head_dim, [0; STEP]);
+        self.key_scales.resize(n.div_ceil(STEP) * n_groups, [0; STEP]);
+        self.values.resize(n * per_value, [0; STEP]);
+        self.value_scales.resize(n * n_groups, 0);
+    }
+
+    fn put(&mut self, pos: usize, k: &[f32], v: &[f32]) {
+        let (head_dim, n_groups, per_value) = (self.head_dim, self.n_groups(), self.per_value());
+        let keys = self.keys[pos / STEP * head_dim..][..head_dim].chunks_mut(GROUP);
+        let scales = &mut self.key_scales[pos / STEP * n_groups..][..n_groups];
+        for ((keys, scales), k) in keys.zip(scales).zip(k.chunks(GROUP)) {
+            let (scale, bytes) = quantize(k);
+            scales[pos % STEP] = scale;
+            keys.iter_mut().zip(bytes).for_each(|(keys, k)| keys[pos % STEP] = k);
+        }
+        let values = self.values[pos * per_value..][..per_value].as_flattened_mut().chunks_mut(GROUP);
+        let scales = &mut self.value_scales[pos * n_groups..][..n_groups];
+        for ((values, scale), v) in values.zip(scales).zip(v.chunks(GROUP)) {
+            let (of_group, bytes) = quantize(v);
+            *scale = of_group;
+            values.iter_mut().zip(bytes).for_each(|(value, v)| *value = v);
+        }
+    }
+
+    fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
+        self.convert::<V>(block, floats);
+        floats.attend::<V>(block, tiles);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn restored(x: &[f32]) -> Vec<f32> {
+        let (scale, bytes) = quantize(x);
+        bytes.map(|q| f16::from_bits(scale).to_f32() * f32::from(q)).collect()
+    }
+
+    #[test]
+    fn elements_are_off_by_half_a_step() {
+        for size in [1e-3, 1.0, 300.0, 1e6] {
+            let x: Vec<f32> = (0..32_u8).map(|i| size * (f32::from(i) * 0.7).sin()).collect();
+            for (x, y) in x.iter().zip(restored(&x)) {
+                assert!((x - y).abs() <= size / MAX * 0.51, "{x} became {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_finite() {
+        assert_eq!(restored(&[0.0; 32]), [0.0; 32]);
+        assert!(restored(&[1.0, f32::INFINITY, f32::NAN]).iter().all(|x| x.is_finite()));
+        assert!(restored(&[1e38, -1e38]).iter().all(|x| x.abs() >= 65504.0 && x.is_finite()));
+    }
+}
