@@ -241,10 +241,12 @@ impl Cpu {
     fn embed(&self, tokens: &[u32], weight: Weight, scale: f32, dst: &mut [f32]) {
         let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("an embedding is a matrix") };
         let width = self.plan.weights[weight.0].cols;
-        for (token, dst) in tokens.iter().zip(dst.chunks_exact_mut(width)) {
-            matrix.row(*token as usize, dst);
-            dst.iter_mut().for_each(|x| *x *= scale);
-        }
+        self.pool.rows(dst, width, |first, rows| {
+            for (token, dst) in tokens[first..].iter().zip(rows.chunks_exact_mut(width)) {
+                matrix.row(*token as usize, dst);
+                dst.iter_mut().for_each(|x| *x *= scale);
+            }
+        });
     }
 
     fn matmul(&mut self, x: Buf, weight: Weight, dst: &mut [f32]) {

@@ -32,7 +32,8 @@ pub fn cos_sin(rope: &Rope, factors: Option<&[f32]>, pos: usize) -> Vec<(f32, f3
         let mix = if rope.ext_factor == 0.0 { 0.0 } else { ramp(rope, i) * rope.ext_factor };
         interpolated * (1.0 - mix) + extrapolated * mix
     };
-    (0..rope.n_rot / 2).map(|i| (angle(i).cos() * attn_factor, angle(i).sin() * attn_factor)).collect()
+    let turn = |angle: f32| (angle.cos() * attn_factor, angle.sin() * attn_factor);
+    (0..rope.n_rot / 2).map(|i| turn(angle(i))).collect()
 }
 
 /// YaRN's ramp: 1 for pairs that turn often within the trained context, 0 for those that turn seldom.
