@@ -17,13 +17,14 @@ export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${g
  *
  * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers
  * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then;
- * `fill` leaves the GPU no memory once the model is loaded.
+ * `fill` leaves the GPU no memory once the model is loaded; `held` are the bytes of its buffers at the end. The model is
+ * loaded `loads` times.
  */
-export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false }) {
-  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling: GREEDY });
+export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false, loads = 1 }) {
+  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, sampling: GREEDY });
 }
 
-async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, sampling }) {
+async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, sampling }) {
   const worker = new Worker(address, { type: 'module' });
   const channel = probe && new BroadcastChannel(probe);
   const told = (word) =>
@@ -44,8 +45,11 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
     });
   await until('Ready');
   const source = { Url: new URL(model, location.href).href };
-  worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, cache, threads } }));
-  const info = await until('Loaded');
+  let info;
+  for (let load = 0; load < loads; load += 1) {
+    worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, cache, threads } }));
+    info = await until('Loaded');
+  }
   if (fill) await told('fill');
   const [texts, replies, counts, nLost] = [[], [], [], []];
   let pieces = 0;
@@ -64,6 +68,7 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
     texts.push(text);
     if (probe) counts.push(await told('counts?'));
   }
+  const held = probe && (await told('held?'));
   worker.terminate();
-  return { info, texts, replies, counts, nLost };
+  return { info, texts, replies, counts, nLost, held };
 }

@@ -5,6 +5,7 @@
   const counts = { dispatches: 0, submits: 0, bind_groups: 0, pipelines: 0, buffers: 0, writes: 0, written_bytes: 0, largest_write: 0, reads: 0, read_bytes: 0 };
   const devices = [];
   let room = Infinity; // Bytes of buffers before memory runs out.
+  const held = new Map(); // Bytes of each buffer that was not destroyed.
 
   /** Calls `note` before every call of a method. */
   function wrap(type, method, note) {
@@ -36,6 +37,15 @@
       room -= size;
       if (room < 0) queueMicrotask(() => this.dispatchEvent(outOfMemory()));
     });
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (...args) {
+      const buffer = create.apply(this, args);
+      held.set(buffer, buffer.size);
+      return buffer;
+    };
+    wrap(GPUBuffer, 'destroy', function () {
+      held.delete(this);
+    });
     wrap(GPUDevice, 'createComputePipeline', () => (counts.pipelines += 1));
     wrap(GPUDevice, 'createComputePipelineAsync', () => (counts.pipelines += 1));
     wrap(GPUBuffer, 'getMappedRange', (at, size) => ((counts.reads += 1), (counts.read_bytes += size ?? 0)));
@@ -50,11 +60,12 @@
   /** From now on, there is memory for so many bytes of buffers. */
   self.limitMemory = (bytes) => (room = bytes);
 
-  /** Answers on the channel of this name: what was counted, begin again, lose the GPU, have no more memory. */
+  /** Answers on the channel of this name: what was counted, what buffers hold, begin again, lose the GPU, have no more memory. */
   self.answerCounts = (name) => {
     const channel = new BroadcastChannel(name);
     channel.onmessage = ({ data }) => {
       if (data === 'counts?') channel.postMessage({ ...counts });
+      if (data === 'held?') channel.postMessage([...held.values()].reduce((sum, bytes) => sum + bytes, 0));
       if (data === 'begin') {
         for (const key of Object.keys(counts)) counts[key] = 0;
         channel.postMessage({ ...counts });

@@ -12,13 +12,6 @@ const QUESTIONS = [FRANCE, 'Count from one to ten in words.'];
 /** Of the default model. */
 const N_LAYER = 30;
 
-      await use(site);
-      await site.stop();
-    },
-    { scope: 'worker' },
-  ],
-});
-
 /** Runs `body` with a page in a browser of this adapter. */
 async function onAdapter(adapter, site, body) {
   const browser = await launch(adapter);
@@ -90,6 +83,22 @@ test('a GPU without room for the model, or later for the conversation, gives way
     const full = await answers(page, { ...worker, fill: true, ...asked });
     expect(full.info.backend).toBe('gpu');
     expect(full.texts).toEqual(cpu.texts);
+  });
+});
+
+test('memory of the GPU is given back when a model is loaded over another, and when the context grows', async ({ probeSite }) => {
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const worker = { ...probed('relaxed', 'on'), contextTokens: 2048, maxTokens: 1, keep: true };
+    const short = await answers(page, { ...worker, questions: [FRANCE] });
+    const again = await answers(page, { ...worker, questions: [FRANCE], loads: 2 });
+    const long = await answers(page, { ...worker, questions: [FRANCE, 'Say nothing. '.repeat(200)] });
+    expect([short, again, long].map(({ info }) => info.backend)).toEqual(['gpu', 'gpu', 'gpu']);
+    expect(short.held).toBeGreaterThan(98e6);
+    expect(again.held).toBeLessThan(short.held + 2e6);
+    // Keys and values of one page of positions, 3 heads of 64 halves each, their angles, and outputs.
+    const page_bytes = 512 * N_LAYER * 2 * 3 * 64 * 2;
+    expect(long.held - short.held).toBeGreaterThan(page_bytes);
+    expect(long.held - short.held).toBeLessThan(1.5 * page_bytes);
   });
 });
 

@@ -22,8 +22,8 @@ pub(super) const DRAWN_WORDS: usize = 3;
 pub(super) const CHANCES: usize = 4096;
 /// Rows that are packed at a time are about so many bytes of the file.
 const PACK_BYTES: usize = 1 << 20;
-/// The cache begins with room for so many positions.
-const CAPACITY_MIN: usize = 512;
+/// The cache grows by so many positions.
+const PAGE: usize = 512;
 
 /// The buffers of one part of a matrix; a plane that the layout lacks is empty.
 #[derive(Debug)]
@@ -153,9 +153,10 @@ impl Memory {
         let mut is_new = false;
         let end = size.start + size.n_tokens;
         if end > self.capacity {
-            let capacity = end.next_power_of_two().max(CAPACITY_MIN).min(n_ctx).next_multiple_of(ATTENTION_STEP);
+            let capacity = end.next_multiple_of(PAGE).min(n_ctx).next_multiple_of(ATTENTION_STEP);
             self.grow_caches(device, plan, capacity);
-            self.angles = fused.angles.iter().map(|kind| self.angles(device, kind, capacity)).collect();
+            let angles = fused.angles.iter().map(|kind| self.angles(device, kind, capacity)).collect();
+            std::mem::replace(&mut self.angles, angles).iter().for_each(wgpu::Buffer::destroy);
             self.capacity = capacity;
             is_new = true;
         }
@@ -165,28 +166,31 @@ impl Memory {
             for (i, info) in fused.bufs.iter().enumerate().filter(|(_, info)| info.rows == Rows::Outputs) {
                 // Matmuls read whole tiles. The logits are no matmul's input, and very wide.
                 let rows = if Some(i) == logits { self.n_outputs } else { self.n_outputs.next_multiple_of(TILE) };
-                self.bufs[i] = buffer(device, "outputs", info.stride * rows * 4);
+                let new = buffer(device, "outputs", info.stride * rows * 4);
+                std::mem::replace(&mut self.bufs[i], new).destroy();
             }
             is_new = true;
         }
         is_new
     }
 
+    /// Layer by layer, so that only one layer's keys and values are there twice.
     fn grow_caches(&mut self, device: &Device, plan: &Plan, capacity: usize) {
-        let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut grown = |name, old: &[wgpu::Buffer]| -> Vec<wgpu::Buffer> {
-            let caches = plan.caches.iter().enumerate().map(|(i, info)| {
+        for (i, info) in plan.caches.iter().enumerate() {
+            let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut grow = |name, buffers: &mut Vec<wgpu::Buffer>| {
                 let new = buffer(device, name, capacity * info.n_head_kv * eights(info.head_dim) * 16);
-                if let Some(old) = old.get(i) {
-                    encoder.copy_buffer_to_buffer(old, 0, &new, 0, old.size());
-                }
-                new
-            });
-            caches.collect()
-        };
-        self.keys = grown("keys", &self.keys);
-        self.values = grown("values", &self.values);
-        device.queue.submit([encoder.finish()]);
+                let Some(old) = buffers.get_mut(i) else {
+                    buffers.push(new);
+                    return None;
+                };
+                encoder.copy_buffer_to_buffer(old, 0, &new, 0, old.size());
+                Some(std::mem::replace(old, new))
+            };
+            let old = [grow("keys", &mut self.keys), grow("values", &mut self.values)];
+            device.queue.submit([encoder.finish()]);
+            old.iter().flatten().for_each(wgpu::Buffer::destroy);
+        }
     }
 
     /// Cosines and sines for all positions that there is room for.
@@ -231,6 +235,20 @@ impl Memory {
         let state: Vec<u32> = numbers.into_iter().map(narrow).chain(tokens.iter().copied()).collect();
         device.queue.write_buffer(&self.state, 0, bytemuck::cast_slice(&state));
         state.len() * 4
+    }
+}
+
+/// A browser keeps what is merely dropped until it collects garbage, and the largest buffer looks small to it. Therefore
+/// buffers are destroyed, here and where they grow.
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let planes = self.matrices.iter().flatten();
+        let planes = planes.flat_map(|p| [Some(&p.low), p.high.as_ref(), p.scales.as_ref()]).flatten();
+        let single =
+            [&self.state, &self.found, &self.candidates, &self.settings, &self.drawn, &self.chances].into_iter();
+        let many = [&self.bufs, &self.angles, &self.keys, &self.values].into_iter().flatten();
+        let vectors = self.vectors.iter().flatten();
+        planes.chain(single).chain(many).chain(vectors).for_each(wgpu::Buffer::destroy);
     }
 }
 
