@@ -245,21 +245,26 @@ impl<'a> Tile<'a> {
 
     fn attend_with<V: Vector, X: Eight, const Q: usize>(&mut self, block: usize, positions: &Positions<'_, X>) {
         let block = block * BLOCK..self.end().min((block + 1) * BLOCK);
-        let mut scores = [[0.0; QUERIES]; BLOCK];
+        let mut scores = [[0.0; BLOCK]; Q];
         let found = &mut self.found;
-        score::<V, X, Q>(positions.keys, found.queries, &mut scores[..block.len().next_multiple_of(STEP)]);
+        score::<V, X, Q>(positions.keys, found.queries, block.len().div_ceil(STEP), &mut scores);
         let grown: [f32; Q] = std::array::from_fn(|n| {
             let visible = self.visible[n].start.max(block.start)..self.visible[n].end.min(block.end);
-            soften::<V>(&mut scores, n, block.start, &visible, &mut found.max[n], &mut found.sum[n])
+            soften::<V>(&mut scores[n], block.start, &visible, &mut found.max[n], &mut found.sum[n])
         });
-        weigh::<V, X, Q>(positions.values, &scores[..block.len()], grown, found.values);
+        weigh::<V, X, Q>(positions.values, scores.each_ref().map(|scores| &scores[..block.len()]), grown, found.values);
     }
 }
 
-/// scores[pos][n] = queries[n] · keys[pos].
+/// scores[n][pos] = queries[n] · keys[pos], of so many times eight positions.
 #[inline(always)]
-fn score<V: Vector, X: Eight, const Q: usize>(keys: &[X], queries: &[[f32; QUERIES]], scores: &mut [[f32; QUERIES]]) {
-    for (keys, scores) in keys.chunks_exact(queries.len()).zip(scores.chunks_exact_mut(STEP)) {
+fn score<V: Vector, X: Eight, const Q: usize>(
+    keys: &[X],
+    queries: &[[f32; QUERIES]],
+    n_steps: usize,
+    scores: &mut [[f32; BLOCK]; Q],
+) {
+    for (step, keys) in keys.chunks_exact(queries.len()).take(n_steps).enumerate() {
         let mut sums = [[V::splat(0.0); 2]; Q];
         for (key, query) in keys.iter().zip(queries) {
             let (low, high) = key.load::<V>();
@@ -268,34 +273,33 @@ fn score<V: Vector, X: Eight, const Q: usize>(keys: &[X], queries: &[[f32; QUERI
                 sums[n] = [V::mul_add(low, query, sums[n][0]), V::mul_add(high, query, sums[n][1])];
             }
         }
-        for n in 0..Q {
-            let mut eight = [[0.0; 4]; 2];
-            V::store(sums[n][0], &mut eight[0]);
-            V::store(sums[n][1], &mut eight[1]);
-            scores.iter_mut().zip(eight.as_flattened()).for_each(|(scores, score)| scores[n] = *score);
+        for (sums, scores) in sums.into_iter().zip(&mut *scores) {
+            store::<V>(sums.into(), &mut scores.as_chunks_mut().0[step]);
         }
     }
 }
 
-/// Scores of query n → weights times 2¹¹² relative to the new maximum, 0 where it sees nothing. Returns what older weights
+/// Scores of a query → weights times 2⁻¹¹² relative to the new maximum, 0 where it sees nothing. Returns what older weights
 /// must be multiplied by.
 #[inline(always)]
 fn soften<V: Vector>(
-    scores: &mut [[f32; QUERIES]; BLOCK],
-    n: usize,
+    scores: &mut [f32; BLOCK],
     start: usize,
     visible: &Range<usize>,
     max: &mut f32,
     total: &mut f32,
 ) -> f32 {
     if visible.is_empty() {
-        scores.iter_mut().for_each(|scores| scores[n] = 0.0);
+        scores.fill(0.0);
         return 1.0;
     }
     let seen = visible.start - start..visible.end - start;
-    let mut weights = [f32::NEG_INFINITY; BLOCK];
-    weights[seen.clone()].iter_mut().zip(&scores[seen.clone()]).for_each(|(weight, score)| *weight = score[n]);
-    let (fours, _) = weights.as_chunks_mut::<4>();
+    let fill_unseen = |scores: &mut [f32; BLOCK], x| {
+        scores[..seen.start].fill(x);
+        scores[seen.end..].fill(x);
+    };
+    fill_unseen(scores, f32::NEG_INFINITY);
+    let fours = scores.as_chunks_mut::<4>().0;
     let new_max = fours.iter().fold(V::splat(*max), |max, x| V::max(max, V::load(x)));
     let new_max = largest::<V>(new_max);
     let grown = if new_max == *max { 1.0 } else { (*max - new_max).exp() };
@@ -307,41 +311,35 @@ fn soften<V: Vector>(
         new_total = V::add(new_total, weight);
     }
     *total = *total * grown + sum::<V>(new_total);
-    weights[..seen.start].fill(0.0);
-    weights[seen.end..].fill(0.0);
-    scores.iter_mut().zip(weights).for_each(|(scores, weight)| scores[n] = weight);
+    fill_unseen(scores, 0.0);
     grown
 }
 
-/// values[n] = values[n] · grown[n] + Σ weights[pos][n] · values[pos], eight elements at a time.
+/// values[n] = values[n] · grown[n] + Σ weights[n][pos] · values[pos], eight elements at a time.
 #[inline(always)]
 fn weigh<V: Vector, X: Eight, const Q: usize>(
     values: &[X],
-    weights: &[[f32; QUERIES]],
+    weights: [&[f32]; Q],
     grown: [f32; Q],
     found: &mut [[f32; STEP]],
 ) {
-    let per_value = found.len() / QUERIES;
-    let values = &values[..weights.len() * per_value];
-    for part in 0..per_value {
+    let (n_positions, per_value) = (weights[0].len(), found.len() / QUERIES);
+    let weights = weights.map(|weights| &weights[..n_positions]);
+    for (part, values) in values.chunks_exact(BLOCK).enumerate() {
         let mut sums: [[V::F; 2]; Q] = std::array::from_fn(|n| {
-            let ([low, high], _) = found[n * per_value + part].as_chunks() else { unreachable!("two fours are eight") };
+            let (low, high) = found[n * per_value + part].load::<V>();
             let grown = V::splat(grown[n]);
-            [V::mul(V::load(low), grown), V::mul(V::load(high), grown)]
+            [V::mul(low, grown), V::mul(high, grown)]
         });
-        for (value, weights) in values[part..].iter().step_by(per_value).zip(weights) {
+        for (pos, value) in values[..n_positions].iter().enumerate() {
             let (low, high) = value.load::<V>();
             for n in 0..Q {
-                let weight = V::splat(weights[n]);
+                let weight = V::splat(weights[n][pos]);
                 sums[n] = [V::mul_add(low, weight, sums[n][0]), V::mul_add(high, weight, sums[n][1])];
             }
         }
-        for n in 0..Q {
-            let ([low, high], _) = found[n * per_value + part].as_chunks_mut() else {
-                unreachable!("two fours are eight")
-            };
-            V::store(sums[n][0], low);
-            V::store(sums[n][1], high);
+        for (n, sums) in sums.into_iter().enumerate() {
+            store::<V>(sums.into(), &mut found[n * per_value + part]);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Keys and values of one layer, laid out for attention.
 //!
 //! Keys of eight neighbouring positions are interleaved, so that a score of eight needs no horizontal addition; values
-//! stand in rows, and eight of their elements are read at once. How numbers are kept is what differs between [`Head`]s.
+//! are cut into parts of eight elements, which are read at once, and the same part of all positions of a block stands
+//! together. How numbers are kept is what differs between [`Head`]s.
 
 mod bytes;
 mod halves;
 
-use super::attention::{Floats, Scratch, Tile, attention};
+use super::attention::{BLOCK, Floats, Scratch, Tile, attention};
 use super::pool::Pool;
 use super::vector::{Best, Vector};
 use crate::plan::CacheInfo;
@@ -61,6 +62,12 @@ pub(super) trait Head: Clone + std::fmt::Debug + Send + Sync {
 /// A block's part of what takes `len` for a block.
 fn block_of<T>(x: &[T], block: usize, len: usize) -> &[T] {
     &x[block * len..x.len().min((block + 1) * len)]
+}
+
+/// The parts of a position's value.
+fn parts_of<T>(values: &mut [[T; STEP]], pos: usize, head_dim: usize) -> impl Iterator<Item = &mut [T; STEP]> {
+    let len = BLOCK * head_dim.div_ceil(STEP);
+    values[pos / BLOCK * len..][..len].iter_mut().skip(pos % BLOCK).step_by(BLOCK)
 }
 
 /// All heads of a layer.

@@ -3,7 +3,7 @@
 use super::super::attention::{BLOCK, Floats, Tile, store};
 use super::super::vector::Vector;
 use super::halves::half;
-use super::{Head, STEP, block_of};
+use super::{Head, STEP, block_of, parts_of};
 use half::f16;
 
 /// Neighbouring elements of a key or value that share a scale; the last ones may be fewer.   x[i] = d · q[i]
@@ -20,9 +20,9 @@ pub(super) struct Bytes {
     keys: Vec<[i8; STEP]>,
     /// `[n / 8, head_dim / 32, 8]`.
     key_scales: Vec<[u16; STEP]>,
-    /// `[n, head_dim / 8, 8]`, the last eight filled up with zeros.
+    /// `[n / 64, head_dim / 8, 64, 8]`, the last eight filled up with zeros.
     values: Vec<[i8; STEP]>,
-    /// `[n, head_dim / 32]`.
+    /// `[n / 64, head_dim / 32, 64]`.
     value_scales: Vec<u16>,
 }
 
@@ -43,31 +43,30 @@ impl Bytes {
         let steps = floats.keys.chunks_exact_mut(head_dim).zip(keys.chunks_exact(head_dim));
         for ((floats, keys), scales) in steps.zip(scales.chunks_exact(n_groups)) {
             for ((floats, keys), scale) in floats.chunks_mut(GROUP).zip(keys.chunks(GROUP)).zip(scales) {
-                scaled::<V>(keys, V::load_halves(scale), floats);
+                let scale = V::load_halves(scale);
+                let keys = keys.iter().zip(floats);
+                keys.for_each(|(keys, floats)| store::<V>(scaled::<V>(keys, scale), floats));
             }
         }
         let values = block_of(&self.values, block, BLOCK * per_value);
         let scales = block_of(&self.value_scales, block, BLOCK * n_groups);
         floats.values.resize(values.len(), [0.0; STEP]);
-        let rows = floats.values.chunks_exact_mut(per_value).zip(values.chunks_exact(per_value));
-        for ((floats, values), scales) in rows.zip(scales.chunks_exact(n_groups)) {
-            for ((floats, values), scale) in
-                floats.chunks_mut(GROUP / STEP).zip(values.chunks(GROUP / STEP)).zip(scales)
-            {
+        let parts = floats.values.chunks_exact_mut(BLOCK).zip(values.chunks_exact(BLOCK));
+        for (part, (floats, values)) in parts.enumerate() {
+            let scales = &scales[part / (GROUP / STEP) * BLOCK..][..BLOCK];
+            for ((floats, value), scale) in floats.iter_mut().zip(values).zip(scales) {
                 let scale = V::load_4_halves(&[*scale; 4]);
-                scaled::<V>(values, (scale, scale), floats);
+                store::<V>(scaled::<V>(value, (scale, scale)), floats);
             }
         }
     }
 }
 
-/// dst = scale · x.
+/// scale · x.
 #[inline(always)]
-fn scaled<V: Vector>(x: &[[i8; STEP]], scale: (V::F, V::F), dst: &mut [[f32; STEP]]) {
-    for (x, dst) in x.iter().zip(dst) {
-        let (low, high) = V::load_signed(x);
-        store::<V>((V::mul(low, scale.0), V::mul(high, scale.1)), dst);
-    }
+fn scaled<V: Vector>(x: &[i8; STEP], scale: (V::F, V::F)) -> (V::F, V::F) {
+    let (low, high) = V::load_signed(x);
+    (V::mul(low, scale.0), V::mul(high, scale.1))
 }
 
 /// The scale of a group, and its bytes.
@@ -88,12 +87,13 @@ impl Head for Bytes {
         let (n_groups, per_value) = (self.n_groups(), self.per_value());
         self.keys.resize(n.div_ceil(STEP) * self.head_dim, [0; STEP]);
         self.key_scales.resize(n.div_ceil(STEP) * n_groups, [0; STEP]);
+        let n = n.next_multiple_of(BLOCK);
         self.values.resize(n * per_value, [0; STEP]);
         self.value_scales.resize(n * n_groups, 0);
     }
 
     fn put(&mut self, pos: usize, k: &[f32], v: &[f32]) {
-        let (head_dim, n_groups, per_value) = (self.head_dim, self.n_groups(), self.per_value());
+        let (head_dim, n_groups) = (self.head_dim, self.n_groups());
         let keys = self.keys[pos / STEP * head_dim..][..head_dim].chunks_mut(GROUP);
         let scales = &mut self.key_scales[pos / STEP * n_groups..][..n_groups];
         for ((keys, scales), k) in keys.zip(scales).zip(k.chunks(GROUP)) {
@@ -101,12 +101,14 @@ impl Head for Bytes {
             scales[pos % STEP] = scale;
             keys.iter_mut().zip(bytes).for_each(|(keys, k)| keys[pos % STEP] = k);
         }
-        let values = self.values[pos * per_value..][..per_value].as_flattened_mut().chunks_mut(GROUP);
-        let scales = &mut self.value_scales[pos * n_groups..][..n_groups];
-        for ((values, scale), v) in values.zip(scales).zip(v.chunks(GROUP)) {
-            let (of_group, bytes) = quantize(v);
+        let mut parts = parts_of(&mut self.values, pos, self.head_dim);
+        let scales = self.value_scales[pos / BLOCK * BLOCK * n_groups..].iter_mut().skip(pos % BLOCK).step_by(BLOCK);
+        for (scale, v) in scales.zip(v.chunks(GROUP)) {
+            let (of_group, mut bytes) = quantize(v);
             *scale = of_group;
-            values.iter_mut().zip(bytes).for_each(|(value, v)| *value = v);
+            for value in parts.by_ref().take(v.len().div_ceil(STEP)) {
+                value.iter_mut().zip(bytes.by_ref()).for_each(|(value, v)| *value = v);
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::attention::{BLOCK, Eight, Floats, Positions, Tile, store};
 use super::super::vector::{HALF_SCALE, Vector};
-use super::{Head, STEP, block_of};
+use super::{Head, STEP, block_of, parts_of};
 
 /// For so many tiles, a block is converted to floats first.
 const TILES_MIN: usize = 3;
@@ -13,7 +13,7 @@ pub(super) struct Halves {
     head_dim: usize,
     /// `[n / 8, head_dim, 8]`.
     keys: Vec<[u16; STEP]>,
-    /// `[n, head_dim / 8, 8]`, the last eight filled up with zeros.
+    /// `[n / 64, head_dim / 8, 64, 8]`, the last eight filled up with zeros.
     values: Vec<[u16; STEP]>,
 }
 
@@ -33,15 +33,15 @@ impl Head for Halves {
 
     fn resize(&mut self, n: usize) {
         self.keys.resize(n.div_ceil(STEP) * self.head_dim, [0; STEP]);
-        self.values.resize(n * self.head_dim.div_ceil(STEP), [0; STEP]);
+        self.values.resize(n.div_ceil(BLOCK) * BLOCK * self.head_dim.div_ceil(STEP), [0; STEP]);
     }
 
     fn put(&mut self, pos: usize, k: &[f32], v: &[f32]) {
-        let (head_dim, per_value) = (self.head_dim, self.head_dim.div_ceil(STEP));
-        let keys = &mut self.keys[pos / STEP * head_dim..][..head_dim];
+        let keys = &mut self.keys[pos / STEP * self.head_dim..][..self.head_dim];
         keys.iter_mut().zip(k).for_each(|(keys, k)| keys[pos % STEP] = half(*k));
-        let values = self.values[pos * per_value..][..per_value].as_flattened_mut();
-        values.iter_mut().zip(v).for_each(|(value, v)| *value = half(*v));
+        for (value, v) in parts_of(&mut self.values, pos, self.head_dim).zip(v.chunks(STEP)) {
+            value.iter_mut().zip(v).for_each(|(value, v)| *value = half(*v));
+        }
     }
 
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
