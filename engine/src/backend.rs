@@ -57,7 +57,7 @@ pub enum Backend {
     /// See [`BackendKind::Reference`].
     Reference(Reference),
     /// See [`BackendKind::Cpu`].
-    Cpu(Cpu),
+    Cpu(Box<Cpu>),
     /// See [`BackendKind::Gpu`].
     Gpu(Box<Gpu>),
 }

@@ -60,7 +60,7 @@ impl Loader {
         let backend = match kind {
             BackendKind::Reference => Backend::Reference(Reference::new(model.plan.clone(), dtypes, n_ctx)),
             BackendKind::Cpu(cache_type) => {
-                Backend::Cpu(Cpu::new(model.plan.clone(), dtypes, n_ctx, cache_type, machine))
+                Backend::Cpu(Box::new(Cpu::new(model.plan.clone(), dtypes, n_ctx, cache_type, machine)))
             }
             BackendKind::Gpu(device) => {
                 let mut gpu = Gpu::new(device, model.plan.clone(), dtypes, n_ctx)?;

@@ -93,7 +93,7 @@ impl Case {
 fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
     let cpu = |cache_type: CacheType| {
         let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, cache_type, Machine::alone());
-        (format!("cpu, {}", cache_type.name()), Backend::Cpu(cpu))
+        (format!("cpu, {}", cache_type.name()), Backend::Cpu(Box::new(cpu)))
     };
     let n_cache_types = if plan.caches.is_empty() { 1 } else { CacheType::ALL.len() };
     let backends: Vec<_> = CacheType::ALL.into_iter().take(n_cache_types).map(cpu).collect();

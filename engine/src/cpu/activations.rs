@@ -4,18 +4,28 @@
 //! Eight bits would do for speed, but not for agreement: rounding to them changes the most likely token at one position
 //! in twenty.
 
-use super::dot::{Arranged, Dot, GROUP, Ints};
+use super::dot::{Beside, Dot, GROUP, Ints};
 use super::pool::Pool;
 use super::vector::{Vector, largest, round, sum_int};
 
 /// The largest integer: its upper byte, rounded, still is one.
 const MAX: f32 = 127.0 * 256.0;
 
-/// 32 activations: x[i] ≈ scale · q[i].
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Group {
+/// Tokens whose activations stand side by side.
+pub(super) const TOKENS: usize = 4;
+
+/// 32 activations of T tokens: x[i] ≈ scale · q[i].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group<const T: usize> {
     /// The integers, as the machine wants them.
-    pub(super) q: Arranged,
+    pub(super) q: Beside<T>,
+    /// What else there is to know of each token.
+    pub(super) of: [Scaling; T],
+}
+
+/// Scale and sums of 32 integers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Scaling {
     /// The scale.
     pub(super) scale: f32,
     /// Σ q over all.
@@ -26,10 +36,13 @@ pub(super) struct Group {
     pub(super) sums: [i32; 2],
 }
 
-/// Activations `[n_tokens, cols / 32]`.
+/// Activations of some tokens, by fours, and then of the rest, one by one.
 #[derive(Debug, Default)]
 pub(super) struct Activations {
-    groups: Vec<Group>,
+    /// `[n_tokens / 4, cols / 32]`.
+    fours: Vec<Group<TOKENS>>,
+    /// `[n_tokens % 4, cols / 32]`.
+    ones: Vec<Group<1>>,
     per_row: usize,
 }
 
@@ -37,21 +50,48 @@ impl Activations {
     /// Quantises `x` `[n_tokens, cols]`; `cols` is a multiple of 32.
     pub(super) fn quantize<D: Dot>(&mut self, pool: &Pool, x: &[f32], cols: usize) {
         self.per_row = cols / GROUP;
-        self.groups.resize(x.len() / GROUP, Group::default());
-        pool.rows(&mut self.groups, self.per_row, |first, groups| {
-            let x = x[first * cols..].as_chunks::<GROUP>().0;
-            groups.iter_mut().zip(x).for_each(|(group, x)| *group = Group::new::<D>(x));
-        });
+        let n_fours = x.len() / cols / TOKENS;
+        let (tiled, rest) = x.split_at(n_fours * TOKENS * cols);
+        quantize_rows::<D, TOKENS>(pool, tiled, self.per_row, &mut self.fours);
+        quantize_rows::<D, 1>(pool, rest, self.per_row, &mut self.ones);
     }
 
-    /// The groups of one token.
-    pub(super) fn row(&self, token: usize) -> &[Group] {
-        &self.groups[token * self.per_row..][..self.per_row]
+    /// The groups of four tokens, of which `token` is the first and stands at a multiple of 4.
+    pub(super) fn four(&self, token: usize) -> &[Group<TOKENS>] {
+        &self.fours[token / TOKENS * self.per_row..][..self.per_row]
+    }
+
+    /// The groups of one of the last tokens, which are no four.
+    pub(super) fn one(&self, token: usize) -> &[Group<1>] {
+        &self.ones[token % TOKENS * self.per_row..][..self.per_row]
     }
 }
 
-impl Group {
-    fn new<D: Dot>(x: &[f32; GROUP]) -> Self {
+/// Quantises `x` `[n · T, per_row · 32]`.
+fn quantize_rows<D: Dot, const T: usize>(pool: &Pool, x: &[f32], per_row: usize, groups: &mut Vec<Group<T>>) {
+    let x = x.as_chunks::<GROUP>().0;
+    groups.resize(x.len() / T, Group::default());
+    pool.rows(groups, per_row, |first, groups| {
+        let rows = x[first * T * per_row..].chunks_exact(T * per_row);
+        for (groups, x) in groups.chunks_exact_mut(per_row).zip(rows) {
+            for (i, group) in groups.iter_mut().enumerate() {
+                for t in 0..T {
+                    group.put::<D>(t, &x[t * per_row + i]);
+                }
+            }
+        }
+    });
+}
+
+impl<const T: usize> Default for Group<T> {
+    fn default() -> Self {
+        Self { q: [[[0; 4]; T]; GROUP / 2], of: [Scaling::default(); T] }
+    }
+}
+
+impl<const T: usize> Group<T> {
+    /// Quantises a token's activations.
+    fn put<D: Dot>(&mut self, t: usize, x: &[f32; GROUP]) {
         let splat = <D::V as Vector>::splat;
         let x: [_; 8] = std::array::from_fn(|i| D::V::load(&x.as_chunks().0[i]));
         let positive = x.iter().fold(splat(0.0), |a, b| D::V::max(a, *b));
@@ -59,18 +99,19 @@ impl Group {
         let max = largest::<D::V>(D::V::max(positive, D::V::sub(splat(0.0), negative)));
         let inverse = splat(if max > 0.0 { MAX / max } else { 0.0 });
         let q = x.map(|x| round::<D::V>(D::V::mul(x, inverse)));
-        Self::of::<D>(q, max / MAX)
+        self.put_integers::<D>(t, q, max / MAX);
     }
 
-    /// The group of these integers, by fours.
+    /// Sets a token's integers, which come by fours.
     #[inline(always)]
-    pub(super) fn of<D: Dot>(q: [Ints<D>; GROUP / 4], scale: f32) -> Self {
+    pub(super) fn put_integers<D: Dot>(&mut self, t: usize, q: [Ints<D>; GROUP / 4], scale: f32) {
         let sum =
             |fours: &[Ints<D>]| sum_int::<D::V>(fours.iter().fold(D::V::splat_int(0), |a, b| D::V::add_int(a, *b)));
         let (first, second) = q.split_at(GROUP / 8);
         let sums = [sum(first), sum(second)];
         let halfwords = std::array::from_fn(|i| D::V::narrow([q[2 * i], q[2 * i + 1]]));
+        self.q.iter_mut().zip(D::arrange(halfwords)).for_each(|(beside, q)| beside[t] = q);
         let sum = sums[0].wrapping_add(sums[1]); // Of what is not a number, the integers may be any.
-        Self { q: D::arrange(halfwords), scale, sum, total: scale * sum as f32, sums }
+        self.of[t] = Scaling { scale, sum, total: scale * sum as f32, sums };
     }
 }

@@ -38,7 +38,7 @@ pub(super) trait Words: Copy + Sized {
     fn get(&self, row: usize, col: usize) -> u8;
 
     /// Σ w · x of every row and token.
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T>;
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T>;
 
     /// Whether a panel has a second plane, of what must be multiplied by 16.
     fn has_high_plane<D: Dot>() -> bool {
@@ -58,7 +58,7 @@ pub(super) fn panel_len<D: Dot, W: Words>() -> usize {
 #[inline(always)]
 pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
     panel: &[Part],
-    x: [&Group; T],
+    x: &Group<T>,
 ) -> Dots<D, N, T> {
     let (low, high) = panel.split_at(4 * D::PARTS);
     let low = dot_plane::<D, N, T>(low, x);
@@ -69,10 +69,10 @@ pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
 }
 
 #[inline(always)]
-fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: [&Group; T]) -> Dots<D, N, T> {
+fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: &Group<T>) -> Dots<D, N, T> {
     let halves: [_; N] = from_fn(|n| {
         let (parts, words) = (plane.len() / N, GROUP / 2 / N);
-        let sums = D::panel::<T>(&plane[n * parts..][..parts], x.map(|x| &x.q[n * words..][..words]));
+        let sums = D::panel::<T>(&plane[n * parts..][..parts], &x.q[n * words..][..words]);
         sums.map(|sums| sums.map(D::total))
     });
     from_fn(|word| from_fn(|t| from_fn(|n| halves[n][word][t])))
@@ -113,8 +113,8 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
 
 /// Σ w · x, word by word.
 #[inline(always)]
-fn dot_words<D: Dot, W: Weights, const N: usize, const T: usize>(w: &W, x: [&Group; T]) -> Dots<D, N, T> {
-    let x = x.map(|x| &x.q);
+fn dot_words<D: Dot, W: Weights, const N: usize, const T: usize>(w: &W, x: &Group<T>) -> Dots<D, N, T> {
+    let x = &x.q;
     let mut sums = [[D::zero(); T]; WORDS];
     D::word::<W, 0, T>(w, x, &mut sums);
     D::word::<W, 1, T>(w, x, &mut sums);
@@ -133,7 +133,7 @@ fn dot_planes<D: Dot, W: Weights, L: Weights, H: Weights, const N: usize, const 
     whole: &W,
     low: &L,
     high: &H,
-    x: [&Group; T],
+    x: &Group<T>,
 ) -> Dots<D, N, T> {
     if D::TAKES_BYTES {
         return dot_words::<D, W, N, T>(whole, x);
@@ -169,7 +169,7 @@ impl Words for Nibbles {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
         dot_words::<D, Self, N, T>(self, x)
     }
 
@@ -202,7 +202,7 @@ impl Words for Fives {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
         dot_words::<D, Self, N, T>(self, x)
     }
 
@@ -242,7 +242,7 @@ impl Words for Sixes {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
         dot_words::<D, Self, N, T>(self, x)
     }
 
@@ -277,7 +277,7 @@ impl Words for Bytes {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
         dot_planes::<D, _, _, _, N, T>(self, &LowNibbles(self), &HighNibbles(self), x)
     }
 
@@ -351,20 +351,20 @@ mod tests {
             let q = weights(&mut rng, all);
             let x: [[i16; COLS]; 3] =
                 from_fn(|_| from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()));
-            let groups = x.map(|x| Group::of::<D>(integers::<D::V>(&x), 1.0));
+            let mut three = Group::<3>::default();
+            x.iter().enumerate().for_each(|(t, x)| three.put_integers::<D>(t, integers::<D::V>(x), 1.0));
+            let mut second = Group::<1>::default();
+            second.put_integers::<D>(0, integers::<D::V>(&x[1]), 1.0);
             let dot = |row: usize, token: usize, cols: std::ops::Range<usize>| {
                 cols.map(|i| i32::from(q[row][i]) * i32::from(x[token][i])).sum::<i32>()
             };
             let words = W::pack(&q);
-            let [first, second, third] = &groups;
             let mut panel = vec![Part::default(); panel_len::<D, W>()];
             words.unpack::<D>(&mut panel);
-            for dots in
-                [words.dot::<D, 2, 3>([first, second, third]), dot_panel::<D, W, 2, 3>(&panel, [first, second, third])]
-            {
+            for dots in [words.dot::<D, 2, 3>(&three), dot_panel::<D, W, 2, 3>(&panel, &three)] {
                 check_halves::<D::V>(dots, |token, row, half| dot(row, token, 16 * half..16 * half + 16));
             }
-            for [whole, ..] in [words.dot::<D, 1, 1>([second]), dot_panel::<D, W, 1, 1>(&panel, [second])] {
+            for [whole, ..] in [words.dot::<D, 1, 1>(&second), dot_panel::<D, W, 1, 1>(&panel, &second)] {
                 assert_eq!(lanes::<D::V>(whole[0][0]), from_fn(|lane| dot(lane, 1, 0..32)));
             }
         }

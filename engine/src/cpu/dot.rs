@@ -22,6 +22,9 @@ pub(super) const GROUP: usize = 32;
 /// A group of activations, in the order in which [`Dot::word`] reads them.
 pub(super) type Arranged = [[u8; 4]; GROUP / 2];
 
+/// The same of T tokens, side by side, so that one address serves all of them.
+pub(super) type Beside<const T: usize> = [[[u8; 4]; T]; GROUP / 2];
+
 /// Rows of a word.
 pub(super) const LANES: usize = 4;
 
@@ -61,7 +64,7 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn total(sums: Self::Sums) -> Ints<Self>;
 
     /// Adds word `K` of `weights` times columns 8K … 8K + 7 of every token.
-    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: [&Arranged; T], sums: &mut Tile<Self, T>);
+    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: &Beside<T>, sums: &mut Tile<Self, T>);
 
     /// Unpacks all words of a block.
     #[inline(always)]
@@ -73,7 +76,7 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// Sums of some parts times the columns that they are of.
-    fn panel<const T: usize>(panel: &[Part], x: [&[[u8; 4]]; T]) -> Tile<Self, T>;
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T>;
 
     /// Nibbles of a word, the columns of part `J`.
     fn low<const J: usize>(word: Ints<Self>) -> Ints<Self>;
@@ -117,20 +120,19 @@ impl<V: Vector> Dot for Pairs<V> {
         sums
     }
     #[inline(always)]
-    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: [&Arranged; T], sums: &mut Tile<Self, T>) {
+    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: &Beside<T>, sums: &mut Tile<Self, T>) {
         Self::part::<W, K, 0, T>(weights, x, sums);
         Self::part::<W, K, 1, T>(weights, x, sums);
         Self::part::<W, K, 2, T>(weights, x, sums);
         Self::part::<W, K, 3, T>(weights, x, sums);
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: [&[[u8; 4]]; T]) -> Tile<Self, T> {
-        let x = x.map(|x| &x[..panel.len()]);
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
         let mut sums = [[Self::zero(); T]; WORDS];
-        for (i, part) in panel.iter().enumerate() {
+        for (part, x) in panel.iter().zip(x) {
             let weights = part.0.each_ref().map(V::load_bytes);
             for t in 0..T {
-                let x = repeat::<V>(x[t][i]);
+                let x = repeat::<V>(x[t]);
                 for word in 0..WORDS {
                     sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
                 }
@@ -169,12 +171,12 @@ impl<V: Vector> Pairs<V> {
     #[inline(always)]
     fn part<W: Weights, const K: usize, const J: usize, const T: usize>(
         weights: &W,
-        x: [&Arranged; T],
+        x: &Beside<T>,
         sums: &mut Tile<Self, T>,
     ) {
         let weights: [V::I; WORDS] = std::array::from_fn(|word| weights.part::<Self, K, J>(word));
         for t in 0..T {
-            let x = repeat::<V>(x[t][4 * K + J]);
+            let x = repeat::<V>(x[4 * K + J][t]);
             for word in 0..WORDS {
                 sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
             }
@@ -213,18 +215,17 @@ impl<V: DotQuads> Dot for Quads<V> {
         V::add_int(V::shift_left_int::<8>(sums[0]), sums[1])
     }
     #[inline(always)]
-    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: [&Arranged; T], sums: &mut Tile<Self, T>) {
+    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: &Beside<T>, sums: &mut Tile<Self, T>) {
         Self::part::<W, K, 0, T>(weights, x, sums);
         Self::part::<W, K, 1, T>(weights, x, sums);
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: [&[[u8; 4]]; T]) -> Tile<Self, T> {
-        let x = x.map(|x| &x.as_chunks::<2>().0[..panel.len()]);
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
         let mut sums = [[Self::zero(); T]; WORDS];
-        for (i, part) in panel.iter().enumerate() {
+        for (part, [upper, lower]) in panel.iter().zip(x.as_chunks().0) {
             let weights = part.0.each_ref().map(V::load_bytes);
             for t in 0..T {
-                let [upper, lower] = x[t][i].map(repeat::<V>);
+                let (upper, lower) = (repeat::<V>(upper[t]), repeat::<V>(lower[t]));
                 for word in 0..WORDS {
                     let [uppers, lowers] = sums[word][t];
                     sums[word][t] =
@@ -254,12 +255,12 @@ impl<V: DotQuads> Quads<V> {
     #[inline(always)]
     fn part<W: Weights, const K: usize, const J: usize, const T: usize>(
         weights: &W,
-        x: [&Arranged; T],
+        x: &Beside<T>,
         sums: &mut Tile<Self, T>,
     ) {
         let weights: [V::I; WORDS] = std::array::from_fn(|word| weights.part::<Self, K, J>(word));
         for t in 0..T {
-            let (upper, lower) = (repeat::<V>(x[t][4 * K + 2 * J]), repeat::<V>(x[t][4 * K + 2 * J + 1]));
+            let (upper, lower) = (repeat::<V>(x[4 * K + 2 * J][t]), repeat::<V>(x[4 * K + 2 * J + 1][t]));
             for word in 0..WORDS {
                 let [uppers, lowers] = sums[word][t];
                 sums[word][t] =

@@ -2,7 +2,7 @@
 //!
 //! One generic matrix of blocks serves every quantised type, and one every float type; which is chosen by [`new`].
 
-use super::activations::{Activations, Group};
+use super::activations::{Activations, Group, TOKENS};
 pub(super) use super::block::ROWS;
 use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Part, WORDS};
@@ -13,9 +13,6 @@ use crate::dtype::DType;
 use crate::quant::{self, Groups};
 use std::array::from_fn;
 use std::marker::PhantomData;
-
-/// Tokens that one pass over a row of weights serves.
-const TOKENS: usize = 4;
 
 /// Activations that a pass over all rows of weights reads, in bytes: half of a small second-level cache.
 const ACTIVATIONS_BYTES: usize = 256 << 10;
@@ -108,11 +105,11 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
 
     /// Eight rows × one token.
     #[inline(always)]
-    fn dot(&self, eight: usize, x: &[Group]) -> [Floats<D>; WORDS] {
+    fn dot(&self, eight: usize, x: &[Group<1>]) -> [Floats<D>; WORDS] {
         let mut sums = [D::V::splat(0.0); WORDS];
         for (block, x) in self.eight(eight).iter().zip(x) {
-            let dots = block.words.dot::<D, N, 1>([x]);
-            sums = from_fn(|word| block.scales.add::<D>(word, sums[word], dots[word][0], x));
+            let dots = block.words.dot::<D, N, 1>(x);
+            sums = from_fn(|word| block.scales.add::<D>(word, sums[word], dots[word][0], &x.of[0]));
         }
         sums
     }
@@ -141,7 +138,7 @@ where
 
     fn matmul(&self, x: &Input<'_>, dst: Columns<'_>) {
         let tiles = BlocksTimes { matrix: self, x: x.integers, panel: Vec::new(), scales: Vec::new() };
-        fill::<D::V>(tiles, size_of::<Group>() * self.cols / COLS, dst);
+        fill::<D::V>(tiles, size_of::<Group<1>>() * self.cols / COLS, dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
@@ -215,14 +212,13 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
 
     #[inline(always)]
     fn four(&self, _: usize, token: usize) -> [[Floats<D>; WORDS]; TOKENS] {
-        let x: [&[Group]; TOKENS] = from_fn(|i| &self.x.row(token + i)[..self.scales.len()]);
         let mut sums = [[D::V::splat(0.0); WORDS]; TOKENS];
-        for (i, (scales, panel)) in self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>())).enumerate() {
-            let x = x.map(|x| &x[i]);
+        let blocks = self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>()));
+        for ((scales, panel), x) in blocks.zip(self.x.four(token)) {
             let dots = dot_panel::<D, W, N, TOKENS>(panel, x);
             for t in 0..TOKENS {
                 for word in 0..WORDS {
-                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[word][t], x[t]);
+                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[word][t], &x.of[t]);
                 }
             }
         }
@@ -231,7 +227,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
 
     #[inline(always)]
     fn one(&self, eight: usize, token: usize) -> [Floats<D>; WORDS] {
-        self.matrix.dot(eight, self.x.row(token))
+        self.matrix.dot(eight, self.x.one(token))
     }
 }
 

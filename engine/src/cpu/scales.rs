@@ -1,6 +1,6 @@
 //! The scales of a packed block: how the sums of its integers become floats.
 
-use super::activations::Group;
+use super::activations::Scaling;
 use super::block::ROWS;
 use super::dot::{Dot, Ints};
 use super::vector::{Best, Vector};
@@ -61,7 +61,7 @@ pub(super) trait Scales<const N: usize>: Copy + Sized {
     fn get(&self, row: usize, col: usize) -> (f32, i32, f32);
 
     /// sum + what the block adds to each of four rows, the first or the second.
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; N], x: &Group) -> Floats<D>;
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; N], x: &Scaling) -> Floats<D>;
 }
 
 /// Floats of the machine that `D` is for.
@@ -126,7 +126,7 @@ impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
         (self.0[row].value(), 1 << Z, 0.0)
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Group) -> Floats<D> {
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Scaling) -> Floats<D> {
         let scale = D::V::mul(four::<D, T>(&self.0, word), D::V::splat(x.scale));
         D::V::mul_add(scale, centred::<D, Z>(dots[0], x.sum), sum)
     }
@@ -144,7 +144,7 @@ impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
         (self.0[col / 16][row].value(), 1 << Z, 0.0)
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Group) -> Floats<D> {
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Scaling) -> Floats<D> {
         let first = D::V::mul(four::<D, T>(&self.0[0], word), centred::<D, Z>(dots[0], x.sums[0]));
         let both = D::V::mul_add(four::<D, T>(&self.0[1], word), centred::<D, Z>(dots[1], x.sums[1]), first);
         D::V::mul_add(both, D::V::splat(x.scale), sum)
@@ -163,7 +163,7 @@ impl<T: Number> Scales<1> for ScaleOffset<T> {
         (self.scale[row].value(), 0, self.offset[row].value())
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Group) -> Floats<D> {
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Scaling) -> Floats<D> {
         let scale = D::V::mul(four::<D, T>(&self.scale, word), D::V::splat(x.scale));
         let sum = D::V::mul_add(four::<D, T>(&self.offset, word), D::V::splat(x.total), sum);
         D::V::mul_add(scale, D::V::to_float(dots[0]), sum)
@@ -182,7 +182,7 @@ impl<T: Number> Scales<2> for ScaleOffset16<T> {
         (self.scale[col / 16][row].value(), 0, self.offset[col / 16][row].value())
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Group) -> Floats<D> {
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Scaling) -> Floats<D> {
         let mut both = D::V::splat(0.0);
         for (g, dot) in dots.into_iter().enumerate() {
             both = D::V::mul_add(four::<D, T>(&self.scale[g], word), D::V::to_float(dot), both);

@@ -37,7 +37,7 @@ impl Words for Codes {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: [&Group; T]) -> Dots<D, N, T> {
+    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
         dot_planes::<D, _, _, _, N, T>(self, &Looked(&self.0, &LOW), &Looked(&self.0, &HIGH), x)
     }
 
