@@ -96,6 +96,16 @@ impl Cpu {
         }
     }
 
+    /// Bytes that the plan's weights of these types take.
+    pub fn weights_bytes(plan: &Plan, dtypes: &[DType]) -> u64 {
+        let weights = plan.weights.iter().zip(dtypes).zip(plan.matrices());
+        let bytes = weights.map(|((w, dtype), is_matrix)| match is_matrix {
+            true => matrix::bytes(*dtype, w.rows, w.cols),
+            false => w.cols * size_of::<f32>(),
+        });
+        bytes.map(|bytes| bytes as u64).sum()
+    }
+
     /// Takes whole rows of a weight, in order.
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
         match &mut self.weights[weight.0] {

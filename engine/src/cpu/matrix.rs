@@ -5,7 +5,7 @@
 use super::activations::{Activations, Group, TOKENS};
 pub(super) use super::block::ROWS;
 use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, Sixes, Words, dot_panel, panel_len};
-use super::dot::{Dot, Part, WORDS};
+use super::dot::{Dot, Pairs, Part, WORDS};
 use super::pool::Columns;
 use super::scales::{Floats, Half, Number, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
 use super::vector::{Best, Vector};
@@ -39,6 +39,14 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
 
     /// dst = one row.
     fn row(&self, row: usize, dst: &mut [f32]);
+
+    /// What so many of its rows take.
+    fn bytes_of(&self, rows: usize) -> usize;
+}
+
+/// What a matrix of this type takes.
+pub(super) fn bytes(dtype: DType, rows: usize, cols: usize) -> usize {
+    new::<Pairs<Best>>(dtype, 0, cols).bytes_of(rows)
 }
 
 /// An empty matrix for weights of this type, to be multiplied this way.
@@ -149,6 +157,10 @@ where
             let q = i32::from(block.words.get(row % ROWS, col % COLS)) - zero;
             *dst = scale * q as f32 + offset;
         }
+    }
+
+    fn bytes_of(&self, rows: usize) -> usize {
+        rows.div_ceil(ROWS) * self.cols / COLS * size_of::<Block<W, S>>()
     }
 }
 
@@ -321,6 +333,10 @@ impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
         let columns = &self.columns[row / ROWS * self.cols..];
         dst.iter_mut().zip(columns).for_each(|(dst, column)| *dst = column[row % ROWS].value());
     }
+
+    fn bytes_of(&self, rows: usize) -> usize {
+        rows.div_ceil(ROWS) * self.cols * size_of::<[N; ROWS]>()
+    }
 }
 
 /// Floats × floats.
@@ -345,5 +361,21 @@ impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
     fn one(&self, eight: usize, token: usize) -> [<Best as Vector>::F; WORDS] {
         let [sums] = self.matrix.dot::<Best, 1>(eight, [self.token(token)]);
         sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn what_a_matrix_takes() {
+        let bits = |dtype| bytes(dtype, 8, 256) as f64 * 8.0 / (8.0 * 256.0);
+        assert_eq!(bits(DType::F16), 16.0);
+        assert_eq!([DType::Q4_0, DType::Q4_1, DType::Q5_0, DType::Q8_0].map(bits), [4.5, 5.0, 5.5, 8.5]);
+        assert_eq!([DType::Q2_K, DType::Q4_K, DType::Q6_K].map(bits), [8.0, 6.0, 8.0]);
+        assert_eq!(bytes(DType::Q4_0, 9, 256), bytes(DType::Q4_0, 16, 256));
     }
 }

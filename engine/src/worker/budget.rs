@@ -6,8 +6,6 @@ use crate::store::served::megabytes;
 
 /// What wasm can address.
 pub const HEAP_BYTES_MAX: u64 = 4 << 30;
-/// Weights are packed for the machine, which takes up to this share more than they take in the file.
-const PACKED_PERCENT: u64 = 125;
 /// The vocabulary, activations, the piece of the file on its way, and the program itself.
 const RESERVE_BYTES: u64 = 256 << 20;
 /// With less, there is no conversation.
@@ -16,8 +14,8 @@ const CONTEXT_TOKENS_MIN: u64 = 512;
 /// A model, as far as its need for memory goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// Bytes of its file.
-    pub file_bytes: u64,
+    /// See [`Cpu::weights_bytes`](crate::cpu::Cpu::weights_bytes).
+    pub weights_bytes: u64,
     /// [`Plan::cache_elements_per_token`](crate::plan::Plan::cache_elements_per_token).
     pub cache_elements_per_token: usize,
     /// How they are kept.
@@ -40,13 +38,12 @@ pub fn heap_bytes(device_memory_gb: Option<f64>) -> u64 {
 
 /// The context that fits into a heap.
 pub fn context_tokens(need: Need, heap_bytes: u64) -> Result<usize> {
-    let weights_bytes = need.file_bytes.saturating_mul(PACKED_PERCENT) / 100;
     let cache_groups = need.cache_elements_per_token.div_ceil(32) as u64;
     let token_bytes = cache_groups.saturating_mul(need.cache_type.bytes_of_32() as u64).max(1);
     let wanted = need.context_tokens as u64;
-    let fits = heap_bytes.saturating_sub(weights_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
+    let fits = heap_bytes.saturating_sub(need.weights_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
     if fits < CONTEXT_TOKENS_MIN.min(wanted) {
-        let least = weights_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
+        let least = need.weights_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
         let message = format!(
             "This model needs {} of memory, and a page on this device can have {}. Choose a smaller model, or a file with \
              fewer bits.",
@@ -65,19 +62,19 @@ mod tests {
     const MB: u64 = 1 << 20;
     const GB: u64 = 1 << 30;
 
-    fn check(file_bytes: u64, context_tokens: usize, heap_bytes: u64, expected: Option<usize>) {
-        check_with(CacheType::F16, file_bytes, context_tokens, heap_bytes, expected);
+    fn check(weights_bytes: u64, context_tokens: usize, heap_bytes: u64, expected: Option<usize>) {
+        check_with(CacheType::F16, weights_bytes, context_tokens, heap_bytes, expected);
     }
 
     fn check_with(
         cache_type: CacheType,
-        file_bytes: u64,
+        weights_bytes: u64,
         context_tokens: usize,
         heap_bytes: u64,
         expected: Option<usize>,
     ) {
         // SmolLM2-135M: 30 layers, 3 heads of 64, keys and values.
-        let need = Need { file_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, cache_type, context_tokens };
+        let need = Need { weights_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, cache_type, context_tokens };
         assert_eq!(super::context_tokens(need, heap_bytes).ok(), expected, "{need:?}");
     }
 
@@ -85,9 +82,9 @@ mod tests {
     fn the_cache_gets_what_the_weights_leave() {
         check(98 * MB, 8192, 4 * GB, Some(8192));
         check(98 * MB, 100, 4 * GB, Some(100));
-        check(98 * MB, 8192, 512 * MB, Some(6075));
-        check_with(CacheType::Q8_0, 98 * MB, 16384, 512 * MB, Some(11436));
-        check(98 * MB, 8192, 384 * MB, None);
+        check(98 * MB, 8192, 512 * MB, Some(7190));
+        check_with(CacheType::Q8_0, 98 * MB, 16384, 512 * MB, Some(13535));
+        check(98 * MB, 8192, 360 * MB, None);
         check(2 * GB, 8192, 4 * GB, Some(8192));
         check(4 * GB, 8192, 4 * GB, None);
         check(u64::MAX, 1, 4 * GB, None);

@@ -3,6 +3,7 @@
 use super::{budget, info, place, threads};
 use crate::backend::{Backend, BackendKind, Batch, Outputs};
 use crate::chat::Template;
+use crate::cpu::Cpu;
 use crate::error::{ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
@@ -76,7 +77,7 @@ fn can_come_again(options: &LoadOptions) -> bool {
 
 async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Session>) -> Result<Loaded> {
     let gguf = header(reader).await?;
-    let n_ctx = context(&gguf, reader.total_bytes(), options)?;
+    let n_ctx = context(&gguf, options)?;
     if reader.is_remote() {
         // The session makes both again, which takes a moment; a download in vain takes longer.
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
@@ -155,10 +156,11 @@ async fn header(reader: &mut Reader) -> Result<Gguf> {
 }
 
 /// The context to load with, if this engine and this device can run the model at all.
-fn context(gguf: &Gguf, file_bytes: u64, options: &LoadOptions) -> Result<usize> {
+fn context(gguf: &Gguf, options: &LoadOptions) -> Result<usize> {
     let model = Model::new(gguf)?;
+    let dtypes: Vec<_> = model.plan.weights.iter().filter_map(|w| Some(gguf.tensor(&w.name)?.dtype)).collect();
     let need = budget::Need {
-        file_bytes,
+        weights_bytes: Cpu::weights_bytes(&model.plan, &dtypes),
         cache_elements_per_token: model.plan.cache_elements_per_token(),
         cache_type: options.cache,
         context_tokens: (options.context_tokens as usize).min(model.config.n_ctx_train),
