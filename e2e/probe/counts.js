@@ -5,7 +5,8 @@
   const counts = { dispatches: 0, submits: 0, bind_groups: 0, pipelines: 0, buffers: 0, writes: 0, written_bytes: 0, largest_write: 0, reads: 0, read_bytes: 0 };
   const devices = [];
   let room = Infinity; // Bytes of buffers before memory runs out.
-  const held = new Map(); // Bytes of each buffer that was not destroyed.
+  const living = new WeakSet(); // Buffers that were not destroyed.
+  let held = 0; // Their bytes, those included that nobody can reach any more.
 
   /** Calls `note` before every call of a method. */
   function wrap(type, method, note) {
@@ -32,19 +33,18 @@
       counts.largest_write = Math.max(counts.largest_write, bytes);
     });
     wrap(GPUDevice, 'createBindGroup', () => (counts.bind_groups += 1));
-    wrap(GPUDevice, 'createBuffer', function ({ size }) {
-      counts.buffers += 1;
-      room -= size;
-      if (room < 0) queueMicrotask(() => this.dispatchEvent(outOfMemory()));
-    });
     const create = GPUDevice.prototype.createBuffer;
     GPUDevice.prototype.createBuffer = function (...args) {
       const buffer = create.apply(this, args);
-      held.set(buffer, buffer.size);
+      counts.buffers += 1;
+      living.add(buffer);
+      held += buffer.size;
+      room -= buffer.size;
+      if (room < 0) queueMicrotask(() => this.dispatchEvent(outOfMemory()));
       return buffer;
     };
     wrap(GPUBuffer, 'destroy', function () {
-      held.delete(this);
+      if (living.delete(this)) held -= this.size;
     });
     wrap(GPUDevice, 'createComputePipeline', () => (counts.pipelines += 1));
     wrap(GPUDevice, 'createComputePipelineAsync', () => (counts.pipelines += 1));
@@ -65,7 +65,7 @@
     const channel = new BroadcastChannel(name);
     channel.onmessage = ({ data }) => {
       if (data === 'counts?') channel.postMessage({ ...counts });
-      if (data === 'held?') channel.postMessage([...held.values()].reduce((sum, bytes) => sum + bytes, 0));
+      if (data === 'held?') channel.postMessage(held);
       if (data === 'begin') {
         for (const key of Object.keys(counts)) counts[key] = 0;
         channel.postMessage({ ...counts });

@@ -25,11 +25,12 @@ test('an address is measured without a hand', async ({ page, site }) => {
     expect(mean).toBeGreaterThan(1);
   }
   expect([bench.pp, bench.tg]).toEqual([bench.tests[0].mean, bench.tests[1].mean]);
-  for (const measured of [bench.load_ms, bench.first_token_ms]) expect(measured).toBeGreaterThan(1);
+  for (const measured of [bench.load_ms, bench.first_token_ms, bench.last_byte_to_token_ms]) expect(measured).toBeGreaterThan(1);
   expect(bench.heap_bytes).toBeGreaterThan(bench.size_bytes);
   const table = page.getByRole('table');
   expect(await table.getByRole('columnheader').allTextContents()).toEqual(COLUMNS);
   await expect(table.getByRole('row')).toHaveCount(5);
+  await expect(page.getByText(/^Loaded in \d+\.\d\d s; the first token came .* after the last byte\.$/)).toBeVisible();
   await expect(table).toContainText(/93\.81 MiB\s*134\.52 M\s*CPU\s*1\s*q8_0\s*pp32\s*\d+\.\d\d ± \d+\.\d\d/);
 });
 

@@ -215,6 +215,7 @@ fn Outcome(page: Page) -> impl IntoView {
     });
     let warnings = Memo::new(move |_| page.run.with(|run| run.as_ref().map(Run::warnings).unwrap_or_default()));
     let costs = Memo::new(move |_| page.run.with(|run| run.as_ref().map(costs).unwrap_or_default()));
+    let waits = Memo::new(move |_| page.run.with(|run| run.as_ref().and_then(Run::waits)));
     let note = |text: String| view! { <p class="bench__status">{text}</p> };
     let warning = |text: String| view! { <p class="bench__warning" role="alert">{text}</p> };
     let is_done = Memo::new(move |_| page.run.with(|run| run.as_ref().is_some_and(|run| run.step == Step::Done)));
@@ -227,6 +228,7 @@ fn Outcome(page: Page) -> impl IntoView {
             {move || failure.get().map(|text| view! { <p class="bench__trouble" role="alert">{text}</p> })}
             {move || warnings.get().into_iter().map(warning).collect_view()}
             <Table page />
+            {move || waits.get().map(note)}
             {move || costs.get().into_iter().map(note).collect_view()}
             <Show when=move || is_done.get()>
                 <div class="bench__actions">

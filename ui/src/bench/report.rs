@@ -16,6 +16,8 @@ pub struct Report {
     pub downloaded: bool,
     /// From the first question, a short one, to the first token of the reply; none if the model cannot chat.
     pub first_token_ms: Option<f64>,
+    /// From the last byte of the file to that token: what is left to do when everything is there.
+    pub last_byte_to_token_ms: Option<f64>,
     pub backend: String,
     pub tier: String,
     pub threads: u32,
@@ -100,6 +102,19 @@ pub fn cost(cost: &GpuCost) -> String {
     )
 }
 
+/// How long a person waits, in words.
+pub fn waits(load_ms: f64, first_token_ms: Option<f64>, last_byte_to_token_ms: Option<f64>) -> String {
+    let after = [(first_token_ms, "a first question"), (last_byte_to_token_ms, "the last byte")];
+    let after = after.into_iter().filter_map(|(ms, what)| Some(format!("{} after {what}", secs(ms?))));
+    let after: Vec<_> = after.collect();
+    let token = if after.is_empty() { String::new() } else { format!("; the first token came {}", after.join(", ")) };
+    format!("Loaded in {}{token}.", secs(load_ms))
+}
+
+fn secs(ms: f64) -> String {
+    format!("{:.2} s", ms / 1000.0)
+}
+
 /// The table as llama-bench prints it.
 pub fn markdown(info: &ModelInfo, rows: &[Row]) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
@@ -128,6 +143,19 @@ mod tests {
         for (values, want) in [(vec![], (0.0, 0.0)), (vec![3.0], (3.0, 0.0)), (vec![1.0, 3.0], (2.0, 2.0_f64.sqrt()))] {
             assert_eq!(mean_and_sd(&values), want);
         }
+    }
+
+    #[test]
+    fn waits_in_words() {
+        assert_eq!(
+            waits(1500.0, None, Some(2.0)),
+            "Loaded in 1.50 s; the first token came 0.00 s after the last byte."
+        );
+        assert_eq!(
+            waits(1500.0, Some(180.0), Some(420.0)),
+            "Loaded in 1.50 s; the first token came 0.18 s after a first question, 0.42 s after the last byte."
+        );
+        assert_eq!(waits(20.0, None, None), "Loaded in 0.02 s.");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A measurement from its start to its report, as plain data: events come in, requests go out.
 
-use super::report::{Report, Row};
+use super::report::{Report, Row, waits};
 use super::wish::{Wish, backend_name};
 use crate::state::load::Load;
 use engine::protocol::{
@@ -27,6 +27,8 @@ pub struct Run {
     load_ms: f64,
     downloaded: bool,
     first_token_ms: Option<f64>,
+    last_byte_ms: Option<f64>,
+    last_byte_to_token_ms: Option<f64>,
     heap_bytes: u64,
 }
 
@@ -75,6 +77,8 @@ impl Run {
             load_ms: 0.0,
             downloaded: false,
             first_token_ms: None,
+            last_byte_ms: None,
+            last_byte_to_token_ms: None,
             heap_bytes: 0,
         }
     }
@@ -104,6 +108,9 @@ impl Run {
             }
             Event::Progress { stage, loaded_bytes, total_bytes } => {
                 self.downloaded |= stage == LoadStage::Download;
+                if loaded_bytes == total_bytes {
+                    self.last_byte_ms = Some(now_ms);
+                }
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a time of today")]
                 self.load.progress(stage, loaded_bytes, total_bytes, now_ms as u64);
                 None
@@ -121,11 +128,11 @@ impl Run {
                 Some(question())
             }
             Event::Text { .. } => {
-                self.first_token_ms.get_or_insert(now_ms - self.sent_ms);
+                self.note_token(now_ms);
                 None
             }
             Event::Done(_) => {
-                self.first_token_ms.get_or_insert(now_ms - self.sent_ms);
+                self.note_token(now_ms);
                 self.next()
             }
             Event::Measuring { done_tokens, total_tokens } => {
@@ -146,6 +153,18 @@ impl Run {
             }
             Event::LoadCancelled | Event::Prompt { .. } | Event::Dropped { .. } | Event::Stored { .. } => None,
         }
+    }
+
+    /// A token of the reply is there, or, if it was no text, the reply is complete.
+    fn note_token(&mut self, now_ms: f64) {
+        self.first_token_ms.get_or_insert(now_ms - self.sent_ms);
+        self.last_byte_to_token_ms = self.last_byte_to_token_ms.or(self.last_byte_ms.map(|last_ms| now_ms - last_ms));
+    }
+
+    /// How long a person waits, in words, once that is known.
+    pub fn waits(&self) -> Option<String> {
+        let is_known = matches!(self.step, Step::Measuring { .. } | Step::Done);
+        is_known.then(|| waits(self.load_ms, self.first_token_ms, self.last_byte_to_token_ms))
     }
 
     fn next(&mut self) -> Option<Request> {
@@ -204,6 +223,7 @@ impl Run {
             load_ms: self.load_ms,
             downloaded: self.downloaded,
             first_token_ms: self.first_token_ms,
+            last_byte_to_token_ms: self.last_byte_to_token_ms,
             backend: info.backend.clone(),
             tier: info.tier.clone(),
             threads: info.threads,
@@ -284,6 +304,9 @@ mod tests {
     fn a_run_measures_everything_in_turn() {
         let mut run = run("pp=32&tg=8&reps=2&threads=4&cache=q8_0&backend=gpu");
         assert!(matches!(run.apply(Event::Ready, 0.0), Some(Request::Load(_))));
+        let progress = |loaded_bytes| Event::Progress { stage: LoadStage::Download, loaded_bytes, total_bytes: 9 };
+        assert_eq!(run.apply(progress(8), 60.0), None);
+        assert_eq!(run.apply(progress(9), 90.0), None);
         assert!(matches!(run.apply(Event::Loaded(info()), 100.0), Some(Request::Generate(_))));
         let text = Event::Text { text: "Paris".to_owned(), thought: false };
         assert_eq!(run.apply(text, 130.0), None);
@@ -295,6 +318,7 @@ mod tests {
         assert_eq!(run.apply(measured("tg8", 20.0), 300.0), None);
         let report = run.report("me".to_owned(), 5).expect("it is complete");
         assert_eq!((report.pp, report.tg, report.load_ms), (Some(50.0), Some(20.0), 100.0));
+        assert_eq!(report.last_byte_to_token_ms, Some(40.0));
         assert_eq!((report.first_token_ms, report.heap_bytes, report.threads), (Some(30.0), 64, 1));
         assert_eq!(
             report.warnings,
