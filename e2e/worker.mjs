@@ -51,7 +51,7 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
     info = await until('Loaded');
   }
   if (fill) await told('fill');
-  const [texts, replies, counts, nLost] = [[], [], [], []];
+  const [texts, replies, counts, nLost, moves] = [[], [], [], [], []];
   let pieces = 0;
   for (const content of questions) {
     if (probe) await told('begin');
@@ -59,6 +59,7 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
     let text = '';
     replies.push(
       await until('Done', (key, value) => {
+        if (key === 'Moved') moves.push(value);
         if (key !== 'Text') return;
         text += value.text ?? value;
         pieces += 1;
@@ -70,5 +71,5 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
   }
   const held = probe && (await told('held?'));
   worker.terminate();
-  return { info, texts, replies, counts, nLost, held };
+  return { info, texts, replies, counts, nLost, moves, held };
 }

@@ -67,6 +67,8 @@ test('a reply goes on when the GPU is lost in the middle of it; lost again, on t
     const run = await answers(page, { ...probed('relaxed', 'on'), questions: QUESTIONS, keep: true, lose: [3, 12] });
     expect(run.info.backend).toBe('gpu');
     expect(run.nLost).toEqual([1, 2]);
+    expect(run.moves.map(({ backend }) => backend)).toEqual(['gpu', 'cpu']);
+    expect(run.moves[1].tier).toContain('the GPU was lost twice');
     expect(run.texts).toEqual(cpu.texts);
   });
 });
@@ -82,6 +84,7 @@ test('a GPU without room for the model, or later for the conversation, gives way
     expect(small.texts).toEqual(cpu.texts);
     const full = await answers(page, { ...worker, fill: true, ...asked });
     expect(full.info.backend).toBe('gpu');
+    expect(full.moves).toEqual([expect.objectContaining({ backend: 'cpu', tier: expect.stringContaining('with a smaller context') })]);
     expect(full.texts).toEqual(cpu.texts);
   });
 });

@@ -7,6 +7,7 @@ use crate::browser;
 use crate::engine::{Engine, Signal};
 use crate::hub;
 use crate::state::chat::{Chat, Id};
+use crate::state::load::place;
 use crate::state::{State, WorkerStatus, exchange};
 use crate::storage::Storage;
 use engine::protocol::{Event, Request, Source};
@@ -120,9 +121,14 @@ impl Page {
         if events.is_empty() {
             return;
         }
+        let moved_to = |event: &Event| if let Event::Moved(info) = event { Some(info.clone()) } else { None };
+        let moved = events.iter().find_map(moved_to).filter(|info| info.backend == "cpu");
         let ended = events.iter().any(|event| matches!(event, Event::Done(_) | Event::Failed { .. }));
         let now_ms = browser::now_ms();
         self.act(|state| events.into_iter().flat_map(|event| state.apply(event, now_ms)).collect());
+        if let Some(info) = moved {
+            self.trouble(place(&info));
+        }
         if ended {
             self.save();
             self.bury_engine();

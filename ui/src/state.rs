@@ -141,6 +141,11 @@ impl State {
                 }
             }
             Event::Loaded(info) => return self.loaded(info),
+            Event::Moved(info) => {
+                if let Some(model) = &mut self.model {
+                    model.info = ModelInfo { name: model.info.name.clone(), ..info };
+                }
+            }
             Event::LoadCancelled => {
                 self.load = None;
                 self.fail_waiting("The model was not loaded. Load one, then try again.");

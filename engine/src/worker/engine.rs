@@ -58,7 +58,7 @@ impl Engine {
                 return outcome;
             }
             if error.kind() == ErrorKind::Memory {
-                place::note_full(true);
+                place::note_full(Some(place::Full::Conversation));
             } else {
                 place::note_loss();
             }
@@ -76,6 +76,7 @@ impl Engine {
         match (loaded, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 session.move_to(loaded.session.into_backend());
+                post(&Event::Moved(loaded.info));
                 true
             }
             (Ok(_) | Err(_), _) => false,
@@ -83,7 +84,7 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
-        place::note_full(false);
+        place::note_full(None);
         let on_start_over = |why| post(&Event::StartedOver(why));
         let Loaded { session, info } =
             load::load(&options, file.clone(), cancel, progress(), on_start_over, &mut self.session).await?;

@@ -99,7 +99,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     };
     let (model, backend, kept) = filled.inspect_err(|error| {
         if error.kind() == ErrorKind::Memory && !is_cpu {
-            place::note_full(true);
+            place::note_full(Some(place::Full::Model));
         }
     })?;
     let info = ModelInfo {

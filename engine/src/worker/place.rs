@@ -9,7 +9,8 @@ use crate::gpu::{Device, Options, self_test};
 use crate::protocol::{BackendWish, CacheType};
 use crate::store::js;
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use wasm_bindgen::prelude::*;
 
 /// A feature of WebGPU that kernels use.
@@ -62,17 +63,39 @@ pub(super) fn note_loss() {
     N_LOST.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The model that is here, or on its way, does not fit into the GPU's memory.
-static IS_FULL: AtomicBool = AtomicBool::new(false);
+/// What the GPU's memory had no room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Full {
+    Model,
+    Conversation,
+}
 
-/// Takes note that the GPU's memory ran out; a model that is chosen later may fit.
-pub(super) fn note_full(is_full: bool) {
-    IS_FULL.store(is_full, Ordering::Relaxed);
+impl Full {
+    /// In words, and what can be done about it.
+    fn why(self) -> &'static str {
+        match self {
+            Self::Model => "the GPU has not enough memory for it",
+            Self::Conversation => {
+                "the GPU has not enough memory for so long a conversation; with a smaller context, in the settings, it \
+                 stays there"
+            }
+        }
+    }
+}
+
+thread_local! {
+    /// Of the model that is here, or on its way.
+    static FULL: Cell<Option<Full>> = const { Cell::new(None) };
+}
+
+/// Takes note that the GPU's memory ran out, or, with none, that a model is chosen, which may fit.
+pub(super) fn note_full(full: Option<Full>) {
+    FULL.set(full);
 }
 
 /// Whether it has run out.
 pub(super) fn is_full() -> bool {
-    IS_FULL.load(Ordering::Relaxed)
+    FULL.get().is_some()
 }
 
 /// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
@@ -80,8 +103,8 @@ pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
     if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
         return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU was lost twice".to_owned() };
     }
-    if is_full() {
-        return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU has not enough memory for it".to_owned() };
+    if let Some(full) = FULL.get() {
+        return Place { kind: BackendKind::Cpu(cache_type), why: full.why().to_owned() };
     }
     if wish == Wish::Cpu {
         return Place { kind: BackendKind::Cpu(cache_type), why: String::new() };

@@ -127,6 +127,10 @@ impl Run {
                 self.sent_ms = now_ms;
                 Some(question())
             }
+            Event::Moved(info) => {
+                self.info = self.info.take().map(|old| ModelInfo { name: old.name, ..info });
+                None
+            }
             Event::Text { .. } => {
                 self.note_token(now_ms);
                 None

@@ -1,6 +1,7 @@
 //! The dialog of settings: how to answer, how it looks, what is kept.
 
 use crate::state::dials::{CONTEXT, Dial, SAMPLING};
+use crate::state::load::place;
 use crate::state::settings::{Settings as Values, Theme};
 use engine::protocol::{BackendWish, CacheType, ModelInfo};
 use leptos::prelude::*;
@@ -190,16 +191,6 @@ const CACHES: [(CacheType, &str); 2] = [(CacheType::F16, "Cache f16"), (CacheTyp
 /// How much the model holds in mind, and how.
 fn context(model: &ModelInfo) -> String {
     format!("The model now has {} tokens, kept as {}. ", model.context_tokens, model.cache.name())
-}
-
-/// Where the model runs, and what it uses there.
-fn place(model: &ModelInfo) -> String {
-    let ModelInfo { tier, threads, .. } = model;
-    match (model.backend.as_str(), threads) {
-        ("cpu", 1) => format!("The model now runs on the CPU, in one thread: {tier}. "),
-        ("cpu", _) => format!("The model now runs on the CPU, in {threads} threads: {tier}. "),
-        (other, _) => format!("The model now runs on the {}: {tier}. ", other.to_uppercase()),
-    }
 }
 
 #[component]

@@ -1,6 +1,6 @@
 //! A load in progress: how far, how fast, how long still.
 
-use engine::protocol::{LoadOptions, LoadStage, StartOver};
+use engine::protocol::{LoadOptions, LoadStage, ModelInfo, StartOver};
 use std::collections::VecDeque;
 
 /// A model that is on its way.
@@ -65,6 +65,16 @@ impl Load {
     /// From 0 to 1, once the size is known.
     pub fn fraction(&self) -> Option<f64> {
         (self.total_bytes > 0).then(|| (self.loaded_bytes as f64 / self.total_bytes as f64).min(1.0))
+    }
+}
+
+/// Where the model runs, and what it uses there.
+pub fn place(model: &ModelInfo) -> String {
+    let ModelInfo { tier, threads, .. } = model;
+    match (model.backend.as_str(), threads) {
+        ("cpu", 1) => format!("The model now runs on the CPU, in one thread: {tier}. "),
+        ("cpu", _) => format!("The model now runs on the CPU, in {threads} threads: {tier}. "),
+        (other, _) => format!("The model now runs on the {}: {tier}. ", other.to_uppercase()),
     }
 }
 

@@ -79,6 +79,17 @@ fn prompt(requests: &[Request]) -> Vec<&str> {
 }
 
 #[test]
+fn a_model_that_moved_says_where_it_is() {
+    let mut state = ready();
+    let name = state.model.as_ref().expect("it is loaded").info.name.clone();
+    let moved =
+        ModelInfo { name: "as the file has it".to_owned(), tier: "simd128, because of that".to_owned(), ..info() };
+    assert_eq!(state.apply(Event::Moved(moved), 0), []);
+    let info = &state.model.as_ref().expect("it still is").info;
+    assert_eq!((info.name.as_str(), info.tier.as_str()), (name.as_str(), "simd128, because of that"));
+}
+
+#[test]
 fn a_reply_streams_in_and_ends_with_its_stats() {
     let mut state = ready();
     let requests = state.send("What is the capital of France?", stamp(100));
