@@ -59,7 +59,7 @@ pub fn Models(
                     </For>
                 </ul>
             </Show>
-            {move || shelf.get().filter(|shelf| shelf.used_bytes > 0).map(|shelf| view! { <Room shelf /> })}
+            <p class="models__note" data-testid="storage">{move || shelf.with(|shelf| room(shelf.as_ref()))}</p>
             <h3>"Recommended"</h3>
             <ul class="models__list" aria-label="Recommended">{offers}</ul>
             <FromHub busy loaded on_load />
@@ -185,16 +185,13 @@ fn LoadButton(
     }
 }
 
-/// How much room there is.
-#[component]
-fn Room(shelf: Shelf) -> impl IntoView {
-    let text = match shelf.quota_bytes {
-        0 => format!("{} used", format::bytes(shelf.used_bytes)),
-        quota => {
-            format!("{} used of {} that the browser allows", format::bytes(shelf.used_bytes), format::bytes(quota))
-        }
-    };
-    view! { <p class="models__note" data-testid="storage">{text}</p> }
+/// How much room there is, in a line that is always there: what is below it must not move under a finger.
+fn room(shelf: Option<&Shelf>) -> String {
+    let Some(Shelf { used_bytes, quota_bytes, .. }) = shelf else { return "Looking at what is here…".to_owned() };
+    match quota_bytes {
+        0 => format!("{} used", format::bytes(*used_bytes)),
+        quota => format!("{} used of {} that the browser allows", format::bytes(*used_bytes), format::bytes(*quota)),
+    }
 }
 
 /// What came of asking for a repository's files.
