@@ -122,12 +122,12 @@ impl Page {
             return;
         }
         let moved_to = |event: &Event| if let Event::Moved(info) = event { Some(info.clone()) } else { None };
-        let moved = events.iter().find_map(moved_to).filter(|info| info.backend == "cpu");
+        let moved = events.iter().rev().find_map(moved_to).filter(|info| info.backend == "cpu");
         let ended = events.iter().any(|event| matches!(event, Event::Done(_) | Event::Failed { .. }));
         let now_ms = browser::now_ms();
         self.act(|state| events.into_iter().flat_map(|event| state.apply(event, now_ms)).collect());
         if let Some(info) = moved {
-            self.trouble(place(&info));
+            self.trouble(place(&info).trim_end().to_owned());
         }
         if ended {
             self.save();

@@ -279,7 +279,7 @@ fn score<V: Vector, X: Eight, const Q: usize>(
     }
 }
 
-/// Scores of a query → weights times 2⁻¹¹² relative to the new maximum, 0 where it sees nothing. Returns what older weights
+/// Scores of a query → weights times 2¹¹² relative to the new maximum, 0 where it sees nothing. Returns what older weights
 /// must be multiplied by.
 #[inline(always)]
 fn soften<V: Vector>(

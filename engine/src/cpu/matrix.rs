@@ -179,7 +179,7 @@ trait Tiles<V: Vector> {
 #[inline(always)]
 fn fill<V: Vector>(mut tiles: impl Tiles<V>, token_bytes: usize, mut dst: Columns<'_>) {
     let (rows, n_tokens) = (dst.range(), dst.n_rows());
-    let step = (ACTIVATIONS_BYTES / token_bytes).next_multiple_of(TOKENS);
+    let step = (ACTIVATIONS_BYTES / token_bytes).max(1).next_multiple_of(TOKENS);
     for first in (0..n_tokens).step_by(step) {
         let tokens = first..n_tokens.min(first + step);
         let tiled = tokens.end - tokens.len() % TOKENS;

@@ -101,6 +101,7 @@ impl Engine {
             return;
         }
         let Some((options, file)) = self.again.take() else { return };
+        place::note_full(None);
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
         let cancel = Cancel::default();
         if let Ok(loaded) = load::load(&options, file.clone(), &cancel, silent, |_why| {}, &mut self.session).await {

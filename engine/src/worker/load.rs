@@ -158,7 +158,8 @@ async fn header(reader: &mut Reader) -> Result<Gguf> {
 /// The context to load with, if this engine and this device can run the model at all.
 fn context(gguf: &Gguf, options: &LoadOptions) -> Result<usize> {
     let model = Model::new(gguf)?;
-    let dtypes: Vec<_> = model.plan.weights.iter().filter_map(|w| Some(gguf.tensor(&w.name)?.dtype)).collect();
+    let dtypes = model.plan.weights.iter();
+    let dtypes: Vec<_> = dtypes.map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
     let need = budget::Need {
         weights_bytes: Cpu::weights_bytes(&model.plan, &dtypes),
         cache_elements_per_token: model.plan.cache_elements_per_token(),

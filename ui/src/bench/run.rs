@@ -4,8 +4,8 @@ use super::report::{Report, Row, waits};
 use super::wish::{Wish, backend_name};
 use crate::state::load::Load;
 use engine::protocol::{
-    BackendWish, BenchOptions, Event, GenerateOptions, LoadOptions, LoadStage, Message, ModelInfo, Request, Role,
-    Sampling, Source,
+    BackendWish, BenchOptions, ErrorKind, Event, GenerateOptions, LoadOptions, LoadStage, Message, ModelInfo, Request,
+    Role, Sampling, Source,
 };
 use std::collections::VecDeque;
 
@@ -150,7 +150,7 @@ impl Run {
                 self.next()
             }
             // A model that cannot chat can be measured all the same.
-            Event::Failed { .. } if self.step == Step::Asking => self.next(),
+            Event::Failed { kind: ErrorKind::Template, .. } if self.step == Step::Asking => self.next(),
             Event::Failed { message, .. } => {
                 self.fail(message);
                 None
@@ -261,7 +261,7 @@ fn question() -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::protocol::{CacheType, ErrorKind, Finish, Kept, ReplyStats, Stage};
+    use engine::protocol::{CacheType, Finish, Kept, ReplyStats, Stage};
 
     fn info() -> ModelInfo {
         ModelInfo {
