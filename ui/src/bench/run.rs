@@ -149,8 +149,10 @@ impl Run {
                 self.heap_bytes = heap_bytes;
                 self.next()
             }
-            // A model that cannot chat can be measured all the same.
-            Event::Failed { kind: ErrorKind::Template, .. } if self.step == Step::Asking => self.next(),
+            // A model that cannot chat, or has no room for the question, can be measured all the same.
+            Event::Failed { kind: ErrorKind::Template | ErrorKind::ContextFull, .. } if self.step == Step::Asking => {
+                self.next()
+            }
             Event::Failed { message, .. } => {
                 self.fail(message);
                 None
