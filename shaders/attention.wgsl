@@ -4,21 +4,12 @@
 // invocation takes a position and scores it for the four queries. Then each takes a pair — eight elements of a value (a
 // unit), for one query — and adds up every SLICES-th position, with a running maximum and sum of its own. At the end the
 // slices are put together. <https://arxiv.org/abs/2205.14135>
-// Linked with: common/cache, attention/{whole, part}.   Reference: engine/src/reference/attention.rs
+// Linked with: common/cache, attention/{query, whole or part}.   Reference: engine/src/reference/attention.rs
 
-@group(0) @binding(1) var<storage, read> q: array<f32>;               // [n, Q_STRIDE], Q of it before the first head
 @group(0) @binding(2) var<storage, read_write> dst: array<f32>;
 @group(0) @binding(6) var<storage, read> keys: array<vec4u>;
 @group(0) @binding(7) var<storage, read> values: array<vec4u>;
 
-override HEAD_DIM: u32;
-// Query heads that share a head of keys and values.
-override GROUP: u32;
-override Q: u32;
-override Q_STRIDE: u32;
-override SCALE: f32;
-// Positions a query sees, itself included.
-override WINDOW: u32;
 override WORKGROUP: u32;
 // 4 · HEAD_DIM8, at most WORKGROUP.
 override PAIRS: u32;
@@ -61,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             & (vec4u(position) <= last) & (vec4u(position) >= first);
         var score = vec4f(NOTHING);
         if any(is_seen) {
-            score = select(score, scores_of(place.head, position) * SCALE, is_seen);
+            score = select(score, scores_of(place.head, position), is_seen);
         }
         scores[lane * 4u] = score.x;
         scores[lane * 4u + 1u] = score.y;
@@ -120,19 +111,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let index = place.query + query;
         finish(place, index / GROUP, place.head * GROUP + index % GROUP, unit, a, b, maximum, sum);
     }
-}
-
-// Four elements of a query, zero past its end.
-fn query_part(head: u32, query: u32, i: u32) -> vec4f {
-    let at = Q + query / GROUP * Q_STRIDE + (head * GROUP + query % GROUP) * HEAD_DIM + i * 4u;
-    var part = vec4f(0.0);
-    if i * 4u < HEAD_DIM {
-        part = vec4f(q[at], q[at + 1u], 0.0, 0.0);
-    }
-    if i * 4u + 2u < HEAD_DIM {
-        part = vec4f(part.xy, q[at + 2u], q[at + 3u]);
-    }
-    return part;
 }
 
 // The key at a position times each of the four queries.

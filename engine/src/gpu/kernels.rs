@@ -2,10 +2,12 @@
 //!
 //! It is all data: nothing here touches a device, so every shader of a model can be written to files and looked at.
 
+mod attention;
 mod project;
 mod sample;
 mod source;
 
+pub use attention::{ATTENTION_STEP, found_len};
 pub use sample::{CANDIDATES, RECENT, sample, slices};
 pub use source::compose;
 
@@ -13,20 +15,15 @@ use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
 use super::layout::{CHUNK, layout, split};
 use super::tier::Tier;
 use crate::dtype::DType;
-use crate::plan::{Activation, Buf, Cache, CacheInfo, Op, Plan, RopePairs, Rows, Weight};
+use crate::plan::{Activation, Buf, Cache, CacheInfo, Plan, RopePairs, Rows, Weight};
+use attention::Attention;
 use project::Linked;
 use std::ops::Range;
 
-/// Positions that a workgroup of attention takes at a time, and rows and tokens of a matmul's tile.
-pub const ATTENTION_STEP: usize = 64;
-/// Of a matmul's tile.
+/// Rows and tokens of a matmul's tile.
 pub const TILE: usize = 32;
 /// Invocations of most workgroups.
 const WORKGROUP: usize = 64;
-/// Queries of a workgroup of attention.
-const QUERIES: usize = 4;
-/// Attention to one token is split into so many parts at most.
-const PARTS_MAX: usize = 64;
 /// A grid's width.
 const GRID_MAX: usize = 65_535;
 
@@ -172,7 +169,7 @@ impl Grid {
             Self::Groups(n) => [n.min(GRID_MAX), n.div_ceil(GRID_MAX)],
             Self::Rows(n, rows) => [n, size.rows(rows)],
             Self::Tiles(n, rows) => [n, size.rows(rows).div_ceil(TILE)],
-            Self::Queries(n, per_token) => [n, (size.n_tokens * per_token).div_ceil(QUERIES)],
+            Self::Queries(n, per_token) => [n, (size.n_tokens * per_token).div_ceil(attention::QUERIES)],
             Self::Parts(n, Parts { len, window }) => {
                 let end = size.start + 1;
                 let first = end - window.unwrap_or(end).min(end);
@@ -245,21 +242,6 @@ enum Tokens {
     Many,
 }
 
-/// Positions of a part of attention.
-fn part_len(n_ctx: usize) -> usize {
-    n_ctx.div_ceil(ATTENTION_STEP * PARTS_MAX).max(1) * ATTENTION_STEP
-}
-
-/// f32 that attention to one token needs room for, at most.
-pub fn found_len(plan: &Plan, n_ctx: usize) -> usize {
-    let heads = plan.ops.iter().filter_map(|op| {
-        let Op::Attention { cache, n_head, .. } = *op else { return None };
-        Some((n_head, plan.caches[cache.0].head_dim))
-    });
-    let n_parts = n_ctx.div_ceil(part_len(n_ctx));
-    heads.map(|(n_head, head_dim)| n_head * n_parts * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
-}
-
 /// Eights of a head, the last one filled up.
 pub fn eights(head_dim: usize) -> usize {
     head_dim.div_ceil(8)
@@ -277,10 +259,7 @@ impl Target<'_> {
             Step::Attention { q, cache, n_head, scale, window, dst } => {
                 let attention =
                     Attention { q: *q, cache: *cache, n_head: *n_head, scale: *scale, window: *window, dst: *dst };
-                match tokens {
-                    Tokens::One => self.attention_in_parts(&attention),
-                    Tokens::Many => vec![self.attention_as_a_whole(&attention)],
-                }
+                self.attention(&attention, tokens)
             }
             Step::Add { x, dst } => vec![self.elementwise("add", vec![source::ADD], *x, *dst)],
             Step::Glu { gate, up, activation } => vec![self.glu(*gate, *up, *activation)],
@@ -456,70 +435,6 @@ impl Target<'_> {
         Kernel { name: "heads", source, bindings, constants, grid, when: When::Always }
     }
 
-    fn attention_as_a_whole(&self, attention: &Attention) -> Kernel {
-        let info = self.plan.caches[attention.cache.0];
-        let mut kernel = self.attention(attention, source::ATTENTION_WHOLE, self.write(attention.dst));
-        kernel.constants.push(("STRIDE", number(self.stride(attention.dst))));
-        Kernel { grid: Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv), ..kernel }
-    }
-
-    fn attention_in_parts(&self, attention: &Attention) -> Vec<Kernel> {
-        let Attention { cache, n_head, window, dst, .. } = *attention;
-        let info = self.plan.caches[cache.0];
-        let len = part_len(self.n_ctx);
-        let parts = vec![("PART", number(len)), ("N_PARTS", number(self.n_ctx.div_ceil(len)))];
-        let mut part = self.attention(attention, source::ATTENTION_PART, Resource::Find);
-        part.constants.extend(parts.clone());
-        let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES);
-        let head = vec![
-            ("HEAD_DIM", number(info.head_dim)),
-            ("HEAD_DIM8", number(eights(info.head_dim))),
-            ("WINDOW", window_number(window)),
-        ];
-        let combine = Kernel {
-            name: "combine",
-            source: vec![source::STATE, source::COMBINE],
-            bindings: with_state(vec![(1, Resource::Found), (2, self.write(dst))]),
-            constants: [head, parts].concat(),
-            grid: Grid::Rows(n_head, Rows::Tokens),
-            when: When::Always,
-        };
-        vec![Kernel { grid: Grid::Parts(n_groups, Parts { len, window }), ..part }, combine]
-    }
-
-    fn attention(&self, attention: &Attention, end: &'static str, dst: Resource) -> Kernel {
-        let Attention { q, cache, n_head, scale, window, .. } = *attention;
-        let (info, mut constants) = self.cache(cache);
-        // Every pair of a query and eight elements of a value is an invocation's.
-        let pairs = QUERIES * eights(info.head_dim);
-        let workgroup = pairs.next_power_of_two().max(WORKGROUP);
-        constants.extend(self.at(["Q", "Q_STRIDE"], q));
-        constants.extend([
-            ("GROUP", number(n_head / info.n_head_kv)),
-            ("SCALE", scale.into()),
-            ("WINDOW", window_number(window)),
-            ("WORKGROUP", number(workgroup)),
-            ("PAIRS", number(pairs)),
-            ("SLICES", number(workgroup / pairs)),
-            ("QUERIES_LEN", number(2 * pairs)),
-            ("SCORES_LEN", number(QUERIES * workgroup)),
-            ("MERGE_LEN", number(if workgroup / pairs > 1 { 3 * workgroup } else { 1 })),
-        ]);
-        Kernel {
-            name: "attention",
-            source: vec![source::STATE, source::CACHE, source::ATTENTION, end],
-            bindings: with_state(vec![
-                (1, self.read(q)),
-                (2, dst),
-                (6, Resource::Keys(cache)),
-                (7, Resource::Values(cache)),
-            ]),
-            constants,
-            grid: Grid::Groups(0),
-            when: When::Always,
-        }
-    }
-
     fn glu(&self, gate: Buf, up: Buf, activation: Activation) -> Kernel {
         let width = self.plan.width(gate);
         Kernel {
@@ -555,23 +470,9 @@ impl Target<'_> {
     }
 }
 
-/// As [`Step::Attention`].
-struct Attention {
-    q: Buf,
-    cache: Cache,
-    n_head: usize,
-    scale: f32,
-    window: Option<usize>,
-    dst: Buf,
-}
-
 fn with_state(mut bindings: Vec<(u32, Resource)>) -> Vec<(u32, Resource)> {
     bindings.push((0, Resource::State));
     bindings
-}
-
-fn window_number(window: Option<usize>) -> f64 {
-    window.map_or(u32::MAX, narrow).into()
 }
 
 /// An override's value.

@@ -32,6 +32,8 @@ fragments! {
     HEADS_PLAIN = "heads/plain";
     HEADS_NORMED = "heads/normed";
     ATTENTION = "attention";
+    ATTENTION_SUBGROUP = "attention_subgroup";
+    ATTENTION_QUERY = "attention/query";
     ATTENTION_WHOLE = "attention/whole";
     ATTENTION_PART = "attention/part";
     COMBINE = "combine";
@@ -77,7 +79,7 @@ fragments! {
 /// Browsers want `enable subgroups;` before everything else where a subgroup function is used, and naga does not know the
 /// line yet; so it is added here, where a text goes to a browser.
 pub fn compose(source: &[&str]) -> String {
-    let needs_subgroups = source.contains(&LANES_SUBGROUP);
+    let needs_subgroups = [LANES_SUBGROUP, ATTENTION_SUBGROUP].iter().any(|fragment| source.contains(fragment));
     let enable = if needs_subgroups && cfg!(target_arch = "wasm32") { "enable subgroups;\n\n" } else { "" };
     format!("{enable}{}", source.join("\n"))
 }

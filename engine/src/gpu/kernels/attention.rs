@@ -1,0 +1,131 @@
+//! Attention: to one token by parts of the positions, which are then combined; to many as a whole.
+
+use super::{Grid, Kernel, Parts, Resource, Target, Tokens, WORKGROUP, When, eights, number, source, with_state};
+use crate::gpu::tier::Reduce;
+use crate::plan::{Buf, Cache, Op, Plan, Rows};
+
+/// Positions that a workgroup takes at a time.
+pub const ATTENTION_STEP: usize = 64;
+/// Queries of a workgroup.
+pub(super) const QUERIES: usize = 4;
+/// Attention to one token is split into so many parts at most.
+const PARTS_MAX: usize = 64;
+/// Positions of a part at least.
+const PART_MIN: usize = 128;
+
+/// As [`crate::gpu::fuse::Step::Attention`].
+pub(super) struct Attention {
+    pub(super) q: Buf,
+    pub(super) cache: Cache,
+    pub(super) n_head: usize,
+    pub(super) scale: f32,
+    pub(super) window: Option<usize>,
+    pub(super) dst: Buf,
+}
+
+/// Positions of a part.
+fn part_len(n_ctx: usize) -> usize {
+    n_ctx.div_ceil(PARTS_MAX).next_multiple_of(PART_MIN)
+}
+
+/// f32 that attention to one token needs room for, at most.
+pub fn found_len(plan: &Plan, n_ctx: usize) -> usize {
+    let heads = plan.ops.iter().filter_map(|op| {
+        let Op::Attention { cache, n_head, .. } = *op else { return None };
+        Some((n_head, plan.caches[cache.0].head_dim))
+    });
+    let n_parts = n_ctx.div_ceil(part_len(n_ctx));
+    heads.map(|(n_head, head_dim)| n_head * n_parts * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
+}
+
+impl Target<'_> {
+    pub(super) fn attention(&self, attention: &Attention, tokens: Tokens) -> Vec<Kernel> {
+        match tokens {
+            Tokens::One => self.attention_in_parts(attention),
+            Tokens::Many => vec![self.attention_as_a_whole(attention)],
+        }
+    }
+
+    fn attention_as_a_whole(&self, attention: &Attention) -> Kernel {
+        let info = self.plan.caches[attention.cache.0];
+        let mut kernel = self.attention_to(attention, source::ATTENTION_WHOLE, self.write(attention.dst));
+        kernel.constants.push(("STRIDE", number(self.stride(attention.dst))));
+        Kernel { grid: Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv), ..kernel }
+    }
+
+    fn attention_in_parts(&self, attention: &Attention) -> Vec<Kernel> {
+        let Attention { cache, n_head, window, dst, .. } = *attention;
+        let info = self.plan.caches[cache.0];
+        let len = part_len(self.n_ctx);
+        let parts = vec![("PART", number(len)), ("N_PARTS", number(self.n_ctx.div_ceil(len)))];
+        let mut part = self.attention_to(attention, source::ATTENTION_PART, Resource::Find);
+        part.constants.extend(parts.clone());
+        let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES);
+        let head = vec![
+            ("HEAD_DIM", number(info.head_dim)),
+            ("HEAD_DIM8", number(eights(info.head_dim))),
+            ("WINDOW", window_number(window)),
+        ];
+        let combine = Kernel {
+            name: "combine",
+            source: vec![source::STATE, source::COMBINE],
+            bindings: with_state(vec![(1, Resource::Found), (2, self.write(dst))]),
+            constants: [head, parts].concat(),
+            grid: Grid::Rows(n_head, Rows::Tokens),
+            when: When::Always,
+        };
+        vec![Kernel { grid: Grid::Parts(n_groups, Parts { len, window }), ..part }, combine]
+    }
+
+    /// Attention whose results go to `dst` as the fragment `end` says.
+    fn attention_to(&self, attention: &Attention, end: &'static str, dst: Resource) -> Kernel {
+        let Attention { q, cache, n_head, scale, window, .. } = *attention;
+        let (info, mut constants) = self.cache(cache);
+        constants.extend(self.at(["Q", "Q_STRIDE"], q));
+        constants.extend([
+            ("GROUP", number(n_head / info.n_head_kv)),
+            ("SCALE", scale.into()),
+            ("WINDOW", window_number(window)),
+        ]);
+        let units = eights(info.head_dim).next_power_of_two();
+        let fits_subgroups = self.tier.reduce == Reduce::Subgroup && units <= self.tier.lanes_max;
+        let (name, fragment) = if fits_subgroups {
+            constants.push(("UNITS", number(units)));
+            ("attention_subgroup", source::ATTENTION_SUBGROUP)
+        } else {
+            constants.extend(shape(info.head_dim));
+            ("attention", source::ATTENTION)
+        };
+        Kernel {
+            name,
+            source: vec![source::STATE, source::CACHE, source::ATTENTION_QUERY, fragment, end],
+            bindings: with_state(vec![
+                (1, self.read(q)),
+                (2, dst),
+                (6, Resource::Keys(cache)),
+                (7, Resource::Values(cache)),
+            ]),
+            constants,
+            grid: Grid::Groups(0),
+            when: When::Always,
+        }
+    }
+}
+
+/// How a workgroup of `attention.wgsl` is divided: every pair of a query and eight elements of a value is an invocation's.
+fn shape(head_dim: usize) -> [(&'static str, f64); 6] {
+    let pairs = QUERIES * eights(head_dim);
+    let workgroup = pairs.next_power_of_two().max(WORKGROUP);
+    [
+        ("WORKGROUP", number(workgroup)),
+        ("PAIRS", number(pairs)),
+        ("SLICES", number(workgroup / pairs)),
+        ("QUERIES_LEN", number(2 * pairs)),
+        ("SCORES_LEN", number(QUERIES * workgroup)),
+        ("MERGE_LEN", number(if workgroup / pairs > 1 { 3 * workgroup } else { 1 })),
+    ]
+}
+
+fn window_number(window: Option<usize>) -> f64 {
+    window.map_or(f64::from(u32::MAX), number)
+}
