@@ -2,19 +2,11 @@
 //
 // A workgroup makes 32 rows × 32 tokens. It goes along the columns 32 at a time: weights are unpacked into workgroup
 // memory once for 32 tokens, and each of the 8 × 8 invocations keeps 4 × 4 sums.
-// Linked with: weights/*, end/*.   Reference: engine/src/reference/matmul.rs
+// Linked with: matmul/tile, weights/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
 
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dst: array<f32>;       // [n, STRIDE], DST of it before the first row
 
-override FIRST_ROW: u32;
-override ROWS: u32;
-// Biases before the first row's.
-override BIAS: u32;
-override CHUNKS: u32;
 override X_STRIDE4: u32;
-override DST: u32;
-override STRIDE: u32;
 const TILE: u32 = 32u;
 // A row of a tile is 8 vectors of four columns, and one unused so that neighbouring rows lie in different banks.
 const PITCH: u32 = 9u;
@@ -36,8 +28,7 @@ fn main(
     var s30 = 0.0; var s31 = 0.0; var s32 = 0.0; var s33 = 0.0;
     for (var c = 0u; c < CHUNKS; c += 1u) {
         for (var i = lane; i < TILE * 8u; i += 64u) {
-            let row = min(first_row + i / 8u, ROWS - 1u) + FIRST_ROW;
-            w_tile[i / 8u * PITCH + i % 8u] = weights4(row * CHUNKS + c, i % 8u);
+            w_tile[i / 8u * PITCH + i % 8u] = weights4(chunk_of(first_row + i / 8u, c), i % 8u);
             x_tile[i / 8u * PITCH + i % 8u] = x[(first_token + i / 8u) * X_STRIDE4 + c * 8u + i % 8u];
         }
         workgroupBarrier();
@@ -65,21 +56,4 @@ fn main(
 
 fn add_dot(a: vec4f, b: vec4f, sum: f32) -> f32 {
     return fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))));
-}
-
-// One row's results for four tokens, eight apart.
-fn write_row(row: u32, token: u32, y: vec4f) {
-    if row >= ROWS {
-        return;
-    }
-    write(row, token, y.x);
-    write(row, token + 8u, y.y);
-    write(row, token + 16u, y.z);
-    write(row, token + 24u, y.w);
-}
-
-fn write(row: u32, token: u32, y: f32) {
-    if token < n_rows() {
-        finish(DST + token * STRIDE + row, BIAS + row, y);
-    }
 }

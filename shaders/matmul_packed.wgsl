@@ -3,19 +3,11 @@
 //
 // A workgroup makes 64 rows × 32 tokens. It goes along the columns 32 at a time: integers go into workgroup memory as bytes,
 // activations with four tokens beside each other, and each of the 8 × 8 invocations keeps 8 rows × 4 tokens of sums.
-// Linked with: weights/*, scales/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
+// Linked with: matmul/tile, weights/*, scales/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
 
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dst: array<f32>;       // [n, STRIDE], DST of it before the first row
 
-override FIRST_ROW: u32;
-override ROWS: u32;
-// Biases before the first row's.
-override BIAS: u32;
-override CHUNKS: u32;
 override X_STRIDE4: u32;
-override DST: u32;
-override STRIDE: u32;
 const TILE_ROWS: u32 = 64u;
 const TILE_TOKENS: u32 = 32u;
 // A row of a tile is 8 words, and one unused so that neighbouring rows lie in different banks.
@@ -42,9 +34,9 @@ fn main(
     var y6 = vec4f(0.0);
     var y7 = vec4f(0.0);
     for (var c = 0u; c < CHUNKS; c += 1u) {
-        s_tile[lane] = scales((FIRST_ROW + min(first_row + lane, ROWS - 1u)) * CHUNKS + c);
+        s_tile[lane] = scales(chunk_of(first_row + lane, c));
         for (var i = id.y; i < TILE_ROWS; i += 8u) {
-            q_tile[i * PITCH + id.x] = quad((FIRST_ROW + min(first_row + i, ROWS - 1u)) * CHUNKS + c, id.x);
+            q_tile[i * PITCH + id.x] = quad(chunk_of(first_row + i, c), id.x);
         }
         let at = (first_token + id.y) * X_STRIDE4 + c * 8u + id.x;
         let t0 = x[at];
@@ -103,21 +95,4 @@ fn scale_of(row: u32, half: u32) -> vec2f {
 fn add(sum: vec4f, bytes: u32, s: vec2f, x0: vec4f, x1: vec4f, x2: vec4f, x3: vec4f) -> vec4f {
     let w = s.x * vec4f(unpack4xI8(bytes)) + s.y;
     return fma(vec4f(w.x), x0, fma(vec4f(w.y), x1, fma(vec4f(w.z), x2, fma(vec4f(w.w), x3, sum))));
-}
-
-// One row's results for four tokens, eight apart.
-fn write_row(row: u32, token: u32, y: vec4f) {
-    if row >= ROWS {
-        return;
-    }
-    write(row, token, y.x);
-    write(row, token + 8u, y.y);
-    write(row, token + 16u, y.z);
-    write(row, token + 24u, y.w);
-}
-
-fn write(row: u32, token: u32, y: f32) {
-    if token < n_rows() {
-        finish(DST + token * STRIDE + row, BIAS + row, y);
-    }
 }

@@ -1,4 +1,4 @@
-//! `shaders MODEL.gguf DIR [--tier plain|subgroups]`: every shader of a model, complete, for people and for compilers.
+//! `shaders MODEL.gguf DIR [--tier plain|subgroups|dots]`: every shader of a model, complete, for people and for compilers.
 //!
 //! A kernel becomes `NN-name.wgsl`, with its constants in place, and `NN-name.spv`, the same as SPIR-V.
 
@@ -35,7 +35,8 @@ fn run() -> Result<()> {
     let (model, folder, tier) = match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [model, folder] | [model, folder, "--tier", "subgroups"] => (*model, *folder, Tier::subgroups(SUBGROUP)),
         [model, folder, "--tier", "plain"] => (*model, *folder, Tier::PLAIN),
-        _ => return Err(Error::new(ErrorKind::Invalid, "shaders MODEL.gguf DIR [--tier plain|subgroups]")),
+        [model, folder, "--tier", "dots"] => (*model, *folder, Tier { dots: true, ..Tier::subgroups(SUBGROUP) }),
+        _ => return Err(Error::new(ErrorKind::Invalid, "shaders MODEL.gguf DIR [--tier plain|subgroups|dots]")),
     };
     let gguf = open::gguf(model)?;
     let plan = Model::new(&gguf)?.plan;
@@ -52,7 +53,9 @@ fn write(folder: &Path, i: usize, kernel: &Kernel) -> Result<()> {
         .map_err(|e| invalid(e.to_string()))?;
     // Browsers zero workgroup memory by all invocations together; naga's way is one store for every word.
     let zero = naga::back::spv::ZeroInitializeWorkgroupMemoryMode::None;
-    let options = naga::back::spv::Options { zero_initialize_workgroup_memory: zero, ..Default::default() };
+    // As Vulkan 1.3 has it, which has products of four bytes.
+    let options =
+        naga::back::spv::Options { lang_version: (1, 6), zero_initialize_workgroup_memory: zero, ..Default::default() };
     let words = naga::back::spv::write_vec(&module, &info, &options, None).map_err(|e| invalid(e.to_string()))?;
     let spirv: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let path = folder.join(format!("{i:02}-{}", kernel.name));

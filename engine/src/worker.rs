@@ -24,6 +24,8 @@ mod start;
 #[cfg(target_arch = "wasm32")]
 mod threads;
 
+#[cfg(target_arch = "wasm32")]
+pub use place::gpu_options;
 pub use queue::Queue;
 #[cfg(target_arch = "wasm32")]
 pub use start::start;

@@ -46,6 +46,12 @@ fn device(options: Options) -> Device {
     pollster::block_on(Device::open(options)).expect("a GPU, or a program that acts as one")
 }
 
+/// What devices can do: the best that this one can, with and without products of bytes, and what all can.
+fn tiers() -> [Options; 3] {
+    let best = Options::default();
+    [best, Options { has_dots: true, ..best }, Options { plain: true, ..best }]
+}
+
 fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs) -> Vec<f32> {
     pollster::block_on(backend.forward(&Batch { tokens, start, outputs })).expect("it runs")
 }
@@ -62,7 +68,7 @@ fn fused(file: &[u8]) -> (Plan, Fused) {
 #[test]
 fn answers_are_the_references() {
     for file in [tiny::llama().finish(), tiny::gemma3().finish()] {
-        for options in [Options::default(), Options { plain: true, ..Options::default() }] {
+        for options in tiers() {
             let mut reference = load(&file, BackendKind::Reference);
             let mut gpu = load(&file, BackendKind::Gpu(device(options)));
             // A prompt, single tokens, and back into the middle.
@@ -161,7 +167,7 @@ fn a_lost_device_is_an_error() {
 
 #[test]
 fn the_self_test_passes() {
-    for options in [Options::default(), Options { plain: true, ..Options::default() }] {
+    for options in tiers() {
         pollster::block_on(self_test(&device(options))).expect("the device computes what it should");
     }
 }

@@ -6,15 +6,17 @@
 use engine::backend::{Backend, Batch, Outputs};
 use engine::cpu::{Cpu, Machine};
 use engine::dtype::DType;
-#[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
 use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
 use engine::protocol::CacheType;
 use engine::quant::random_blocks;
 use engine::reference::Reference;
 use engine::rng::Rng;
+#[cfg(not(target_arch = "wasm32"))]
+use pollster::test as async_test;
+use std::cell::{Cell, RefCell};
 #[cfg(target_arch = "wasm32")]
-use wasm_bindgen_test::wasm_bindgen_test as test;
+use wasm_bindgen_test::wasm_bindgen_test as async_test;
 
 /// ggml's bound for ops on floats; ours for matmuls too, whose activations keep 16 bits.
 const FLOAT_NMSE: f64 = 1e-7;
@@ -56,14 +58,13 @@ impl Case {
     }
 
     /// Makes `x` the result, and compares it on all backends, over batches of these sizes.
-    #[track_caller]
-    fn check(mut self, x: Buf, batches: &[usize], nmse_max: f64) {
+    async fn check(mut self, x: Buf, batches: &[usize], nmse_max: f64) {
         let logits = self.plan.output_buf("result", self.plan.width(x));
         self.plan.push(Op::TakeOutputs { x, dst: logits });
         self.plan.logits = Some(logits);
         let dtypes: Vec<DType> = self.weights.iter().map(|(dtype, _)| *dtype).collect();
         let mut reference = Reference::new(self.plan.clone(), dtypes.clone(), N_CTX);
-        let mut fast = fast_backends(&self.plan, &dtypes);
+        let mut fast = fast_backends(&self.plan, &dtypes).await;
         for (i, (_, bytes)) in self.weights.iter().enumerate() {
             reference.put(Weight(i), 0, bytes);
             fast.iter_mut().for_each(|(_, backend)| put(backend, Weight(i), bytes));
@@ -74,7 +75,7 @@ impl Case {
             let batch = Batch { tokens: &tokens, start, outputs: Outputs::All };
             let expected = reference.forward(&batch);
             for (name, backend) in &mut fast {
-                let actual = pollster::block_on(backend.forward(&batch)).expect("the batch runs");
+                let actual = backend.forward(&batch).await.expect("the batch runs");
                 let nmse = nmse(&expected, &actual);
                 let nmse_max = match backend.cache_type() {
                     CacheType::F16 => nmse_max,
@@ -89,39 +90,54 @@ impl Case {
 }
 
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
-/// `xtask/src/tools.rs` for the one that tests bring along.
-fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
+/// `xtask/src/tools.rs` for the one that tests bring along. Node alone has none, and is asked for the CPU only.
+async fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
     let cpu = |cache_type: CacheType| {
         let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, cache_type, Machine::alone());
         (format!("cpu, {}", cache_type.name()), Backend::Cpu(Box::new(cpu)))
     };
     let n_cache_types = if plan.caches.is_empty() { 1 } else { CacheType::ALL.len() };
-    let backends: Vec<_> = CacheType::ALL.into_iter().take(n_cache_types).map(cpu).collect();
-    #[cfg(not(target_arch = "wasm32"))]
-    let backends = {
-        let device = next_device();
+    let mut backends: Vec<_> = CacheType::ALL.into_iter().take(n_cache_types).map(cpu).collect();
+    if let Some(device) = next_device().await {
         let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), N_CTX).expect("the plan fits the device");
-        let gpu = (format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu)));
-        backends.into_iter().chain([gpu]).collect()
-    };
+        backends.push((format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu))));
+    }
     backends
 }
 
-/// By turns, the device as good as it is, and as bad as any: with nothing but what WebGPU promises, and matrices in many
-/// pieces. Compiling for a GPU that is a program takes long, so no case is run on both.
-#[cfg(not(target_arch = "wasm32"))]
-fn next_device() -> &'static Device {
-    thread_local! {
-        static N_CASES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+thread_local! {
+    /// Never dropped: a thread that ends has lost what their library wants then.
+    static DEVICES: RefCell<Vec<&'static Device>> = const { RefCell::new(Vec::new()) };
+    static N_CASES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// By turns, the device as good as it is, the same with products of bytes, and as bad as any: with nothing but what WebGPU
+/// promises, and matrices in many pieces. Compiling for a GPU that is a program takes long, so no case is run on all.
+async fn next_device() -> Option<&'static Device> {
+    let best = best_options().await?;
+    let worst = Options { plain: true, binding_bytes_max: Some(32 << 10), ..Options::default() };
+    let all = [best, Options { has_dots: true, ..best }, worst];
+    // After every round one further, so that neither types nor shapes keep to one of them.
+    let n_cases = N_CASES.replace(N_CASES.get() + 1);
+    let turn = (n_cases + n_cases / all.len()) % all.len();
+    if let Some(device) = DEVICES.with_borrow(|devices| devices.get(turn).copied()) {
+        return Some(device);
     }
-    static DEVICES: std::sync::OnceLock<Vec<Device>> = std::sync::OnceLock::new();
-    let devices = DEVICES.get_or_init(|| {
-        let all =
-            [Options::default(), Options { plain: true, binding_bytes_max: Some(32 << 10), ..Options::default() }];
-        all.map(|options| pollster::block_on(Device::open(options)).expect("a GPU, or a program that acts as one"))
-            .into()
-    });
-    &devices[N_CASES.replace(N_CASES.get() + 1) % devices.len()]
+    let device = Device::open(all[turn]).await.expect("a GPU, or a program that acts as one");
+    let device: &Device = Box::leak(Box::new(device));
+    DEVICES.with_borrow_mut(|devices| devices.push(device));
+    Some(device)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn best_options() -> Option<Options> {
+    Some(Options::default())
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn best_options() -> Option<Options> {
+    let is_node = js_sys::Reflect::has(&js_sys::global(), &"process".into()).expect("the global scope is an object");
+    if is_node { None } else { Some(engine::worker::gpu_options().await.expect("this browser has a GPU")) }
 }
 
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {
@@ -142,8 +158,8 @@ fn nmse(expected: &[f32], actual: &[f32]) -> f64 {
     if size == 0.0 { error } else { error / size }
 }
 
-#[test]
-fn matmul() {
+#[async_test]
+async fn matmul() {
     for dtype in DType::ALL {
         for (rows, cols, n_tokens) in [(1, 256, 40), (65, 512, 7), (1000, 256, 33)] {
             let mut case = Case::new();
@@ -153,25 +169,25 @@ fn matmul() {
             case.plan.push(Op::MatMul { x, weight, bias: None, dst });
             // One result alone may be almost 0, and its relative error anything.
             let batches = [n_tokens, 1];
-            case.check(dst, if rows > 1 { &batches } else { &batches[..1] }, FLOAT_NMSE);
+            case.check(dst, if rows > 1 { &batches } else { &batches[..1] }, FLOAT_NMSE).await;
         }
     }
 }
 
-#[test]
-fn matmul_of_odd_rows_of_blocks() {
+#[async_test]
+async fn matmul_of_odd_rows_of_blocks() {
     for dtype in DType::ALL.iter().filter(|dtype| dtype.block_len() == 32) {
         let mut case = Case::new();
         let x = case.input("x", 576);
         let weight = case.weight("w", *dtype, 192, 576);
         let dst = case.plan.buf("dst", 192);
         case.plan.push(Op::MatMul { x, weight, bias: None, dst });
-        case.check(dst, &[5, 1], FLOAT_NMSE);
+        case.check(dst, &[5, 1], FLOAT_NMSE).await;
     }
 }
 
-#[test]
-fn matmul_of_odd_floats() {
+#[async_test]
+async fn matmul_of_odd_floats() {
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         let mut case = Case::new();
         let x = case.input("x", 37);
@@ -179,30 +195,30 @@ fn matmul_of_odd_floats() {
         let bias = Some(case.weight("b", DType::F32, 1, 11));
         let dst = case.plan.buf("dst", 11);
         case.plan.push(Op::MatMul { x, weight, bias, dst });
-        case.check(dst, &[1, 6], FLOAT_NMSE);
+        case.check(dst, &[1, 6], FLOAT_NMSE).await;
     }
 }
 
-#[test]
-fn embed() {
+#[async_test]
+async fn embed() {
     for dtype in DType::ALL {
         let mut case = Case::new();
         let weight = case.weight("w", *dtype, N_INPUTS + 3, 512);
         let dst = case.plan.buf("dst", 512);
         case.plan.push(Op::Embed { weight, scale: 2.5, dst });
-        case.check(dst, &[1, 9], FLOAT_NMSE);
+        case.check(dst, &[1, 9], FLOAT_NMSE).await;
     }
 }
 
-#[test]
-fn rms_norm() {
+#[async_test]
+async fn rms_norm() {
     for (width, group, in_place) in [(576, 576, false), (192, 64, true), (37, 37, false), (30, 10, true)] {
         let mut case = Case::new();
         let x = case.input("x", width);
         let weight = case.weight("w", DType::F32, 1, group);
         let dst = if in_place { x } else { case.plan.buf("dst", width) };
         case.plan.push(Op::RmsNorm { x, weight, eps: 1e-5, dst });
-        case.check(dst, &[1, 5], FLOAT_NMSE);
+        case.check(dst, &[1, 5], FLOAT_NMSE).await;
     }
 }
 
@@ -218,8 +234,8 @@ const PLAIN_ROPE: Rope = Rope {
     n_ctx_orig: 2048,
 };
 
-#[test]
-fn rope() {
+#[async_test]
+async fn rope() {
     let plain = PLAIN_ROPE;
     let halves = Rope { pairs: RopePairs::Halves, ..plain };
     let linear = Rope { freq_scale: 0.125, ..halves };
@@ -232,13 +248,13 @@ fn rope() {
             let x = case.input("x", 3 * 64);
             let factors = with_factors.then(|| case.weight("f", DType::F32, 1, rope.n_rot / 2));
             case.plan.push(Op::Rope { x, head_dim: 64, factors, rope });
-            case.check(x, &[3, 1, 40], FLOAT_NMSE);
+            case.check(x, &[3, 1, 40], FLOAT_NMSE).await;
         }
     }
 }
 
-#[test]
-fn attention() {
+#[async_test]
+async fn attention() {
     for (n_head, n_head_kv, head_dim) in [(9, 3, 64), (4, 1, 256), (2, 2, 80), (1, 1, 2), (6, 2, 20)] {
         for window in [None, Some(1), Some(5), Some(64)] {
             let mut case = Case::new();
@@ -250,14 +266,14 @@ fn attention() {
             let scale = 1.0 / (head_dim as f32).sqrt();
             case.plan.push(Op::Store { k, v, cache });
             case.plan.push(Op::Attention { q, cache, n_head, scale, window, dst });
-            case.check(dst, &[1, 1, 7, 1, 33, 128, 1], HALF_NMSE);
+            case.check(dst, &[1, 1, 7, 1, 33, 128, 1], HALF_NMSE).await;
         }
     }
 }
 
 /// What a fusing backend does in one go.
-#[test]
-fn heads() {
+#[async_test]
+async fn heads() {
     for (n_head, n_head_kv, head_dim, n_rot) in [(9, 3, 64, 64), (4, 1, 256, 256), (2, 2, 20, 10)] {
         for (with_norms, pairs) in [(false, RopePairs::Neighbours), (true, RopePairs::Halves)] {
             let mut case = Case::new();
@@ -276,14 +292,14 @@ fn heads() {
             let scale = 1.0 / (head_dim as f32).sqrt();
             case.plan.push(Op::Store { k, v, cache });
             case.plan.push(Op::Attention { q, cache, n_head, scale, window: None, dst });
-            case.check(dst, &[1, 5, 1, 70, 1], HALF_NMSE);
+            case.check(dst, &[1, 5, 1, 70, 1], HALF_NMSE).await;
         }
     }
 }
 
 /// Norm, matmuls, gated activation, matmul, residual: what a fusing backend does in two goes.
-#[test]
-fn feed_forward() {
+#[async_test]
+async fn feed_forward() {
     for dtype in [DType::Q4_0, DType::Q4_1, DType::Q8_0, DType::F16] {
         for activation in [Activation::Silu, Activation::Gelu] {
             let mut case = Case::new();
@@ -298,13 +314,13 @@ fn feed_forward() {
             case.plan.push(Op::Glu { gate, up, activation });
             case.plan.push(Op::MatMul { x: gate, weight: down_weight, bias: None, dst: h });
             case.plan.push(Op::Add { x: h, dst: x });
-            case.check(x, &[1, 40, 1], FLOAT_NMSE);
+            case.check(x, &[1, 40, 1], FLOAT_NMSE).await;
         }
     }
 }
 
-#[test]
-fn glu_and_add() {
+#[async_test]
+async fn glu_and_add() {
     for activation in [Activation::Silu, Activation::Gelu] {
         for width in [64, 37] {
             let mut case = Case::new();
@@ -312,27 +328,27 @@ fn glu_and_add() {
             let up = case.input("up", width);
             case.plan.push(Op::Glu { gate, up, activation });
             case.plan.push(Op::Add { x: up, dst: gate });
-            case.check(gate, &[1, 5], FLOAT_NMSE);
+            case.check(gate, &[1, 5], FLOAT_NMSE).await;
         }
     }
 }
 
-#[test]
-fn outputs_are_the_rows_that_were_asked_for() {
+#[async_test]
+async fn outputs_are_the_rows_that_were_asked_for() {
     let mut case = Case::new();
     let x = case.input("x", 8);
     let last = case.plan.output_buf("last", 8);
     case.plan.push(Op::TakeOutputs { x, dst: last });
     case.plan.logits = Some(last);
-    for (_, mut backend) in fast_backends(&case.plan, &[DType::F32]) {
+    for (_, mut backend) in fast_backends(&case.plan, &[DType::F32]).await {
         put(&mut backend, Weight(0), &case.weights[0].1);
-        let mut run = |outputs| {
+        let mut results = Vec::new();
+        for outputs in [Outputs::All, Outputs::Last, Outputs::None] {
             let batch = Batch { tokens: &[5, 3, 9], start: 0, outputs };
-            pollster::block_on(backend.forward(&batch)).expect("the batch runs")
-        };
-        let all = run(Outputs::All);
-        assert_eq!(all.len(), 24);
-        assert_eq!(run(Outputs::Last), all[16..]);
-        assert_eq!(run(Outputs::None), [0.0; 0]);
+            results.push(backend.forward(&batch).await.expect("the batch runs"));
+        }
+        assert_eq!(results[0].len(), 24);
+        assert_eq!(results[1], results[0][16..]);
+        assert_eq!(results[2], [0.0; 0]);
     }
 }

@@ -94,7 +94,7 @@ fn every_shader_is_valid_on_every_device() {
         plan(Activation::Gelu, true, RopePairs::Halves, 512),
         plan(Activation::Silu, false, RopePairs::Halves, 80),
     ];
-    for tier in [Tier::PLAIN, Tier::subgroups(4), Tier::subgroups(64)] {
+    for tier in [Tier::PLAIN, Tier::subgroups(4), Tier { dots: true, ..Tier::subgroups(64) }] {
         for plan in &plans {
             for dtype in DType::ALL {
                 let is_matrix = plan.matrices().into_iter();

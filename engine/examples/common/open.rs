@@ -45,15 +45,18 @@ pub(crate) fn backend_kind(name: &str, cache_type: CacheType) -> Result<BackendK
     match name {
         "reference" => Ok(BackendKind::Reference),
         "cpu" => Ok(BackendKind::Cpu(cache_type)),
-        "gpu" => Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options::default()))?)),
-        "gpu-plain" => {
-            Ok(BackendKind::Gpu(pollster::block_on(Device::open(Options { plain: true, ..Options::default() }))?))
-        }
+        "gpu" => gpu(Options::default()),
+        "gpu-plain" => gpu(Options { plain: true, ..Options::default() }),
+        "gpu-dots" => gpu(Options { has_dots: true, ..Options::default() }),
         _ => {
-            let message = format!("there is no backend {name:?}, only reference, cpu, gpu and gpu-plain");
+            let message = format!("there is no backend {name:?}, only reference, cpu, gpu, gpu-plain and gpu-dots");
             Err(Error::new(ErrorKind::Unsupported, message))
         }
     }
+}
+
+fn gpu(options: Options) -> Result<BackendKind> {
+    pollster::block_on(Device::open(options)).map(BackendKind::Gpu)
 }
 
 /// The header of the file at `path`.

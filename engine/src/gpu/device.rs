@@ -29,6 +29,8 @@ pub struct Options {
     /// A browser's device has been given subgroups, which the library does not ask for there
     /// (<https://github.com/gfx-rs/wgpu/issues/10146>).
     pub has_subgroups: bool,
+    /// The device has an instruction that multiplies bytes by fours and adds them up: neither the library nor a browser tells.
+    pub has_dots: bool,
     /// Bind no buffer that is longer; what the device allows if none.
     pub binding_bytes_max: Option<usize>,
 }
@@ -75,6 +77,7 @@ impl Device {
         let info = adapter.get_info();
         let (features, tier) =
             if options.plain { (wgpu::Features::empty(), Tier::PLAIN) } else { best(&adapter, &info, options) };
+        let tier = Tier { dots: options.has_dots, ..tier };
         let theirs = adapter.limits();
         let limits = wgpu::Limits {
             max_storage_buffer_binding_size: theirs.max_storage_buffer_binding_size,
@@ -266,6 +269,8 @@ fn access(resource: Resource) -> Access {
         Resource::Write(_)
         | Resource::StoreKeys(_)
         | Resource::StoreValues(_)
+        | Resource::Quantize
+        | Resource::QuantizeScales
         | Resource::Find
         | Resource::Draw
         | Resource::FindCandidates
@@ -281,6 +286,8 @@ fn access(resource: Resource) -> Access {
         | Resource::Angles(_)
         | Resource::Keys(_)
         | Resource::Values(_)
+        | Resource::Quantized
+        | Resource::QuantizedScales
         | Resource::Found
         | Resource::Drawn
         | Resource::Candidates

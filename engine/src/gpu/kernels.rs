@@ -73,6 +73,14 @@ pub enum Resource {
     StoreKeys(Cache),
     /// Values, written.
     StoreValues(Cache),
+    /// Activations as bytes, read.
+    Quantized,
+    /// The same, written.
+    Quantize,
+    /// Scales of the same, read.
+    QuantizedScales,
+    /// The same, written.
+    QuantizeScales,
     /// Attention's results for parts of the positions, read.
     Found,
     /// The same, written.

@@ -46,6 +46,8 @@ pub(super) struct Memory {
     angles: Vec<wgpu::Buffer>,
     keys: Vec<wgpu::Buffer>,
     values: Vec<wgpu::Buffer>,
+    /// Activations as bytes, and their scales.
+    quantized: [wgpu::Buffer; 2],
     found: wgpu::Buffer,
     candidates: wgpu::Buffer,
     pub(super) settings: wgpu::Buffer,
@@ -92,6 +94,7 @@ impl Memory {
             angles: Vec::new(),
             keys: Vec::new(),
             values: Vec::new(),
+            quantized: quantized(device, fused),
             found: buffer(device, "found", found_len(plan, n_ctx) * 4),
             capacity: 0,
             n_outputs: 0,
@@ -220,6 +223,8 @@ impl Memory {
             Resource::Angles(kind) => &self.angles[kind],
             Resource::Keys(cache) | Resource::StoreKeys(cache) => &self.keys[cache.0],
             Resource::Values(cache) | Resource::StoreValues(cache) => &self.values[cache.0],
+            Resource::Quantized | Resource::Quantize => &self.quantized[0],
+            Resource::QuantizedScales | Resource::QuantizeScales => &self.quantized[1],
             Resource::Found | Resource::Find => &self.found,
             Resource::Settings => &self.settings,
             Resource::Drawn | Resource::Draw => &self.drawn,
@@ -246,7 +251,7 @@ impl Drop for Memory {
         let planes = planes.flat_map(|p| [Some(&p.low), p.high.as_ref(), p.scales.as_ref()]).flatten();
         let single =
             [&self.state, &self.found, &self.candidates, &self.settings, &self.drawn, &self.chances].into_iter();
-        let many = [&self.bufs, &self.angles, &self.keys, &self.values].into_iter().flatten();
+        let many = [&self.bufs[..], &self.angles, &self.keys, &self.values, &self.quantized].into_iter().flatten();
         let vectors = self.vectors.iter().flatten();
         planes.chain(single).chain(many).chain(vectors).for_each(wgpu::Buffer::destroy);
     }
@@ -265,6 +270,13 @@ impl Planes {
             write(buffer, scales, &packed.scales);
         }
     }
+}
+
+/// Room for a batch of the widest input of a matmul as bytes (`shaders/quantize.wgsl`), where there is use for it.
+fn quantized(device: &Device, fused: &Fused) -> [wgpu::Buffer; 2] {
+    let widest = fused.matrices.iter().map(|matrix| matrix.cols.div_ceil(CHUNK)).max().unwrap_or(0);
+    let chunks = if device.tier().dots { widest * TOKENS_MAX } else { 0 };
+    [buffer(device, "quantized", chunks * CHUNK * 2), buffer(device, "quantized scales", chunks * 16)]
 }
 
 /// The usual usage of a buffer.

@@ -1,7 +1,7 @@
 //! Where a model is to run: on the GPU if there is one that computes what it should, else on the CPU, and why.
 //!
 //! The worker's own address can say it, for tests: `?gpu=off`, `?gpu=plain` (nothing but what every GPU can do), `?gpu=on`
-//! (also one that is a program on the CPU).
+//! (also one that is a program on the CPU), `?gpu=dots` (the same, with products of bytes, also where they are slow).
 
 use crate::backend::BackendKind;
 use crate::error::Result;
@@ -15,6 +15,8 @@ use wasm_bindgen::prelude::*;
 
 /// A feature of WebGPU that kernels use.
 const SUBGROUPS: &str = "subgroups";
+/// A feature of its language.
+const DOTS: &str = "packed_4x8_integer_dot_product";
 
 /// What a person, or a test, wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) enum Wish {
     Gpu,
     /// On the GPU, with nothing that some GPU lacks.
     Plain,
+    /// On the GPU, with products of bytes.
+    Dots,
 }
 
 /// Where a model is to run.
@@ -45,6 +49,7 @@ pub(super) fn wish(of_page: BackendWish) -> Wish {
         Some("off") => Wish::Cpu,
         Some("on") => Wish::Gpu,
         Some("plain") => Wish::Plain,
+        Some("dots") => Wish::Dots,
         Some(_) | None => match of_page {
             BackendWish::Best => Wish::Best,
             BackendWish::Cpu => Wish::Cpu,
@@ -121,10 +126,12 @@ async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
     if adapter.is_software && wish == Wish::Best {
         return Err("the browser's GPU is a program, and slower".to_owned());
     }
-    let best = Options { has_subgroups: adapter.has_subgroups, ..Options::default() };
+    let best = Options { has_dots: adapter.has_dots || wish == Wish::Dots, ..adapter.options() };
     let plain = Options { plain: true, ..Options::default() };
+    let mut steps = vec![best, Options { has_dots: false, ..best }, plain];
+    steps.dedup();
     let mut why = String::new();
-    for options in [best, plain].into_iter().filter(|options| options.plain || wish != Wish::Plain) {
+    for options in steps.into_iter().filter(|options| options.plain || wish != Wish::Plain) {
         match tested(options).await {
             Ok(device) => {
                 let tier = device.tier().to_string();
@@ -142,9 +149,15 @@ async fn tested(options: Options) -> Result<Device> {
     Ok(device)
 }
 
+/// What can be used of this browser's GPU; none if it has none.
+pub async fn gpu_options() -> Option<Options> {
+    Some(Adapter::find().await?.options())
+}
+
 /// What the browser says of its GPU.
 struct Adapter {
     has_subgroups: bool,
+    has_dots: bool,
     is_software: bool,
 }
 
@@ -161,14 +174,26 @@ impl Adapter {
         let words = ["architecture", "device", "description"].map(text).join(" ").to_lowercase();
         let is_software =
             is_fallback || ["swiftshader", "llvmpipe", "basic render"].iter().any(|name| words.contains(name));
-        Some(Self { has_subgroups: has_feature(&adapter, SUBGROUPS), is_software })
+        // Every browser that has the language feature has the function, but not every GPU an instruction for it. No browser
+        // tells; Apple's have none, nor have programs.
+        let is_known = has(&Reflect::get(&gpu, &"wgslLanguageFeatures".into()).unwrap_or_default(), DOTS);
+        let has_dots = is_known && !is_software && text("vendor") != "apple";
+        Some(Self { has_subgroups: has_feature(&adapter, SUBGROUPS), has_dots, is_software })
+    }
+
+    fn options(&self) -> Options {
+        Options { has_subgroups: self.has_subgroups, has_dots: self.has_dots, ..Options::default() }
     }
 }
 
 fn has_feature(adapter: &JsValue, name: &str) -> bool {
-    let features = Reflect::get(adapter, &"features".into()).unwrap_or_default();
-    let has = Reflect::get(&features, &"has".into()).ok().and_then(|has| has.dyn_into::<Function>().ok());
-    has.and_then(|has| has.call1(&features, &name.into()).ok()).is_some_and(|answer| answer.is_truthy())
+    has(&Reflect::get(adapter, &"features".into()).unwrap_or_default(), name)
+}
+
+/// Whether a set has this member.
+fn has(set: &JsValue, name: &str) -> bool {
+    let answer = method(set, "has").and_then(|has| has.call1(set, &name.into()).ok());
+    answer.is_some_and(|answer| answer.is_truthy())
 }
 
 /// The library that talks to the GPU never asks a browser for subgroups (<https://github.com/gfx-rs/wgpu/issues/10146>), so

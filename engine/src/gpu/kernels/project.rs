@@ -9,6 +9,20 @@ use std::ops::Range;
 /// Rows that the invocations of a team make together.
 const TEAM_ROWS: usize = 4;
 
+/// Chunks of a token that a workgroup quantises.
+const QUANTIZE_WORKGROUP: usize = 32;
+
+/// How tiles of rows × tokens are multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tile {
+    /// Floats by floats.
+    Float,
+    /// Integers, as floats, by floats.
+    Packed,
+    /// Bytes by bytes, four at a time.
+    Dot,
+}
+
 /// Rows of a weight that are in one part of its matrix.
 pub(super) struct Piece {
     pub(super) part: Part,
@@ -184,15 +198,19 @@ impl Target<'_> {
             kernels.push(self.norm(x, weight, eps, dst, false));
             x = dst;
         }
-        for product in &project.products {
-            let run = self.run(product);
-            match self.rows(product.dst) {
-                Rows::Tokens => kernels.extend(self.matmul(x, &run, When::Always)),
-                Rows::Outputs => {
-                    kernels.extend(self.matvec(x, None, &run, When::OneOutput));
-                    kernels.extend(self.matmul(x, &run, When::ManyOutputs));
-                }
+        let runs: Vec<Run> = project.products.iter().map(|product| self.run(product)).collect();
+        let when = match self.rows(project.products[0].dst) {
+            Rows::Tokens => When::Always,
+            Rows::Outputs => When::ManyOutputs,
+        };
+        if runs.iter().any(|run| self.tile(run) == Tile::Dot) {
+            kernels.push(self.quantize(x, when));
+        }
+        for run in &runs {
+            if when == When::ManyOutputs {
+                kernels.extend(self.matvec(x, None, run, When::OneOutput));
             }
+            kernels.extend(self.matmul(x, run, when));
         }
         if let (Some(activation), [gate, up]) = (project.activation, &project.products[..]) {
             kernels.push(self.glu(gate.dst, up.dst, activation));
@@ -204,32 +222,71 @@ impl Target<'_> {
         let rows = self.rows(run.dst);
         let pieces = self.pieces_of(run.matrix, &run.rows).into_iter().map(|piece| {
             let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
-            let mut bindings = vec![(0, Resource::State), (1, self.read(x)), (2, self.write(run.dst))];
+            let mut bindings = vec![(0, Resource::State), (2, self.write(run.dst))];
             let end = self.end(run.bias, run.add, &mut bindings);
+            let (name, fragment, tile_rows) = match self.tile(run) {
+                Tile::Dot => ("matmul_dot", source::MATMUL_DOT, 2 * TILE),
+                Tile::Packed => ("matmul_packed", source::MATMUL_PACKED, 2 * TILE),
+                Tile::Float => ("matmul", source::MATMUL, TILE),
+            };
+            match self.tile(run) {
+                Tile::Dot => bindings.extend([(1, Resource::Quantized), (3, Resource::QuantizedScales)]),
+                Tile::Packed | Tile::Float => {
+                    bindings.push((1, self.read(x)));
+                    constants.push(("X_STRIDE4", number(self.stride(x) / 4)));
+                }
+            }
             constants.extend([
                 ("FIRST_ROW", number(piece.first_row)),
                 ("BIAS", number(piece.rows.start)),
                 ("ROWS", number(piece.rows.len())),
                 ("CHUNKS", number(self.chunks(run.matrix))),
-                ("X_STRIDE4", number(self.stride(x) / 4)),
                 ("DST", number(self.slot(run.dst).offset + piece.rows.start)),
                 ("STRIDE", number(self.stride(run.dst))),
             ]);
-            let is_packed = layout(self.fused.matrices[run.matrix].dtype).scales != Scales::None;
-            let (name, fragment, tile) = match is_packed {
-                true => ("matmul_packed", source::MATMUL_PACKED, 2 * TILE),
-                false => ("matmul", source::MATMUL, TILE),
-            };
             Kernel {
                 name,
-                source: [vec![source::STATE, fragment, end, source::count(rows)], weights].concat(),
+                source: [vec![source::STATE, fragment, source::MATMUL_TILE, end, source::count(rows)], weights]
+                    .concat(),
                 bindings: [bindings, planes].concat(),
                 constants,
-                grid: Grid::Tiles(piece.rows.len().div_ceil(tile), rows),
+                grid: Grid::Tiles(piece.rows.len().div_ceil(tile_rows), rows),
                 when,
             }
         });
         pieces.collect()
+    }
+
+    /// Which kernel makes the tiles of a product.
+    fn tile(&self, run: &Run) -> Tile {
+        match layout(self.fused.matrices[run.matrix].dtype).scales {
+            Scales::None => Tile::Float,
+            Scales::Half
+            | Scales::HalfPair
+            | Scales::Super
+            | Scales::Super16
+            | Scales::SuperPair
+            | Scales::Super16Pair => {
+                if self.tier.dots {
+                    Tile::Dot
+                } else {
+                    Tile::Packed
+                }
+            }
+        }
+    }
+
+    /// The input of matmuls as bytes, once for all of them.
+    fn quantize(&self, x: Buf, when: When) -> Kernel {
+        let chunks = self.stride(x) / CHUNK;
+        Kernel {
+            name: "quantize",
+            source: vec![source::QUANTIZE],
+            bindings: vec![(1, self.read(x)), (2, Resource::Quantize), (3, Resource::QuantizeScales)],
+            constants: vec![("CHUNKS", number(chunks)), ("X_STRIDE4", number(self.stride(x) / 4))],
+            grid: Grid::Rows(chunks.div_ceil(QUANTIZE_WORKGROUP), self.rows(x)),
+            when,
+        }
     }
 
     /// How the activations of a matmul come in.

@@ -24,6 +24,9 @@ fragments! {
     MATVEC_GLU = "matvec_glu";
     MATMUL = "matmul";
     MATMUL_PACKED = "matmul_packed";
+    MATMUL_DOT = "matmul_dot";
+    MATMUL_TILE = "matmul/tile";
+    QUANTIZE = "quantize";
     RMS_NORM = "rms_norm";
     RMS_NORM_IN_PLACE = "rms_norm_in_place";
     ROPE = "rope";
