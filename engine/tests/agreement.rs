@@ -70,6 +70,11 @@ fn smollm2_gpu() {
 }
 
 #[test]
+fn smollm2_gpu_dots() {
+    check_some("smollm2.json", gpu(Options { has_dots: true, ..Options::default() }), SOME);
+}
+
+#[test]
 fn smollm2_gpu_plain() {
     check_some("smollm2.json", gpu(Options { plain: true, ..Options::default() }), FEW);
 }
