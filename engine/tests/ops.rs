@@ -134,10 +134,11 @@ async fn best_options() -> Option<Options> {
     Some(Options::default())
 }
 
+/// Whoever builds this for a browser says so (`xtask/src/scripts.rs`); in Node there is no GPU.
 #[cfg(target_arch = "wasm32")]
 async fn best_options() -> Option<Options> {
-    let is_node = js_sys::Reflect::has(&js_sys::global(), &"process".into()).expect("the global scope is an object");
-    if is_node { None } else { Some(engine::worker::gpu_options().await.expect("this browser has a GPU")) }
+    option_env!("MINNOW_OPS_ON_WEBGPU")?;
+    Some(engine::worker::gpu_options().await.expect("this browser has a GPU"))
 }
 
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {

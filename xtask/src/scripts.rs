@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::command::{command, path_starting_with, run, step};
 use crate::dist::{self, DIST};
-use crate::tools::{CHROMIUM, FIREFOX, GOLDEN_PYTHON, NODE, NPM, PYTHON, ensure, ensure_gpu};
-use crate::{models, target_dir};
+use crate::tools::{CHROMIUM, FIREFOX, GOLDEN_PYTHON, NODE, NPM, PYTHON, WASM_TEST_RUNNER, ensure, ensure_gpu};
+use crate::wasm::TARGET;
+use crate::{models, root, target_dir};
 
 const E2E: &str = "e2e";
 /// What Minnow is measured against; apart, because it is large and no test needs it.
@@ -55,19 +56,30 @@ fn golden_python() -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The script that runs a program of wasm tests in a browser with this adapter, and what it needs, as cargo takes a runner.
+pub(crate) fn ops_runner<'a>(adapter: &str, cargo: &'a mut Command) -> Result<&'a mut Command> {
+    install(E2E)?;
+    let script = root().join(E2E).join("ops.mjs");
+    let runner = ["node", &script.to_string_lossy(), "--adapter", adapter].map(str::to_owned);
+    let config = format!("target.{TARGET}.runner={runner:?}");
+    let cargo = cargo.args(["--config", &config]).env("MINNOW_TEST_RUNNER", WASM_TEST_RUNNER.ensure()?);
+    with_browsers(cargo.env("MINNOW_OPS_ON_WEBGPU", "yes"))
+}
+
 /// Makes a command run among the browser tests, with the site, the browsers and the GPU that it needs.
 fn in_e2e(command: &mut Command) -> Result<&mut Command> {
+    let dist = fs::canonicalize(DIST).with_context(|| format!("there is no {DIST}/; cargo xtask dist builds it"))?;
+    with_browsers(command.current_dir(E2E).env("MINNOW_DIST", dist))
+}
+
+/// Tells a command where the browsers are, and sees to it that there is a GPU for them.
+fn with_browsers(command: &mut Command) -> Result<&mut Command> {
     ensure(&[&CHROMIUM, &FIREFOX])?;
     ensure_gpu()?;
     let [chromium, firefox] = [CHROMIUM, FIREFOX].map(|browser| browser.find());
     let chromium = chromium.context("Chromium was there a moment ago")?;
     let firefox = firefox.context("Firefox was there a moment ago")?;
-    let dist = fs::canonicalize(DIST).with_context(|| format!("there is no {DIST}/; cargo xtask dist builds it"))?;
-    Ok(command
-        .current_dir(E2E)
-        .env("MINNOW_DIST", dist)
-        .env("MINNOW_CHROMIUM", chromium)
-        .env("MINNOW_FIREFOX", firefox))
+    Ok(command.env("MINNOW_CHROMIUM", chromium).env("MINNOW_FIREFOX", firefox))
 }
 
 /// Installs the npm packages of a folder, unless that was done. Nothing may download a browser or build C++.

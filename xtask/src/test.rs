@@ -6,20 +6,21 @@ use anyhow::{Result, bail};
 
 use crate::command::{command, output, run as run_command, seconds, step};
 use crate::tools::{NODE, WASM_TEST_RUNNER, ensure, ensure_gpu};
-use crate::variants::VARIANTS;
+use crate::variants::{PLAIN, VARIANTS};
 use crate::wasm::{TARGET, Toolchain};
 use crate::{dist, models, scripts};
 
 /// A named check.
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
     ("format", format),
     ("clippy, native", clippy),
     ("clippy, wasm", clippy_wasm),
     ("models", || models::fetch_named(&[])),
     ("native tests", native_tests),
     ("wasm tests", wasm_tests),
+    ("ops on WebGPU", ops_in_browsers),
     ("build of the page", dist::build),
     ("browser tests", scripts::browser_tests),
 ];
@@ -68,6 +69,17 @@ fn wasm_tests() -> Result<()> {
         test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
             .env("NODE_ARGS", node_args());
         run_command(toolchain.apply(variant.apply(&mut test)))?;
+    }
+    Ok(())
+}
+
+/// Every op on every type of weights, on the WebGPU of browsers: two programs in Chromium that stand in for GPUs, and Firefox.
+fn ops_in_browsers() -> Result<()> {
+    let toolchain = Toolchain::ensure()?;
+    for adapter in ["lavapipe", "swiftshader", "firefox"] {
+        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--test", "ops"]);
+        scripts::ops_runner(adapter, toolchain.apply(PLAIN.apply(&mut test)))?;
+        run_command(&mut test)?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(crate) struct Variant {
 }
 
 /// The variant that every browser with SIMD can run.
-const PLAIN: Variant = Variant { name: "plain", rustflags: &[], has_threads: false };
+pub(crate) const PLAIN: Variant = Variant { name: "plain", rustflags: &[], has_threads: false };
 
 /// With fused multiply-add and dot products of bytes.
 const RELAXED: Variant =
