@@ -17,6 +17,8 @@ use wasm_bindgen::prelude::*;
 const SUBGROUPS: &str = "subgroups";
 /// A feature of its language.
 const DOTS: &str = "packed_4x8_integer_dot_product";
+/// Whose GPUs have an instruction for it.
+const DOTS_VENDORS: [&str; 4] = ["amd", "intel", "nvidia", "qualcomm"];
 
 /// What a person, or a test, wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,9 +177,11 @@ impl Adapter {
         let is_software =
             is_fallback || ["swiftshader", "llvmpipe", "basic render"].iter().any(|name| words.contains(name));
         // Every browser that has the language feature has the function, but not every GPU an instruction for it. No browser
-        // tells; Apple's have none, nor have programs.
+        // tells, so the makers of those that have one are named; Metal has none for any of them.
         let is_known = has(&Reflect::get(&gpu, &"wgslLanguageFeatures".into()).unwrap_or_default(), DOTS);
-        let has_dots = is_known && !is_software && text("vendor") != "apple";
+        let is_metal = js::scope().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS"));
+        let vendor = text("vendor").to_lowercase();
+        let has_dots = is_known && !is_software && !is_metal && DOTS_VENDORS.contains(&vendor.as_str());
         Some(Self { has_subgroups: has_feature(&adapter, SUBGROUPS), has_dots, is_software })
     }
 
