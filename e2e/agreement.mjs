@@ -9,9 +9,8 @@ import { chromium } from '@playwright/test';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { launchOptions } from './browser.mjs';
-import { launchFirefox } from './firefox.mjs';
 import { compare, goldenFolder } from './golden.mjs';
-import { launch } from './gpus.mjs';
+import { BROWSERS } from './gpus.mjs';
 import { DIST, startSite } from './site.mjs';
 import { loader, probed } from './worker.mjs';
 
@@ -23,19 +22,14 @@ const { values: flags } = parseArgs({
     share: { type: 'string', default: '0.9' },
   },
 });
-const BROWSERS = {
-  none: () => chromium.launch(launchOptions),
-  firefox: launchFirefox,
-  lavapipe: () => launch('lavapipe'),
-  swiftshader: () => launch('swiftshader'),
-};
-if (!BROWSERS[flags.adapter]) throw new Error(`--adapter is one of ${Object.keys(BROWSERS).join(', ')}`);
+const browsers = { none: () => chromium.launch(launchOptions), ...BROWSERS };
+if (!browsers[flags.adapter]) throw new Error(`--adapter is one of ${Object.keys(browsers).join(', ')}`);
 const variant = flags.variant ?? (flags.adapter === 'firefox' ? 'plain' : 'relaxed'); // Firefox has no relaxed SIMD.
 
 const here = import.meta.dirname;
 const { folder, remove } = goldenFolder();
 const site = await startSite({ dirs: { 'probe/': resolve(here, 'probe'), 'golden/': folder, '': DIST } });
-const browser = await BROWSERS[flags.adapter]();
+const browser = await browsers[flags.adapter]();
 try {
   const page = await browser.newPage();
   await page.goto(site.url);

@@ -8,8 +8,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { launchOptions } from './browser.mjs';
+import { launchFirefox } from './firefox.mjs';
 
 const ADAPTERS = ['swiftshader', 'lavapipe'];
+
+/** A browser for each of them, and one that has its own idea of WebGPU. */
+export const BROWSERS = { firefox: launchFirefox, lavapipe: () => launch('lavapipe'), swiftshader: () => launch('swiftshader') };
 
 /** Where Linux lists drivers for GPUs. */
 const DRIVERS = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];

@@ -7,54 +7,50 @@
 // in the browser that is meant.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { launchFirefox } from './firefox.mjs';
-import { launch } from './gpus.mjs';
+import { BROWSERS } from './gpus.mjs';
 
 const {
   values: flags,
   positionals: [wasm],
 } = parseArgs({ options: { adapter: { type: 'string' } }, allowPositionals: true });
-const BROWSERS = { firefox: launchFirefox, lavapipe: () => launch('lavapipe'), swiftshader: () => launch('swiftshader') };
 if (!BROWSERS[flags.adapter]) throw new Error(`--adapter is one of ${Object.keys(BROWSERS).join(', ')}`);
 
 /** Looks at the page so often. */
 const LOOK_MS = 1000;
 /** A program that stands in for a GPU compiles every kernel of every type of weights. */
-const PATIENCE_MS = 1_800_000;
+const PATIENCE_MS = 900_000;
 
-const { server, address } = await serve();
-const browser = await BROWSERS[flags.adapter]();
+const server = spawn(process.env.MINNOW_TEST_RUNNER ?? 'wasm-bindgen-test-runner', [wasm], {
+  env: { ...process.env, NO_HEADLESS: '1', WASM_BINDGEN_USE_BROWSER: '1', WASM_BINDGEN_TEST_ADDRESS: '127.0.0.1:0' },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+let browser;
 try {
+  const address = await served();
+  browser = await BROWSERS[flags.adapter]();
   const page = await browser.newPage();
   await page.goto(address);
   const text = await outcome(page);
   console.log(`${flags.adapter}\n${text}`);
   process.exitCode = /test result: ok\. [1-9]\d* passed; 0 failed; 0 ignored/.test(text) ? 0 : 1;
 } finally {
-  await browser.close();
+  await browser?.close();
   server.kill();
 }
 
-/** The runner, once it serves. */
-async function serve() {
-  const server = spawn(process.env.MINNOW_TEST_RUNNER ?? 'wasm-bindgen-test-runner', [wasm], {
-    env: { ...process.env, NO_HEADLESS: '1', WASM_BINDGEN_USE_BROWSER: '1', WASM_BINDGEN_TEST_ADDRESS: '127.0.0.1:0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+/** The address that the runner says it serves. */
+function served() {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    server.stdout.on('data', (chunk) => {
+      said += chunk;
+      const address = said.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0];
+      if (address) resolve(address);
+    });
+    server.on('error', reject);
+    server.on('exit', () => reject(new Error(`the runner serves nothing:\n${said}`)));
   });
-  let said = '';
-  for await (const [chunk] of on(server.stdout)) {
-    said += chunk;
-    const address = said.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0];
-    if (address) return { server, address };
-  }
-  throw new Error(`the runner serves nothing:\n${said}`);
-}
-
-/** What a stream says, piece by piece. */
-async function* on(stream) {
-  while (stream.readable) yield await once(stream, 'data');
 }
 
 /** What the page says at the end. */

@@ -1,5 +1,5 @@
-//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|reference] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]`: tokens
-//! per second, and what a token costs the GPU.
+//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|gpu-dots|reference] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]`:
+//! tokens per second, and what a token costs the GPU.
 
 #![expect(clippy::print_stdout, reason = "its whole purpose")]
 
