@@ -4,18 +4,11 @@
 // A workgroup makes 64 rows × 32 tokens. It goes along the columns 32 at a time: integers go into workgroup memory as bytes,
 // those of activations with four tokens beside each other, and each of the 16 × 8 invocations keeps 4 rows × 4 tokens of
 // sums. Four products are one instruction; sums of sixteen columns are integers, and exact.
-// Linked with: matmul/tile, weights/*, scales/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
+// Linked with: matmul/{tile, integers}, weights/*, scales/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
 
 @group(0) @binding(1) var<storage, read> x: array<u32>;               // [n, CHUNKS, 16]
 @group(0) @binding(3) var<storage, read> x_scales: array<vec4f>;      // [n, CHUNKS]
 
-const TILE_ROWS: u32 = 64u;
-const TILE_TOKENS: u32 = 32u;
-// A row of a tile is 8 words, and one unused so that neighbouring rows lie in different banks.
-const PITCH: u32 = 9u;
-
-var<workgroup> q_tile: array<u32, TILE_ROWS * PITCH>;
-var<workgroup> s_tile: array<vec4f, TILE_ROWS>;
 var<workgroup> x_tile: array<vec4u, 16u * 8u>;                        // [word, token % 8]: tokens 8 apart
 var<workgroup> t_tile: array<vec4f, 3u * 8u>;                         // [scale, two sums; token % 8]
 
@@ -98,7 +91,6 @@ fn add(sum: vec4i, q: u32, x: vec4u) -> vec4i {
 
 // Σ w·x over sixteen columns, from Σ q·x and Σ x.
 fn weigh(row: u32, half: u32, dots: vec4f, sum: vec4f) -> vec4f {
-    let s = s_tile[row];
-    let pair = select(s.zw, s.xy, half == 0u);
-    return pair.x * dots + pair.y * sum;
+    let s = scale_of(row, half);
+    return s.x * dots + s.y * sum;
 }

@@ -3,18 +3,12 @@
 //
 // A workgroup makes 64 rows × 32 tokens. It goes along the columns 32 at a time: integers go into workgroup memory as bytes,
 // activations with four tokens beside each other, and each of the 8 × 8 invocations keeps 8 rows × 4 tokens of sums.
-// Linked with: matmul/tile, weights/*, scales/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
+// Linked with: matmul/{tile, integers}, weights/*, scales/*, end/*, rows/count_*.   Reference: engine/src/reference/matmul.rs
 
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 
 override X_STRIDE4: u32;
-const TILE_ROWS: u32 = 64u;
-const TILE_TOKENS: u32 = 32u;
-// A row of a tile is 8 words, and one unused so that neighbouring rows lie in different banks.
-const PITCH: u32 = 9u;
 
-var<workgroup> q_tile: array<u32, TILE_ROWS * PITCH>;
-var<workgroup> s_tile: array<vec4f, TILE_ROWS>;
 var<workgroup> x_tile: array<vec4f, 32u * 8u>;                        // [column, token % 8]: tokens 8 apart
 
 @compute @workgroup_size(8, 8)
@@ -84,11 +78,6 @@ fn main(
     write_row(first_row + id.x + 40u, first_token + id.y, y5);
     write_row(first_row + id.x + 48u, first_token + id.y, y6);
     write_row(first_row + id.x + 56u, first_token + id.y, y7);
-}
-
-fn scale_of(row: u32, half: u32) -> vec2f {
-    let s = s_tile[row];
-    return select(s.zw, s.xy, half == 0u);
 }
 
 // Four columns of one row, times those of four tokens.

@@ -26,7 +26,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let largest = max(max(most.x, most.y), max(most.z, most.w));
     let scale = largest / LARGEST;
-    let inverse = select(0.0, LARGEST / largest, largest > 0.0);
+    // What is almost nothing is nothing: its inverse would be infinite.
+    let inverse = select(0.0, LARGEST / largest, largest > 1e-30);
     let chunk = group.y * CHUNKS + c;
     let first = pack(at, chunk * 16u, inverse);
     let second = pack(at + 4u, chunk * 16u + 4u, inverse);

@@ -203,8 +203,8 @@ impl Target<'_> {
             Rows::Tokens => When::Always,
             Rows::Outputs => When::ManyOutputs,
         };
-        if runs.iter().any(|run| self.tile(run) == Tile::Dot) {
-            kernels.push(self.quantize(x, when));
+        if let Some(run) = runs.iter().find(|run| self.tile(run) == Tile::Dot) {
+            kernels.push(self.quantize(x, self.chunks(run.matrix), when));
         }
         for run in &runs {
             if when == When::ManyOutputs {
@@ -224,12 +224,13 @@ impl Target<'_> {
             let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
             let mut bindings = vec![(0, Resource::State), (2, self.write(run.dst))];
             let end = self.end(run.bias, run.add, &mut bindings);
-            let (name, fragment, tile_rows) = match self.tile(run) {
-                Tile::Dot => ("matmul_dot", source::MATMUL_DOT, 2 * TILE),
-                Tile::Packed => ("matmul_packed", source::MATMUL_PACKED, 2 * TILE),
-                Tile::Float => ("matmul", source::MATMUL, TILE),
+            let tile = self.tile(run);
+            let (name, fragments, tile_rows) = match tile {
+                Tile::Dot => ("matmul_dot", &[source::MATMUL_DOT, source::MATMUL_INTEGERS][..], 2 * TILE),
+                Tile::Packed => ("matmul_packed", &[source::MATMUL_PACKED, source::MATMUL_INTEGERS][..], 2 * TILE),
+                Tile::Float => ("matmul", &[source::MATMUL][..], TILE),
             };
-            match self.tile(run) {
+            match tile {
                 Tile::Dot => bindings.extend([(1, Resource::Quantized), (3, Resource::QuantizedScales)]),
                 Tile::Packed | Tile::Float => {
                     bindings.push((1, self.read(x)));
@@ -246,8 +247,7 @@ impl Target<'_> {
             ]);
             Kernel {
                 name,
-                source: [vec![source::STATE, fragment, source::MATMUL_TILE, end, source::count(rows)], weights]
-                    .concat(),
+                source: [&[source::STATE, source::MATMUL_TILE, end, source::count(rows)], fragments, &weights].concat(),
                 bindings: [bindings, planes].concat(),
                 constants,
                 grid: Grid::Tiles(piece.rows.len().div_ceil(tile_rows), rows),
@@ -277,8 +277,7 @@ impl Target<'_> {
     }
 
     /// The input of matmuls as bytes, once for all of them.
-    fn quantize(&self, x: Buf, when: When) -> Kernel {
-        let chunks = self.stride(x) / CHUNK;
+    fn quantize(&self, x: Buf, chunks: usize, when: When) -> Kernel {
         Kernel {
             name: "quantize",
             source: vec![source::QUANTIZE],

@@ -26,6 +26,7 @@ fragments! {
     MATMUL_PACKED = "matmul_packed";
     MATMUL_DOT = "matmul_dot";
     MATMUL_TILE = "matmul/tile";
+    MATMUL_INTEGERS = "matmul/integers";
     QUANTIZE = "quantize";
     RMS_NORM = "rms_norm";
     RMS_NORM_IN_PLACE = "rms_norm_in_place";
