@@ -17,8 +17,9 @@ use wasm_bindgen::prelude::*;
 const SUBGROUPS: &str = "subgroups";
 /// A feature of its language.
 const DOTS: &str = "packed_4x8_integer_dot_product";
-/// Whose GPUs have an instruction for it.
-const DOTS_VENDORS: [&str; 4] = ["amd", "intel", "nvidia", "qualcomm"];
+/// How the names of architectures begin that have an instruction for it, in the words of Chromium's `GPUAdapterInfo`.
+const DOTS_ARCHITECTURES: [&str; 11] =
+    ["rdna-2", "rdna-3", "rdna-4", "gen-12", "xe", "pascal", "volta", "turing", "ampere", "lovelace", "blackwell"];
 
 /// What a person, or a test, wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,12 +177,16 @@ impl Adapter {
         let words = ["architecture", "device", "description"].map(text).join(" ").to_lowercase();
         let is_software =
             is_fallback || ["swiftshader", "llvmpipe", "basic render"].iter().any(|name| words.contains(name));
-        // Every browser that has the language feature has the function, but not every GPU an instruction for it. No browser
-        // tells, so the makers of those that have one are named; Metal has none for any of them.
+        // Every browser that has the language feature has the function, but not every GPU an instruction for it, and no browser
+        // tells. Metal has none for any of them. Before Adreno 750, Qualcomm's multiplies only unlike signs; for that one,
+        // Mesa's compiler crashes (25.0.7, `ir3_rpt.c`).
         let is_known = has(&Reflect::get(&gpu, &"wgslLanguageFeatures".into()).unwrap_or_default(), DOTS);
         let is_metal = js::scope().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS"));
-        let vendor = text("vendor").to_lowercase();
-        let has_dots = is_known && !is_software && !is_metal && DOTS_VENDORS.contains(&vendor.as_str());
+        let architecture = text("architecture").to_lowercase();
+        let has_dots = is_known
+            && !is_software
+            && !is_metal
+            && DOTS_ARCHITECTURES.iter().any(|name| architecture.starts_with(name));
         Some(Self { has_subgroups: has_feature(&adapter, SUBGROUPS), has_dots, is_software })
     }
 
