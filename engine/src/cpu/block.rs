@@ -72,8 +72,7 @@ pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
 fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: &Group<T>) -> Dots<D, N, T> {
     let halves: [_; N] = from_fn(|n| {
         let (parts, words) = (plane.len() / N, GROUP / 2 / N);
-        let sums = D::panel::<T>(&plane[n * parts..][..parts], &x.q[n * words..][..words]);
-        sums.map(|sums| sums.map(D::total))
+        D::panel::<T>(&plane[n * parts..][..parts], &x.q[n * words..][..words])
     });
     from_fn(|word| from_fn(|t| from_fn(|n| halves[n][word][t])))
 }

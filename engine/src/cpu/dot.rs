@@ -75,8 +75,8 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
         unpack_word::<Self, W, 3>(weights, panel);
     }
 
-    /// Sums of some parts times the columns that they are of.
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T>;
+    /// Sums of some parts times the columns that they are of, in total.
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[Ints<Self>; T]; WORDS];
 
     /// Nibbles of a word, the columns of part `J`.
     fn low<const J: usize>(word: Ints<Self>) -> Ints<Self>;
@@ -127,7 +127,7 @@ impl<V: Vector> Dot for Pairs<V> {
         Self::part::<W, K, 3, T>(weights, x, sums);
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[V::I; T]; WORDS] {
         let mut sums = [[Self::zero(); T]; WORDS];
         for (part, x) in panel.iter().zip(x) {
             let weights = part.0.each_ref().map(V::load_bytes);
@@ -220,19 +220,25 @@ impl<V: DotQuads> Dot for Quads<V> {
         Self::part::<W, K, 1, T>(weights, x, sums);
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
-        let mut sums = [[Self::zero(); T]; WORDS];
-        for (part, [upper, lower]) in panel.iter().zip(x.as_chunks().0) {
-            let weights = part.0.each_ref().map(V::load_bytes);
-            for t in 0..T {
-                let (upper, lower) = (repeat::<V>(upper[t]), repeat::<V>(lower[t]));
-                for word in 0..WORDS {
-                    let [uppers, lowers] = sums[word][t];
-                    sums[word][t] =
-                        [V::dot_quads(upper, weights[word], uppers), V::dot_quads(lower, weights[word], lowers)];
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[V::I; T]; WORDS] {
+        // First the upper bytes, then the lower ones: so many sums fit into the registers, twice as many do not. And as
+        // loops: compilers would unroll them, because they are short, and then the registers do not suffice either.
+        let n_parts = std::hint::black_box(panel.len());
+        let add = |byte: usize, sums: &mut [[V::I; T]; WORDS]| {
+            for (part, x) in panel.iter().zip(x.as_chunks::<2>().0).take(n_parts) {
+                let weights = part.0.each_ref().map(V::load_bytes);
+                for t in 0..T {
+                    let x = repeat::<V>(x[byte][t]);
+                    for word in 0..WORDS {
+                        sums[word][t] = V::dot_quads(x, weights[word], sums[word][t]);
+                    }
                 }
             }
-        }
+        };
+        let mut sums = [[V::splat_int(0); T]; WORDS];
+        add(0, &mut sums);
+        sums = sums.map(|sums| sums.map(V::shift_left_int::<8>));
+        add(1, &mut sums);
         sums
     }
     #[inline(always)]
