@@ -163,7 +163,7 @@ function markdown({ date, model, machine, rows }) {
 }
 
 function ratio(ours, theirs) {
-  return theirs ? (ours / theirs).toFixed(2) : '';
+  return ours && theirs ? (ours / theirs).toFixed(2) : '';
 }
 
 /** What a token asks of the GPU, as lines of a table; none where nothing ran on one. */

@@ -101,9 +101,9 @@ impl Cpu {
         let weights = plan.weights.iter().zip(dtypes).zip(plan.matrices());
         let bytes = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => matrix::bytes(*dtype, w.rows, w.cols),
-            false => w.cols * size_of::<f32>(),
+            false => w.cols as u64 * size_of::<f32>() as u64,
         });
-        bytes.map(|bytes| bytes as u64).sum()
+        bytes.fold(0, u64::saturating_add)
     }
 
     /// Takes whole rows of a weight, in order.

@@ -93,8 +93,8 @@ impl Variant {
     }
 }
 
-/// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; phones are not asked for
-/// more than 1 GiB first, because some of them end the tab instead of refusing.
+/// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; phones are never asked for
+/// more than 1 GiB, because some of them end the tab instead of refusing. The worker reads what it was given.
 fn loader(stem: &str, initial_pages: u32) -> String {
     format!(
         "import init from './{stem}.js';

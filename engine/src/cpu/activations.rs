@@ -11,6 +11,9 @@ use super::vector::{Vector, largest, round, sum_int};
 /// The largest integer: its upper byte, rounded, still is one.
 const MAX: f32 = 127.0 * 256.0;
 
+/// What is no larger is nothing: its inverse could not be told from infinity.
+const TINY: f32 = 1e-30;
+
 /// Tokens whose activations stand side by side.
 pub(super) const TOKENS: usize = 4;
 
@@ -97,6 +100,7 @@ impl<const T: usize> Group<T> {
         let positive = x.iter().fold(splat(0.0), |a, b| D::V::max(a, *b));
         let negative = x.iter().fold(splat(0.0), |a, b| D::V::min(a, *b));
         let max = largest::<D::V>(D::V::max(positive, D::V::sub(splat(0.0), negative)));
+        let max = if max <= TINY { 0.0 } else { max };
         let inverse = splat(if max > 0.0 { MAX / max } else { 0.0 });
         let q = x.map(|x| round::<D::V>(D::V::mul(x, inverse)));
         self.put_integers::<D>(t, q, max / MAX);

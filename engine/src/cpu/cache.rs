@@ -59,6 +59,17 @@ pub(super) trait Head: Clone + std::fmt::Debug + Send + Sync {
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats);
 }
 
+/// Positions that there is new room for at once.
+const GROWTH: usize = 512;
+
+/// Makes `x` take `len` for each of `n` steps of positions. A vector would double its room, which nobody reckons with.
+fn resize<T: Clone>(x: &mut Vec<T>, n: usize, steps: usize, len: usize, value: T) {
+    if n * len > x.capacity() {
+        x.reserve_exact(n.next_multiple_of(GROWTH / steps) * len - x.len());
+    }
+    x.resize(n * len, value);
+}
+
 /// A block's part of what takes `len` for a block.
 fn block_of<T>(x: &[T], block: usize, len: usize) -> &[T] {
     &x[block * len..x.len().min((block + 1) * len)]

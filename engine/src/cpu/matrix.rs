@@ -41,12 +41,17 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
     fn row(&self, row: usize, dst: &mut [f32]);
 
     /// What so many of its rows take.
-    fn bytes_of(&self, rows: usize) -> usize;
+    fn bytes_of(&self, rows: usize) -> u64;
 }
 
 /// What a matrix of this type takes.
-pub(super) fn bytes(dtype: DType, rows: usize, cols: usize) -> usize {
+pub(super) fn bytes(dtype: DType, rows: usize, cols: usize) -> u64 {
     new::<Pairs<Best>>(dtype, 0, cols).bytes_of(rows)
+}
+
+/// What eights of rows take, of `n` pieces each: more than can be addressed, where a file says so.
+fn bytes_of_eights(rows: usize, n: usize, piece_bytes: usize) -> u64 {
+    (rows.div_ceil(ROWS) as u64).saturating_mul(n as u64).saturating_mul(piece_bytes as u64)
 }
 
 /// An empty matrix for weights of this type, to be multiplied this way.
@@ -159,8 +164,8 @@ where
         }
     }
 
-    fn bytes_of(&self, rows: usize) -> usize {
-        rows.div_ceil(ROWS) * self.cols / COLS * size_of::<Block<W, S>>()
+    fn bytes_of(&self, rows: usize) -> u64 {
+        bytes_of_eights(rows, self.cols / COLS, size_of::<Block<W, S>>())
     }
 }
 
@@ -334,8 +339,8 @@ impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
         dst.iter_mut().zip(columns).for_each(|(dst, column)| *dst = column[row % ROWS].value());
     }
 
-    fn bytes_of(&self, rows: usize) -> usize {
-        rows.div_ceil(ROWS) * self.cols * size_of::<[N; ROWS]>()
+    fn bytes_of(&self, rows: usize) -> u64 {
+        bytes_of_eights(rows, self.cols, size_of::<[N; ROWS]>())
     }
 }
 

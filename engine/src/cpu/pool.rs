@@ -4,7 +4,7 @@
 //! still at a task. Everybody has a share, tasks that follow one another, because what they read does too and memory is
 //! fastest in order; who is done with theirs takes from the ends of the others'. A helper that comes too late finds the job
 //! closed; nobody ever waits for a thread that is asleep. Helpers watch for the next job for a short while, because it
-//! usually follows at once, and then sleep.
+//! usually follows at once, and then sleep; those whose help does not pay off sleep until it is wanted.
 
 #![expect(unsafe_code, reason = "a job lives on the stack of the thread that opens it")]
 
@@ -149,7 +149,9 @@ impl Pool {
     pub fn use_threads(&mut self, n_threads: usize) {
         self.n_threads = n_threads.clamp(1, self.n_threads_max);
         let n_helpers = u32::try_from(self.n_threads - 1).expect("threads are few");
-        self.board.n_helpers.store(n_helpers, Ordering::Relaxed);
+        if self.board.n_helpers.swap(n_helpers, Ordering::Relaxed) != n_helpers {
+            self.board.wake_all();
+        }
     }
 
     /// Runs tasks 0 … n_tasks − 1, in any order, on all threads; returns when all are done.
@@ -168,8 +170,7 @@ impl Pool {
         board.state.store(OPEN, Ordering::Release);
         board.epoch.fetch_add(1, Ordering::SeqCst);
         if board.sleepers.load(Ordering::SeqCst) > 0 {
-            let _bed = board.bed.lock().unwrap_or_else(PoisonError::into_inner);
-            board.alarm.notify_all();
+            board.wake_all();
         }
         let _closed = Closing(board);
         board.take_tasks(0, task);
@@ -184,8 +185,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.board.ended.store(true, Ordering::SeqCst);
-        let _bed = self.board.bed.lock().unwrap_or_else(PoisonError::into_inner);
-        self.board.alarm.notify_all();
+        self.board.wake_all();
     }
 }
 
@@ -194,7 +194,7 @@ impl Helper {
     pub fn work(self) {
         let board = &*self.board;
         let mut seen = 0;
-        while let Some(epoch) = board.wait_for_job(seen) {
+        while let Some(epoch) = board.wait_for_job(self.number, seen) {
             seen = epoch;
             if self.number < board.n_helpers.load(Ordering::Relaxed) && board.join() {
                 let _left = Leaving(board);
@@ -224,27 +224,46 @@ impl Board {
         self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, join).is_ok()
     }
 
-    /// The number of a job after `seen`; none if there will be none.
-    fn wait_for_job(&self, seen: u32) -> Option<u32> {
+    /// The number of a job after `seen` that this helper is to help with; none if there will be none.
+    fn wait_for_job(&self, number: u32, seen: u32) -> Option<u32> {
         for _ in 0..SPINS {
-            if self.is_news(seen) {
+            if self.is_spare(number) || self.is_news(number, seen) {
                 break;
             }
             std::hint::spin_loop();
         }
-        if !self.is_news(seen) {
+        if !self.is_news(number, seen) {
             let mut bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
-            self.sleepers.fetch_add(1, Ordering::SeqCst);
-            while !self.is_news(seen) {
-                bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+            loop {
+                // Who is to help with no job at all is not counted among those who must be woken for one.
+                let counted = u32::from(!self.is_spare(number));
+                self.sleepers.fetch_add(counted, Ordering::SeqCst);
+                let is_news = self.is_news(number, seen);
+                if !is_news {
+                    bed = self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner);
+                }
+                self.sleepers.fetch_sub(counted, Ordering::SeqCst);
+                if is_news {
+                    break;
+                }
             }
-            self.sleepers.fetch_sub(1, Ordering::SeqCst);
         }
         (!self.ended.load(Ordering::SeqCst)).then(|| self.epoch.load(Ordering::SeqCst))
     }
 
-    fn is_news(&self, seen: u32) -> bool {
-        self.epoch.load(Ordering::SeqCst) != seen || self.ended.load(Ordering::SeqCst)
+    fn is_news(&self, number: u32, seen: u32) -> bool {
+        let is_job = !self.is_spare(number) && self.epoch.load(Ordering::SeqCst) != seen;
+        is_job || self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Whether this helper's help does not pay off.
+    fn is_spare(&self, number: u32) -> bool {
+        number >= self.n_helpers.load(Ordering::Relaxed)
+    }
+
+    fn wake_all(&self) {
+        let _bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.alarm.notify_all();
     }
 }
 
@@ -254,10 +273,10 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     /// Runs `test` with a pool of this many threads.
-    fn with_pool(n_threads: usize, test: impl FnOnce(&Pool)) {
-        let (pool, helpers) = Pool::new(n_threads);
+    fn with_pool(n_threads: usize, test: impl FnOnce(&mut Pool)) {
+        let (mut pool, helpers) = Pool::new(n_threads);
         let threads: Vec<_> = helpers.into_iter().map(|helper| std::thread::spawn(|| helper.work())).collect();
-        test(&pool);
+        test(&mut pool);
         drop(pool);
         threads.into_iter().for_each(|thread| thread.join().expect("a helper does not panic"));
     }
@@ -275,6 +294,20 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn helpers_that_were_spare_are_woken() {
+        with_pool(3, |pool| {
+            for n_threads in [1, 3, 2, 3] {
+                pool.use_threads(n_threads);
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                let all_at_once = std::sync::Barrier::new(n_threads);
+                pool.run(n_threads, &|_| {
+                    all_at_once.wait();
+                });
+            }
+        });
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Cpu {
         self.run_ops(self.plan.ops.len().min(OPS_MAX), &batch);
     }
 
-    /// The number of threads that computes a batch of this many tokens fastest.
+    /// The number of threads that computes a batch of this many tokens fastest; all, if the clock is too coarse to tell.
     fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> usize {
         let (mut best, mut best_secs) = (1, f64::INFINITY);
         for n_threads in (1..=self.pool.n_threads_max()).filter(|n| *n < 5 || n % 2 == 0) {
@@ -79,6 +79,9 @@ impl Cpu {
                 let start = clock();
                 self.try_out(n_tokens);
                 secs = secs.min(clock() - start);
+            }
+            if secs <= 0.0 {
+                return self.pool.n_threads_max();
             }
             if secs * GAIN < best_secs {
                 (best, best_secs) = (n_threads, secs);

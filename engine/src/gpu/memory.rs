@@ -113,7 +113,7 @@ impl Memory {
         bytes: &[u8],
     ) {
         let Some(place) = fused.places[weight.0] else {
-            self.put_vector(device, weight, dtype, bytes);
+            self.put_vector(device, fused, weight, dtype, bytes);
             return;
         };
         let matrix = &fused.matrices[place.matrix];
@@ -142,13 +142,17 @@ impl Memory {
         device.queue.submit([]);
     }
 
-    fn put_vector(&mut self, device: &Device, weight: Weight, dtype: DType, bytes: &[u8]) {
+    fn put_vector(&mut self, device: &Device, fused: &Fused, weight: Weight, dtype: DType, bytes: &[u8]) {
         let mut vector = vec![0.0; bytes.len() / dtype.block_bytes() * dtype.block_len()];
         quant::dequantize(dtype, bytes, &mut vector);
         if let Some(buffer) = &self.vectors[weight.0] {
             device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vector));
         }
         self.factors[weight.0] = vector;
+        // Tables that were made before these came.
+        for (kind, table) in fused.angles.iter().zip(&self.angles).filter(|(kind, _)| kind.factors == Some(weight)) {
+            device.queue.write_buffer(table, 0, bytemuck::cast_slice(&self.turns(kind, self.capacity)));
+        }
     }
 
     /// Makes room for a batch of this size; says whether any buffer is a new one.
@@ -196,11 +200,14 @@ impl Memory {
         }
     }
 
-    /// Cosines and sines for all positions that there is room for.
+    /// Cosines and sines of `capacity` positions; without factors that have not come yet.
+    fn turns(&self, kind: &Angles, capacity: usize) -> Vec<[f32; 2]> {
+        let factors = kind.factors.map(|w| &self.factors[w.0][..]).filter(|factors| !factors.is_empty());
+        (0..capacity).flat_map(|pos| cos_sin(&kind.rope, factors, pos)).map(|(cos, sin)| [cos, sin]).collect()
+    }
+
     fn angles(&self, device: &Device, kind: &Angles, capacity: usize) -> wgpu::Buffer {
-        let factors = kind.factors.map(|w| &self.factors[w.0][..]);
-        let turns: Vec<[f32; 2]> =
-            (0..capacity).flat_map(|pos| cos_sin(&kind.rope, factors, pos)).map(|(cos, sin)| [cos, sin]).collect();
+        let turns = self.turns(kind, capacity);
         let table = buffer(device, "angles", turns.len() * 8);
         device.queue.write_buffer(&table, 0, bytemuck::cast_slice(&turns));
         table

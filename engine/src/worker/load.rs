@@ -14,10 +14,16 @@ use crate::store::{Cancel, OpenOptions, Reader, js, source};
 use crate::tokenizer::Tokenizer;
 use js_sys::Reflect;
 use std::rc::Rc;
+use wasm_bindgen::JsValue;
 use web_sys::File;
 
 /// Enough for most headers, and little if the file turns out to be something else.
 const HEAD_BYTES: u64 = 1 << 20;
+
+/// What the loader of a variant with threads calls the most memory, in pages, that the browser let it share
+/// (`xtask/src/variants.rs`).
+const PAGES_MAX: &str = "memoryPagesMax";
+const PAGE_BYTES: u64 = 64 << 10;
 
 /// A model that is ready to answer.
 pub(super) struct Loaded {
@@ -77,7 +83,8 @@ fn can_come_again(options: &LoadOptions) -> bool {
 
 async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Session>) -> Result<Loaded> {
     let gguf = header(reader).await?;
-    let n_ctx = context(&gguf, options)?;
+    let heap_bytes = budget::heap_bytes(number(&js::scope().navigator(), "deviceMemory"));
+    let mut n_ctx = context(&gguf, options, heap_bytes)?;
     if reader.is_remote() {
         // The session makes both again, which takes a moment; a download in vain takes longer.
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
@@ -85,6 +92,9 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     *old = None;
     let place = place::choose(place::wish(options.backend), options.cache).await;
     let is_cpu = matches!(place.kind, BackendKind::Cpu(_));
+    if let Some(pages) = number(&js::scope(), PAGES_MAX).filter(|_| is_cpu) {
+        n_ctx = n_ctx.min(context(&gguf, options, heap_bytes.min(pages as u64 * PAGE_BYTES))?);
+    }
     let tier = match place.why.as_str() {
         "" => info::tier().to_owned(),
         why if is_cpu => format!("{}, because {why}", info::tier()),
@@ -155,8 +165,8 @@ async fn header(reader: &mut Reader) -> Result<Gguf> {
     }
 }
 
-/// The context to load with, if this engine and this device can run the model at all.
-fn context(gguf: &Gguf, options: &LoadOptions) -> Result<usize> {
+/// The context to load with, if this engine can run the model at all, and a heap of so many bytes has room for it.
+fn context(gguf: &Gguf, options: &LoadOptions, heap_bytes: u64) -> Result<usize> {
     let model = Model::new(gguf)?;
     let dtypes = model.plan.weights.iter();
     let dtypes: Vec<_> = dtypes.map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
@@ -166,13 +176,14 @@ fn context(gguf: &Gguf, options: &LoadOptions) -> Result<usize> {
         cache_type: options.cache,
         context_tokens: (options.context_tokens as usize).min(model.config.n_ctx_train),
     };
-    budget::context_tokens(need, budget::heap_bytes(device_memory_gb()))
+    budget::context_tokens(need, heap_bytes)
 }
 
 fn tokens(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn device_memory_gb() -> Option<f64> {
-    Reflect::get(&js::scope().navigator(), &"deviceMemory".into()).ok()?.as_f64()
+/// A number that `object` has under this name.
+fn number(object: &JsValue, name: &str) -> Option<f64> {
+    Reflect::get(object, &name.into()).ok()?.as_f64()
 }

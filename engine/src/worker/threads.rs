@@ -37,6 +37,7 @@ fn pool(wanted: u32) -> Pool {
     let (pool, helpers) = Pool::new(n_threads.clamp(1, THREADS_MAX));
     let n_helpers = helpers.len();
     PLACES.lock().unwrap_or_else(PoisonError::into_inner).extend(helpers);
+    spawn::forget();
     // If one cannot be started, its place stays empty, and the others do its work.
     (0..n_helpers).try_for_each(|_| spawn::start()).unwrap_or_default();
     pool
@@ -72,6 +73,7 @@ fn n_cores() -> usize {
 mod spawn {
     use super::PLACES;
     use super::js;
+    use std::cell::RefCell;
     use std::sync::PoisonError;
     use wasm_bindgen::prelude::*;
     use web_sys::{Worker, WorkerOptions, WorkerType};
@@ -81,13 +83,25 @@ mod spawn {
     /// See `xtask/src/variants.rs`.
     const SCRIPT: &str = "./worker_threads_helper.js";
 
+    thread_local! {
+        /// The helpers of the pool that is here: a browser may end a worker that nobody holds, though it works.
+        static WORKERS: RefCell<Vec<Worker>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Lets go of the helpers of the pool before, which end by themselves.
+    pub(super) fn forget() {
+        WORKERS.with_borrow_mut(Vec::clear);
+    }
+
     /// Starts a worker that will call [`help`].
     pub(super) fn start() -> Result<(), JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(NAME);
         let worker = Worker::new_with_options(SCRIPT, &options)?;
-        worker.post_message(&js_sys::Array::of2(&wasm_bindgen::module(), &wasm_bindgen::memory()))
+        worker.post_message(&js_sys::Array::of2(&wasm_bindgen::module(), &wasm_bindgen::memory()))?;
+        WORKERS.with_borrow_mut(|workers| workers.push(worker));
+        Ok(())
     }
 
     /// Whether this is a thread that helps, and not the one that listens to the page.

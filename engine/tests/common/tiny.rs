@@ -15,11 +15,13 @@ const N_HEAD: u32 = 4;
 /// Elements of a head.
 const HEAD_DIM: u32 = 8;
 
-/// A llama of two layers, with biases and an output matrix of its own.
+/// A llama of two layers, with biases, factors of its frequencies and an output matrix of its own.
 pub(crate) fn llama() -> Writer {
     let file =
         tensors(metadata("llama", 2), 2, &["attn_norm", "ffn_norm"]).tensor_of("output.weight", &[N_EMBD, N_VOCAB]);
-    file.tensor_of("blk.0.attn_q.bias", &[u64::from(N_HEAD * HEAD_DIM)]).tensor_of("blk.1.ffn_down.bias", &[N_EMBD])
+    file.tensor_of("blk.0.attn_q.bias", &[u64::from(N_HEAD * HEAD_DIM)])
+        .tensor_of("blk.1.ffn_down.bias", &[N_EMBD])
+        .tensor_of("rope_freqs.weight", &[u64::from(HEAD_DIM / 2)])
 }
 
 /// A gemma3 of seven layers, so that one sees more than its window.

@@ -48,6 +48,7 @@ pub const NAMES: [&str; 9] = ["model", "pp", "tg", "depth", "reps", "threads", "
 /// More would not be a measurement but a mistake.
 const TOKENS_MAX: u32 = 1 << 20;
 const REPS_MAX: u32 = 1000;
+const NUMBERS_MAX: usize = 32;
 const THREADS_MAX: u32 = 256;
 
 /// Room for the question that the time to the first token is measured with.
@@ -177,6 +178,9 @@ fn number(name: &str, value: &str, range: std::ops::RangeInclusive<u32>) -> Resu
 }
 
 fn numbers(name: &str, value: &str) -> Result<Vec<u32>, String> {
+    if value.split(',').count() > NUMBERS_MAX {
+        return Err(format!("{name} may list {NUMBERS_MAX} numbers at most."));
+    }
     value.split(',').map(|part| number(name, part, 0..=TOKENS_MAX)).collect()
 }
 

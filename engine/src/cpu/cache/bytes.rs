@@ -3,7 +3,7 @@
 use super::super::attention::{BLOCK, Floats, Tile, store};
 use super::super::vector::Vector;
 use super::halves::half;
-use super::{Head, STEP, block_of, parts_of};
+use super::{Head, STEP, block_of, parts_of, resize};
 use half::f16;
 
 /// Neighbouring elements of a key or value that share a scale; the last ones may be fewer.   x[i] = d · q[i]
@@ -85,11 +85,10 @@ impl Head for Bytes {
 
     fn resize(&mut self, n: usize) {
         let (n_groups, per_value) = (self.n_groups(), self.per_value());
-        self.keys.resize(n.div_ceil(STEP) * self.head_dim, [0; STEP]);
-        self.key_scales.resize(n.div_ceil(STEP) * n_groups, [0; STEP]);
-        let n = n.next_multiple_of(BLOCK);
-        self.values.resize(n * per_value, [0; STEP]);
-        self.value_scales.resize(n * n_groups, 0);
+        resize(&mut self.keys, n.div_ceil(STEP), STEP, self.head_dim, [0; STEP]);
+        resize(&mut self.key_scales, n.div_ceil(STEP), STEP, n_groups, [0; STEP]);
+        resize(&mut self.values, n.div_ceil(BLOCK), BLOCK, BLOCK * per_value, [0; STEP]);
+        resize(&mut self.value_scales, n.div_ceil(BLOCK), BLOCK, BLOCK * n_groups, 0);
     }
 
     fn put(&mut self, pos: usize, k: &[f32], v: &[f32]) {

@@ -2,7 +2,7 @@
 
 use super::super::attention::{BLOCK, Eight, Floats, Positions, Tile, store};
 use super::super::vector::{HALF_SCALE, Vector};
-use super::{Head, STEP, block_of, parts_of};
+use super::{Head, STEP, block_of, parts_of, resize};
 
 /// For so many tiles, a block is converted to floats first.
 const TILES_MIN: usize = 3;
@@ -32,8 +32,8 @@ impl Head for Halves {
     }
 
     fn resize(&mut self, n: usize) {
-        self.keys.resize(n.div_ceil(STEP) * self.head_dim, [0; STEP]);
-        self.values.resize(n.div_ceil(BLOCK) * BLOCK * self.head_dim.div_ceil(STEP), [0; STEP]);
+        resize(&mut self.keys, n.div_ceil(STEP), STEP, self.head_dim, [0; STEP]);
+        resize(&mut self.values, n.div_ceil(BLOCK), BLOCK, BLOCK * self.head_dim.div_ceil(STEP), [0; STEP]);
     }
 
     fn put(&mut self, pos: usize, k: &[f32], v: &[f32]) {
