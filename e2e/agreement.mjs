@@ -35,6 +35,8 @@ try {
   await page.goto(site.url);
   const worker = flags.adapter === 'none' ? { address: loader(variant) } : probed(variant, flags.plain ? 'plain' : 'on');
   const { info, n, unlike } = await compare(page, worker);
+  const backend = flags.adapter === 'none' ? 'cpu' : 'gpu';
+  if (info.backend !== backend) throw new Error(`it ran on the ${info.backend}: ${info.tier}`);
   for (const row of unlike) console.log(JSON.stringify(row, null, 2));
   console.log(`${flags.adapter}, ${info.backend}, ${info.tier}, ${variant}: ${n - unlike.length} of ${n} texts are llama.cpp's`);
   process.exitCode = n - unlike.length >= flags.share * n ? 0 : 1;

@@ -36,7 +36,8 @@ function shim() {
 /** Mesa's library: a path, perhaps from its manifest on, or a name that the system's loader knows. */
 function lavapipe() {
   const manifests = DRIVERS.filter(existsSync).flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)));
-  const manifest = manifests.find((path) => /\/lvp_icd[^/]*\.json$/.test(path));
+  const all = manifests.filter((path) => /\/lvp_icd[^/]*\.json$/.test(path));
+  const manifest = all.find((path) => path.includes({ x64: 'x86_64', arm64: 'aarch64' }[process.arch])) ?? all[0];
   if (!manifest) throw new Error(`no lvp_icd in ${DRIVERS.join(', ')}: the package mesa-vulkan-drivers is missing`);
   const library = JSON.parse(readFileSync(manifest, 'utf8')).ICD.library_path;
   return library.includes('/') ? resolve(dirname(manifest), library) : library;

@@ -45,7 +45,7 @@ function served() {
     let said = '';
     server.stdout.on('data', (chunk) => {
       said += chunk;
-      const address = said.match(/http:\/\/127\.0\.0\.1:\d+/)?.[0];
+      const address = said.match(/(http:\/\/127\.0\.0\.1:\d+)\D/)?.[1];
       if (address) resolve(address);
     });
     server.on('error', reject);
@@ -56,6 +56,7 @@ function served() {
 /** What the page says at the end. */
 async function outcome(page) {
   for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+    if (server.exitCode !== null) throw new Error('the runner has ended');
     const text = await page.evaluate(() => document.getElementById('output')?.textContent ?? '');
     if (text.includes('test result:')) return text;
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

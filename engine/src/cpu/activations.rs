@@ -119,3 +119,20 @@ impl<const T: usize> Group<T> {
         self.of[t] = Scaling { scale, sum, total: scale * sum as f32, sums };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::dot::Pairs;
+    use super::super::vector::Best;
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn almost_nothing_is_nothing() {
+        let mut activations = Activations::default();
+        activations.quantize::<Pairs<Best>>(&Pool::alone(), &[1e-38; GROUP], GROUP);
+        let group = activations.one(0)[0];
+        assert_eq!((group.q, group.of[0].scale, group.of[0].sum), (Group::<1>::default().q, 0.0, 0));
+    }
+}

@@ -84,7 +84,7 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
-        place::note_full(None);
+        place::start_anew();
         let on_start_over = |why| post(&Event::StartedOver(why));
         let Loaded { session, info } =
             load::load(&options, file.clone(), cancel, progress(), on_start_over, &mut self.session).await?;

@@ -68,7 +68,7 @@ pub(super) async fn load(
                 use_stored = false;
             }
             // Once more, on the CPU.
-            Err(error) if error.kind() == ErrorKind::Memory && !was_full && place::is_full() => {}
+            Err(_) if !was_full && place::is_full() => {}
             Err(error) => return Err(error),
         }
     }
@@ -83,18 +83,14 @@ fn can_come_again(options: &LoadOptions) -> bool {
 
 async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Session>) -> Result<Loaded> {
     let gguf = header(reader).await?;
-    let heap_bytes = budget::heap_bytes(number(&js::scope().navigator(), "deviceMemory"));
-    let mut n_ctx = context(&gguf, options, heap_bytes)?;
+    let place = place::choose(place::wish(options.backend), options.cache).await;
+    let is_cpu = matches!(place.kind, BackendKind::Cpu(_));
+    let n_ctx = context(&gguf, options, is_cpu)?;
     if reader.is_remote() {
         // The session makes both again, which takes a moment; a download in vain takes longer.
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let place = place::choose(place::wish(options.backend), options.cache).await;
-    let is_cpu = matches!(place.kind, BackendKind::Cpu(_));
-    if let Some(pages) = number(&js::scope(), PAGES_MAX).filter(|_| is_cpu) {
-        n_ctx = n_ctx.min(context(&gguf, options, heap_bytes.min(pages as u64 * PAGE_BYTES))?);
-    }
     let tier = match place.why.as_str() {
         "" => info::tier().to_owned(),
         why if is_cpu => format!("{}, because {why}", info::tier()),
@@ -110,6 +106,8 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     let (model, backend, kept) = filled.inspect_err(|error| {
         if error.kind() == ErrorKind::Memory && !is_cpu {
             place::note_full(Some(place::Full::Model));
+        } else if error.kind() == ErrorKind::Unsupported && !is_cpu {
+            place::note_full(Some(place::Full::Refused));
         }
     })?;
     let info = ModelInfo {
@@ -165,22 +163,37 @@ async fn header(reader: &mut Reader) -> Result<Gguf> {
     }
 }
 
-/// The context to load with, if this engine can run the model at all, and a heap of so many bytes has room for it.
-fn context(gguf: &Gguf, options: &LoadOptions, heap_bytes: u64) -> Result<usize> {
+/// The context to load with, if this engine can run the model at all, and if the heap, where the CPU needs it, has room.
+fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
     let model = Model::new(gguf)?;
+    let context_tokens = (options.context_tokens as usize).min(model.config.n_ctx_train);
+    if !is_cpu {
+        return Ok(context_tokens);
+    }
     let dtypes = model.plan.weights.iter();
     let dtypes: Vec<_> = dtypes.map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
     let need = budget::Need {
         weights_bytes: Cpu::weights_bytes(&model.plan, &dtypes),
         cache_elements_per_token: model.plan.cache_elements_per_token(),
         cache_type: options.cache,
-        context_tokens: (options.context_tokens as usize).min(model.config.n_ctx_train),
+        context_tokens,
     };
-    budget::context_tokens(need, heap_bytes)
+    budget::context_tokens(need, heap_bytes())
 }
 
 fn tokens(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// What a page may have of this device, and where memory is shared, what the browser has given.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float saturates as it becomes an integer"
+)]
+fn heap_bytes() -> u64 {
+    let of_device = budget::heap_bytes(number(&js::scope().navigator(), "deviceMemory"));
+    number(&js::scope(), PAGES_MAX).map_or(of_device, |pages| of_device.min(pages as u64 * PAGE_BYTES))
 }
 
 /// A number that `object` has under this name.

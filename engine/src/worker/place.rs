@@ -61,10 +61,16 @@ pub(super) fn wish(of_page: BackendWish) -> Wish {
     }
 }
 
-/// How often a device was lost since the worker began.
+/// How often a device was lost since a person chose the model.
 static N_LOST: AtomicUsize = AtomicUsize::new(0);
-/// After so many losses, the GPU is left alone.
+/// After so many losses with one model, the GPU is left alone.
 const N_LOST_MAX: usize = 2;
+
+/// Takes note that a person chooses a model: whatever failed before may work now.
+pub(super) fn start_anew() {
+    N_LOST.store(0, Ordering::Relaxed);
+    note_full(None);
+}
 
 /// Takes note that a device was lost.
 pub(super) fn note_loss() {
@@ -76,6 +82,8 @@ pub(super) fn note_loss() {
 pub(super) enum Full {
     Model,
     Conversation,
+    /// Not full, but it fails at the model for another reason.
+    Refused,
 }
 
 impl Full {
@@ -83,6 +91,7 @@ impl Full {
     fn why(self) -> &'static str {
         match self {
             Self::Model => "the GPU has not enough memory for it",
+            Self::Refused => "the GPU failed while it was loaded",
             Self::Conversation => {
                 "the GPU has not enough memory for so long a conversation; with a smaller context, in the settings, it \
                  stays there"

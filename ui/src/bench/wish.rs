@@ -193,6 +193,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_cannot_ask_for_tests_without_end() {
+        let ones = |n: usize| format!("pp={}", vec!["1"; n].join(","));
+        assert!(Wish::parse(&ones(NUMBERS_MAX)).is_ok());
+        assert!(Wish::parse(&ones(NUMBERS_MAX + 1)).is_err());
+    }
+
+    #[test]
     fn an_address_is_read_and_written() {
         let wish = Wish::parse(
             "model=https%3A%2F%2Fa.b%2Fc.gguf%3Fx%3D1%26y&pp=128,512&tg=0&depth=0,64&reps=1&backend=gpu&threads=2&cache=q8_0&variant=plain",
