@@ -83,8 +83,8 @@ fn a_plan_can_be_read() {
         q[32] = matmul blk.0.attn_q.weight h[32] bias blk.0.attn_q.bias
         k[16] = matmul blk.0.attn_k.weight h[32]
         v[16] = matmul blk.0.attn_v.weight h[32]
-        q[32] = rope head 8 Neighbours 8 base 10000 scale 1 ext 0
-        k[16] = rope head 8 Neighbours 8 base 10000 scale 1 ext 0
+        q[32] = rope head 8 Neighbours 8 base 10000 scale 1 ext 0 factors rope_freqs.weight
+        k[16] = rope head 8 Neighbours 8 base 10000 scale 1 ext 0 factors rope_freqs.weight
         cache0 = store k[16] v[16]
         attended[32] = attention q[32] cache0 heads 4 scale 0.35355338
         h[32] = matmul blk.0.attn_output.weight attended[32]

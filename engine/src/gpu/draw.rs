@@ -16,9 +16,9 @@ use crate::error::Result;
 use crate::protocol::Sampling;
 use std::collections::VecDeque;
 
-/// Steps that are submitted before the host waits for a token. Some browsers look only now and then whether the device
-/// is done, so one would not do; and a reply that ends has as many in vain.
-const AHEAD: usize = 4;
+/// Steps that are submitted before the host waits for a token, at least and at most. Some browsers look only now and then
+/// whether the device is done, so one would not do; and a reply that ends has as many in vain.
+const AHEAD: std::ops::RangeInclusive<usize> = 4..=32;
 
 /// How the tokens of a reply are drawn.
 #[derive(Debug, Clone)]
@@ -32,15 +32,34 @@ pub struct Drawing {
 }
 
 /// A reply in progress.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Draws {
     /// Position of the next step's token.
     next: usize,
+    /// Steps to submit before waiting for a token, of [`AHEAD`].
+    ahead: usize,
     has_penalties: bool,
     /// Where the tokens of submitted steps arrive, the oldest first.
     in_flight: VecDeque<Readback>,
     /// Readbacks that can be used again.
     idle: Vec<Readback>,
+}
+
+impl Default for Draws {
+    fn default() -> Self {
+        Self { next: 0, ahead: *AHEAD.start(), has_penalties: false, in_flight: VecDeque::new(), idle: Vec::new() }
+    }
+}
+
+/// How many steps to submit ahead, when the host has waited for one and `n_done` of `n` later ones were done by then: twice
+/// as many if the device has run out of work, half as many if it is still at the first.
+fn paced(ahead: usize, n_done: usize, n: usize) -> usize {
+    let paced = match n_done {
+        0 => ahead / 2,
+        _ if n_done == n => ahead * 2,
+        _ => ahead,
+    };
+    paced.clamp(*AHEAD.start(), *AHEAD.end())
 }
 
 impl Drawing {
@@ -93,7 +112,7 @@ impl Gpu {
     /// # Errors
     /// What the device says.
     pub async fn drawn(&mut self) -> Result<u32> {
-        while self.draws.in_flight.len() <= AHEAD && self.draws.next < self.n_ctx {
+        while self.draws.in_flight.len() <= self.draws.ahead && self.draws.next < self.n_ctx {
             let has_penalties = self.draws.has_penalties;
             let size = Size { start: self.draws.next, n_tokens: 1, n_outputs: 1, has_penalties };
             let idle = self.draws.idle.pop();
@@ -102,7 +121,12 @@ impl Gpu {
             self.draws.next += 1;
         }
         let mut readback = self.draws.in_flight.pop_front().expect("a reply was begun, and has room");
+        let had_to_wait = !readback.is_answered();
         let token: Vec<u32> = readback.take(&self.device, 1).await?;
+        if had_to_wait {
+            let n_done = self.draws.in_flight.iter().filter(|readback| readback.is_answered()).count();
+            self.draws.ahead = paced(self.draws.ahead, n_done, self.draws.in_flight.len());
+        }
         self.draws.idle.push(readback);
         self.counters.read_bytes += 4;
         Ok(token[0])
@@ -156,4 +180,20 @@ fn has_penalties(sampling: &Sampling) -> bool {
     let is_neutral =
         sampling.repeat_penalty == 1.0 && sampling.frequency_penalty == 0.0 && sampling.presence_penalty == 0.0;
     !is_neutral && sampling.penalty_last_n > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paced;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_device_without_work_gets_more() {
+        assert_eq!(paced(4, 4, 4), 8);
+        assert_eq!(paced(32, 32, 32), 32);
+        assert_eq!(paced(8, 3, 8), 8);
+        assert_eq!(paced(8, 0, 8), 4);
+        assert_eq!(paced(4, 0, 4), 4);
+    }
 }

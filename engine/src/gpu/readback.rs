@@ -60,6 +60,11 @@ impl Readback {
         self.answer = Some(answer);
     }
 
+    /// Whether what was asked for is there.
+    pub(super) fn is_answered(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| lock(answer).result.is_some())
+    }
+
     /// Waits for what was asked for.
     pub(super) async fn take<T: bytemuck::AnyBitPattern>(&mut self, device: &Device, n: usize) -> Result<Vec<T>> {
         let answer = self.answer.take().expect("it was asked for");
