@@ -1,4 +1,4 @@
-// Puts the parts of attention{,_subgroup}.wgsl together, for one token:   dst[h] = Σ values · e^(max − top) / Σ sum · e^(max − top).
+// dst[h] = Σ values · e^(max − top) / Σ sum · e^(max − top): the parts of attention{,_subgroup}.wgsl together, for one token.
 //
 // One workgroup a head, one invocation an element.
 // Reference: engine/src/reference/attention.rs

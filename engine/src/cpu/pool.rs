@@ -196,7 +196,7 @@ impl Helper {
         let mut seen = 0;
         while let Some(epoch) = board.wait_for_job(self.number, seen) {
             seen = epoch;
-            if self.number < board.n_helpers.load(Ordering::Relaxed) && board.join() {
+            if !board.is_spare(self.number) && board.join() {
                 let _left = Leaving(board);
                 // SAFETY: the job was written before it was opened, and is not written again before we leave it.
                 if let Some(task) = unsafe { *board.job.get() } {

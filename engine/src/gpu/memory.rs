@@ -206,6 +206,7 @@ impl Memory {
         (0..capacity).flat_map(|pos| cos_sin(&kind.rope, factors, pos)).map(|(cos, sin)| [cos, sin]).collect()
     }
 
+    /// The same, in a buffer.
     fn angles(&self, device: &Device, kind: &Angles, capacity: usize) -> wgpu::Buffer {
         let turns = self.turns(kind, capacity);
         let table = buffer(device, "angles", turns.len() * 8);

@@ -58,7 +58,7 @@ impl Engine {
                 return outcome;
             }
             if error.kind() == ErrorKind::Memory {
-                place::note_full(Some(place::Full::Conversation));
+                place::note_obstacle(Some(place::Obstacle::NoRoomForConversation));
             } else {
                 place::note_loss();
             }
@@ -101,7 +101,7 @@ impl Engine {
             return;
         }
         let Some((options, file)) = self.again.take() else { return };
-        place::note_full(None);
+        place::note_obstacle(None);
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
         let cancel = Cancel::default();
         if let Ok(loaded) = load::load(&options, file.clone(), &cancel, silent, |_why| {}, &mut self.session).await {

@@ -44,7 +44,7 @@ pub(super) async fn load(
     let start_ms = js::now_ms();
     let mut use_stored = true;
     loop {
-        let was_full = place::is_full();
+        let had_obstacle = place::has_obstacle();
         let mut reader = Reader::open(OpenOptions {
             source: &options.source,
             hub: &options.hub,
@@ -68,7 +68,7 @@ pub(super) async fn load(
                 use_stored = false;
             }
             // Once more, on the CPU.
-            Err(_) if !was_full && place::is_full() => {}
+            Err(_) if !had_obstacle && place::has_obstacle() => {}
             Err(error) => return Err(error),
         }
     }
@@ -105,9 +105,9 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
     };
     let (model, backend, kept) = filled.inspect_err(|error| {
         if error.kind() == ErrorKind::Memory && !is_cpu {
-            place::note_full(Some(place::Full::Model));
+            place::note_obstacle(Some(place::Obstacle::NoRoomForModel));
         } else if error.kind() == ErrorKind::Unsupported && !is_cpu {
-            place::note_full(Some(place::Full::Refused));
+            place::note_obstacle(Some(place::Obstacle::Failure));
         }
     })?;
     let info = ModelInfo {

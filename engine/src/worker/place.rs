@@ -69,7 +69,7 @@ const N_LOST_MAX: usize = 2;
 /// Takes note that a person chooses a model: whatever failed before may work now.
 pub(super) fn start_anew() {
     N_LOST.store(0, Ordering::Relaxed);
-    note_full(None);
+    note_obstacle(None);
 }
 
 /// Takes note that a device was lost.
@@ -77,22 +77,21 @@ pub(super) fn note_loss() {
     N_LOST.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What the GPU's memory had no room for.
+/// What keeps a model from the GPU.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Full {
-    Model,
-    Conversation,
-    /// Not full, but it fails at the model for another reason.
-    Refused,
+pub(super) enum Obstacle {
+    NoRoomForModel,
+    NoRoomForConversation,
+    Failure,
 }
 
-impl Full {
+impl Obstacle {
     /// In words, and what can be done about it.
     fn why(self) -> &'static str {
         match self {
-            Self::Model => "the GPU has not enough memory for it",
-            Self::Refused => "the GPU failed while it was loaded",
-            Self::Conversation => {
+            Self::NoRoomForModel => "the GPU has not enough memory for it",
+            Self::Failure => "the GPU failed while it was loaded",
+            Self::NoRoomForConversation => {
                 "the GPU has not enough memory for so long a conversation; with a smaller context, in the settings, it \
                  stays there"
             }
@@ -102,17 +101,17 @@ impl Full {
 
 thread_local! {
     /// Of the model that is here, or on its way.
-    static FULL: Cell<Option<Full>> = const { Cell::new(None) };
+    static OBSTACLE: Cell<Option<Obstacle>> = const { Cell::new(None) };
 }
 
-/// Takes note that the GPU's memory ran out, or, with none, that a model is chosen, which may fit.
-pub(super) fn note_full(full: Option<Full>) {
-    FULL.set(full);
+/// Takes note of what keeps the model from the GPU, or, with none, that nothing is known to.
+pub(super) fn note_obstacle(obstacle: Option<Obstacle>) {
+    OBSTACLE.set(obstacle);
 }
 
-/// Whether it has run out.
-pub(super) fn is_full() -> bool {
-    FULL.get().is_some()
+/// Whether anything does.
+pub(super) fn has_obstacle() -> bool {
+    OBSTACLE.get().is_some()
 }
 
 /// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
@@ -120,8 +119,8 @@ pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
     if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
         return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU was lost twice".to_owned() };
     }
-    if let Some(full) = FULL.get() {
-        return Place { kind: BackendKind::Cpu(cache_type), why: full.why().to_owned() };
+    if let Some(obstacle) = OBSTACLE.get() {
+        return Place { kind: BackendKind::Cpu(cache_type), why: obstacle.why().to_owned() };
     }
     if wish == Wish::Cpu {
         return Place { kind: BackendKind::Cpu(cache_type), why: String::new() };
