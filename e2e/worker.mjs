@@ -18,13 +18,13 @@ export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${g
  * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers
  * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then;
  * `fill` leaves the GPU no memory once the model is loaded; `held` are the bytes of its buffers at the end. The model is
- * loaded `loads` times.
+ * loaded `loads` times; `heap` are the bytes of the engine's memory at the end, if `asksForHeap`.
  */
-export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false, loads = 1 }) {
-  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, sampling: GREEDY });
+export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false, loads = 1, asksForHeap = false }) {
+  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, asksForHeap, sampling: GREEDY });
 }
 
-async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, sampling }) {
+async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, asksForHeap, sampling }) {
   const worker = new Worker(address, { type: 'module' });
   const channel = probe && new BroadcastChannel(probe);
   const told = (word) =>
@@ -70,6 +70,8 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
     if (probe) counts.push(await told('counts?'));
   }
   const held = probe && (await told('held?'));
+  if (asksForHeap) worker.postMessage(JSON.stringify({ Bench: { n_prompt: 0, n_gen: 1, depth: 0, reps: 1 } }));
+  const heap = asksForHeap && (await until('Measured')).heap_bytes;
   worker.terminate();
-  return { info, texts, replies, counts, nLost, moves, held };
+  return { info, texts, replies, counts, nLost, moves, held, heap };
 }

@@ -8,7 +8,7 @@ export async function start({ browser, url, model, threads, variant, backend }) 
     try {
       const query = new URLSearchParams({ model: new URL(model, url).href, threads, variant, backend, reps: 1, ...asked });
       await page.goto(`${url}#/bench?${query}`);
-      const result = await (await page.waitForFunction(() => globalThis.minnowBench, null, { timeout: 0 })).jsonValue();
+      const result = await (await page.waitForFunction(() => globalThis.minnowBench, null, { timeout: 0, polling: 500 })).jsonValue();
       if (result.error) throw new Error(result.error);
       if (result.warnings.length > 0) throw new Error(result.warnings.join(' '));
       return result;

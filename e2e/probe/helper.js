@@ -16,12 +16,12 @@ async function trapped() {
   return WebAssembly.compile(program);
 }
 
-self.onmessage = async ({ data: [, memory] }) => {
+self.onmessage = async ({ data: [, memory, pool] }) => {
   await init({ module_or_path: await trapped(), memory });
   const channel = new BroadcastChannel('helper');
   await new Promise((resolve) => (channel.onmessage = resolve));
   try {
-    help();
+    help(pool);
   } catch {
     if (!location.search.includes('silent')) help_failed();
   }

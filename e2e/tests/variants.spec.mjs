@@ -1,8 +1,8 @@
-// Every build of the engine says what llama.cpp says, with one thread and with two.
+// Every build of the engine says what llama.cpp says, with one thread and with two; and what threads leave behind.
 
 import { compare, goldenFolder } from '../golden.mjs';
 import { startSite } from '../site.mjs';
-import { loader } from '../worker.mjs';
+import { answers, loader } from '../worker.mjs';
 import { DIST, expect, test } from './fixtures.mjs';
 
 test('every build gives the golden texts', async ({ page }) => {
@@ -15,7 +15,7 @@ test('every build gives the golden texts', async ({ page }) => {
     const runs = [...variants.map((variant) => ({ variant, threads: 1 })), { variant: 'threads', threads: 2 }];
     for (const { variant, threads } of runs) {
       const { info, n, unlike } = await compare(page, { address: loader(variant), threads });
-      expect(info.threads).toBe(threads);
+      expect(info.threads).toEqual({ prefill: threads, decode: threads });
       expect(n).toBeGreaterThan(30);
       expect(unlike.length, JSON.stringify(unlike)).toBeLessThanOrEqual(n / 10);
     }
@@ -23,4 +23,14 @@ test('every build gives the golden texts', async ({ page }) => {
     await site.stop();
     remove();
   }
+});
+
+test('threads of models that are gone leave no memory behind', async ({ page, site }) => {
+  await page.goto(site.url);
+  const heapAfter = async (loads) => {
+    const { heap } = await answers(page, { address: loader('threads'), threads: 4, questions: [], loads, asksForHeap: true });
+    return heap / 2 ** 20;
+  };
+  // Three helpers a load, each with a stack of 2 MiB.
+  expect(await heapAfter(8)).toBeLessThan((await heapAfter(2)) + 12);
 });

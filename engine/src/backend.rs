@@ -1,9 +1,9 @@
 //! Where a plan runs: one closed choice, made when the model is loaded.
 
-use crate::cpu::{Cpu, Threads};
+use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::gpu::{Counters, Device, Drawing, Gpu};
-use crate::protocol::{CacheType, Sampling};
+use crate::protocol::{CacheType, Sampling, Threads};
 use crate::reference::Reference;
 
 /// Which tokens of a batch need their logits.
@@ -155,7 +155,7 @@ impl Backend {
     /// Threads that write a reply, and that read a prompt.
     pub fn threads(&self) -> Threads {
         match self {
-            Self::Reference(_) | Self::Gpu(_) => Threads { decode: 1, prefill: 1 },
+            Self::Reference(_) | Self::Gpu(_) => Threads::ONE,
             Self::Cpu(cpu) => cpu.threads(),
         }
     }

@@ -20,12 +20,11 @@ mod vector;
 
 pub use machine::Machine;
 pub use pool::{Helper, Pool, helper_died};
-pub use tune::Threads;
 
 use crate::backend::Batch;
 use crate::dtype::DType;
 use crate::plan::{Buf, Op, Plan, Rope, Rows, Weight};
-use crate::protocol::CacheType;
+use crate::protocol::{CacheType, Threads};
 use crate::quant;
 use crate::reference::Attention;
 use activations::Activations;
@@ -87,7 +86,7 @@ impl Cpu {
             activations: Activations::default(),
             scratch: Scratch::default(),
             kernels,
-            threads: Threads::all(&pool),
+            threads: Threads::all(pool.n_threads_max()),
             clock: tune.then_some(clock),
             pool,
             plan,
@@ -141,7 +140,7 @@ impl Cpu {
             };
             buf.resize(rows * info.width, 0.0);
         }
-        self.pool.use_threads(self.threads.of(n_tokens));
+        self.pool.use_threads(self.threads_for(n_tokens));
         self.angles.clear();
         self.quantized = None;
         for op in 0..n_ops {

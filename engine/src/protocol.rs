@@ -349,6 +349,30 @@ pub struct StoredModel {
     pub total_bytes: u64,
 }
 
+/// As many threads as pay off for either, or as were asked for; 1 on a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Threads {
+    /// Threads that read a prompt.
+    pub prefill: u32,
+    /// Threads that write a reply.
+    pub decode: u32,
+}
+
+impl Threads {
+    /// This thread alone.
+    pub const ONE: Self = Self::all(1);
+
+    /// The same for both.
+    pub const fn all(n_threads: u32) -> Self {
+        Self { prefill: n_threads, decode: n_threads }
+    }
+
+    /// The larger of the two.
+    pub fn most(self) -> u32 {
+        self.prefill.max(self.decode)
+    }
+}
+
 /// What the page shows about the loaded model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
@@ -374,7 +398,7 @@ pub struct ModelInfo {
     /// How it keeps keys and values; on a GPU always as halves.
     pub cache: CacheType,
     /// How many threads it runs on.
-    pub threads: u32,
+    pub threads: Threads,
     /// Whether its template can switch thinking on and off.
     pub can_think: bool,
     /// If the file has no chat template: the name of the one used instead.

@@ -21,7 +21,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 /// Names in the local storage.
-mod kept {
+pub(crate) mod kept {
     pub const SETTINGS: &str = "minnow.settings";
     /// Before a draft's key.
     pub const DRAFTS: &str = "minnow.draft.";

@@ -121,14 +121,16 @@ await init({{ memory }});
 fn helper(stem: &str) -> String {
     format!(
         "import init, {{ help, help_failed }} from './{stem}.js';
-self.onmessage = async ({{ data: [module, memory] }}) => {{
-  await init({{ module_or_path: module, memory }});
+self.onmessage = async ({{ data: [module, memory, pool] }}) => {{
+  const {{ __wbindgen_thread_destroy }} = await init({{ module_or_path: module, memory }});
   try {{
-    help();
+    help(pool);
   }} catch (error) {{
     help_failed();
     throw error;
   }}
+  // Its stack is part of the memory that all share.
+  __wbindgen_thread_destroy();
   self.close();
 }};
 "

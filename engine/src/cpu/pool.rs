@@ -55,6 +55,8 @@ struct Board {
     /// Helpers of a lower number may join.
     n_helpers: AtomicU32,
     ended: AtomicBool,
+    /// Helpers whose threads have come.
+    n_arrived: AtomicU32,
     sleepers: AtomicU32,
     bed: Mutex<()>,
     alarm: Condvar,
@@ -114,9 +116,7 @@ impl Pool {
         let n_threads = n_threads.max(1);
         let shares = (0..n_threads).map(|_| Share::default()).collect();
         let board = Arc::new(Board { shares, ..Board::default() });
-        let helpers = (1..u32::try_from(n_threads).unwrap_or(1))
-            .map(|number| Helper { board: board.clone(), number: number - 1 })
-            .collect();
+        let helpers = (0..narrow(n_threads - 1)).map(|number| Helper { board: board.clone(), number }).collect();
         let mut pool = Self { board, n_threads_max: n_threads, n_threads };
         pool.use_threads(n_threads);
         (pool, helpers)
@@ -131,7 +131,10 @@ impl Pool {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn spawn(n_threads: usize) -> Self {
         let (pool, helpers) = Self::new(n_threads);
-        helpers.into_iter().for_each(|helper| drop(std::thread::spawn(|| helper.work())));
+        for helper in helpers {
+            helper.arrive();
+            std::thread::spawn(|| helper.work());
+        }
         pool
     }
 
@@ -140,15 +143,20 @@ impl Pool {
         self.n_threads
     }
 
-    /// Threads that there are.
-    pub fn n_threads_max(&self) -> usize {
-        self.n_threads_max
+    /// Threads that there are to be.
+    pub fn n_threads_max(&self) -> u32 {
+        narrow(self.n_threads_max)
+    }
+
+    /// Threads that have come so far: this one, and those of the helpers that [have](Helper::arrive).
+    pub fn n_arrived(&self) -> u32 {
+        1 + self.board.n_arrived.load(Ordering::Relaxed)
     }
 
     /// Shares the work out to fewer threads than there are, or to all of them again.
     pub fn use_threads(&mut self, n_threads: usize) {
         self.n_threads = n_threads.clamp(1, self.n_threads_max);
-        let n_helpers = u32::try_from(self.n_threads - 1).expect("threads are few");
+        let n_helpers = narrow(self.n_threads - 1);
         if self.board.n_helpers.swap(n_helpers, Ordering::Relaxed) != n_helpers {
             self.board.wake_all();
         }
@@ -190,6 +198,11 @@ impl Drop for Pool {
 }
 
 impl Helper {
+    /// Takes note that its thread has come.
+    pub fn arrive(&self) {
+        self.board.n_arrived.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Helps with every job until the pool is dropped.
     pub fn work(self) {
         let board = &*self.board;
@@ -265,6 +278,10 @@ impl Board {
         let _bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
         self.alarm.notify_all();
     }
+}
+
+fn narrow(n_threads: usize) -> u32 {
+    u32::try_from(n_threads).expect("threads are few")
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]

@@ -3,17 +3,9 @@
 //! Not every core is worth a thread: on a phone the small ones hold the large ones up, and one token reads all weights, so
 //! that a few threads already take all that the memory gives. Prompts are computed differently, and get their own number.
 
-use super::{Cpu, Pool};
+use super::Cpu;
 use crate::backend::{Batch, Outputs};
-
-/// Threads for one token, and for many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threads {
-    /// For fewer than [`PREFILL_TOKENS`] tokens.
-    pub decode: usize,
-    /// For more.
-    pub prefill: usize,
-}
+use crate::protocol::Threads;
 
 /// From here on a batch is a prompt.
 const PREFILL_TOKENS: usize = 8;
@@ -31,27 +23,22 @@ const WARM_UP_SECS: f64 = 0.1;
 /// One more thread must make it this much faster, or it is not worth its heat.
 const GAIN: f64 = 1.03;
 
-impl Threads {
-    /// All threads of the pool for everything.
-    pub(super) fn all(pool: &Pool) -> Self {
-        Self { decode: pool.n_threads_max(), prefill: pool.n_threads_max() }
-    }
-
-    /// For a batch of this many tokens.
-    pub(super) fn of(self, n_tokens: usize) -> usize {
-        if n_tokens < PREFILL_TOKENS { self.decode } else { self.prefill }
-    }
-}
-
 impl Cpu {
-    /// How many threads are used.
+    /// How many threads are used, of those that have come.
     pub fn threads(&self) -> Threads {
         self.threads
     }
 
-    /// Finds out how many threads pay off, by computing some layers of the model, once its weights are there.
+    /// How many threads compute a batch of this many tokens.
+    pub(super) fn threads_for(&self, n_tokens: usize) -> usize {
+        let n = if n_tokens < PREFILL_TOKENS { self.threads.decode } else { self.threads.prefill };
+        n as usize
+    }
+
+    /// Finds out how many threads pay off, by computing some layers of the model, once its weights and its threads are there.
     pub fn tune(&mut self) {
-        let Some(clock) = self.clock.filter(|_| self.pool.n_threads_max() > 1) else { return };
+        self.threads = Threads::all(self.pool.n_arrived());
+        let Some(clock) = self.clock.filter(|_| self.pool.n_arrived() > 1) else { return };
         let n_tokens = (2 * PREFILL_TOKENS).min(self.n_ctx);
         let start = clock();
         while clock() - start < WARM_UP_SECS {
@@ -70,10 +57,10 @@ impl Cpu {
     }
 
     /// The number of threads that computes a batch of this many tokens fastest; all, if the clock is too coarse to tell.
-    fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> usize {
+    fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> u32 {
         let (mut best, mut best_secs) = (1, f64::INFINITY);
-        for n_threads in (1..=self.pool.n_threads_max()).filter(|n| *n < 5 || n % 2 == 0) {
-            self.threads = Threads { decode: n_threads, prefill: n_threads };
+        for n_threads in (1..=self.pool.n_arrived()).filter(|n| *n < 5 || n % 2 == 0) {
+            self.threads = Threads::all(n_threads);
             let mut secs = f64::INFINITY;
             for _ in 0..TRIES {
                 let start = clock();
@@ -81,7 +68,7 @@ impl Cpu {
                 secs = secs.min(clock() - start);
             }
             if secs <= 0.0 {
-                return self.pool.n_threads_max();
+                return self.pool.n_arrived();
             }
             if secs * GAIN < best_secs {
                 (best, best_secs) = (n_threads, secs);

@@ -121,7 +121,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         backend: backend.name().to_owned(),
         tier,
         cache: backend.cache_type(),
-        threads: tokens(backend.threads().decode.max(backend.threads().prefill)),
+        threads: backend.threads(),
         can_think: false,
         fallback_template: None,
         load_secs: 0.0,

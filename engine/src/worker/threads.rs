@@ -1,7 +1,7 @@
 //! The engine's threads: workers of the same program on the same memory.
 //!
-//! A new worker takes its place at the pool from [`PLACES`], and leaves when the pool is dropped. Where memory is not
-//! shared, there is one thread.
+//! A new worker takes its place at the pool that it was started for from [`PLACES`], and leaves when the pool is dropped.
+//! Where memory is not shared, there is one thread.
 
 use crate::cpu::{Machine, Pool};
 use crate::store::js;
@@ -9,11 +9,26 @@ use crate::store::js;
 #[cfg(target_feature = "atomics")]
 use crate::cpu::Helper;
 #[cfg(target_feature = "atomics")]
-use std::sync::{Mutex, PoisonError};
-
-/// Helpers whose thread has not come yet.
+use std::collections::VecDeque;
 #[cfg(target_feature = "atomics")]
-static PLACES: Mutex<Vec<Helper>> = Mutex::new(Vec::new());
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Helpers of the newest pool whose thread has not come yet.
+#[cfg(target_feature = "atomics")]
+static PLACES: Mutex<Places> = Mutex::new(Places { pool: 0, helpers: VecDeque::new() });
+
+/// See [`PLACES`].
+#[cfg(target_feature = "atomics")]
+struct Places {
+    /// Counts pools.
+    pool: u32,
+    helpers: VecDeque<Helper>,
+}
+
+#[cfg(target_feature = "atomics")]
+fn places() -> MutexGuard<'static, Places> {
+    PLACES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// More threads than this only wait for each other.
 #[cfg(target_feature = "atomics")]
@@ -36,10 +51,14 @@ fn pool(wanted: u32) -> Pool {
     let n_threads = if wanted == 0 { n_cores() } else { wanted as usize };
     let (pool, helpers) = Pool::new(n_threads.clamp(1, THREADS_MAX));
     let n_helpers = helpers.len();
-    PLACES.lock().unwrap_or_else(PoisonError::into_inner).extend(helpers);
+    let number = {
+        let mut places = places();
+        *places = Places { pool: places.pool + 1, helpers: helpers.into() };
+        places.pool
+    };
     spawn::forget();
     // If one cannot be started, its place stays empty, and the others do its work.
-    (0..n_helpers).try_for_each(|_| spawn::start()).unwrap_or_default();
+    (0..n_helpers).try_for_each(|_| spawn::start(number)).unwrap_or_default();
     pool
 }
 
@@ -47,7 +66,7 @@ fn pool(wanted: u32) -> Pool {
 #[cfg(target_feature = "atomics")]
 pub(super) async fn arrive() {
     let start_ms = js::now_ms();
-    while !PLACES.lock().unwrap_or_else(PoisonError::into_inner).is_empty() && js::now_ms() - start_ms < ARRIVAL_MS {
+    while !places().helpers.is_empty() && js::now_ms() - start_ms < ARRIVAL_MS {
         js::sleep(ARRIVAL_STEP_MS).await;
     }
 }
@@ -71,10 +90,8 @@ fn n_cores() -> usize {
 
 #[cfg(target_feature = "atomics")]
 mod spawn {
-    use super::PLACES;
-    use super::js;
+    use super::{Helper, js, places};
     use std::cell::RefCell;
-    use std::sync::PoisonError;
     use wasm_bindgen::prelude::*;
     use web_sys::{Worker, WorkerOptions, WorkerType};
 
@@ -93,13 +110,13 @@ mod spawn {
         WORKERS.with_borrow_mut(Vec::clear);
     }
 
-    /// Starts a worker that will call [`help`].
-    pub(super) fn start() -> Result<(), JsValue> {
+    /// Starts a worker that will call [`help`] with the number of this pool.
+    pub(super) fn start(pool: u32) -> Result<(), JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(NAME);
         let worker = Worker::new_with_options(SCRIPT, &options)?;
-        worker.post_message(&js_sys::Array::of2(&wasm_bindgen::module(), &wasm_bindgen::memory()))?;
+        worker.post_message(&js_sys::Array::of3(&wasm_bindgen::module(), &wasm_bindgen::memory(), &pool.into()))?;
         WORKERS.with_borrow_mut(|workers| workers.push(worker));
         Ok(())
     }
@@ -112,8 +129,11 @@ mod spawn {
     /// What a helper does.
     #[wasm_bindgen]
     #[expect(unreachable_pub, reason = "JavaScript calls it")]
-    pub fn help() {
-        let helper = PLACES.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    pub fn help(pool: u32) {
+        // The first first: if threads are missing, they are the last ones, which are asked for last. Who comes when there is
+        // another pool comes too late.
+        let helper = Some(places()).filter(|places| places.pool == pool);
+        let helper = helper.and_then(|mut places| places.helpers.pop_front().inspect(Helper::arrive));
         if let Some(helper) = helper {
             helper.work();
         }

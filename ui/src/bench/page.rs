@@ -8,7 +8,9 @@ use crate::browser;
 use crate::catalogue;
 use crate::engine::{Engine, Signal as Heard};
 use crate::hub;
+use crate::page::kept;
 use crate::state::load::explain;
+use crate::state::settings::Settings;
 use crate::variant;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -101,7 +103,9 @@ impl Page {
                 ));
             }
         };
-        Ok(Run::new(wish, source, name, hub, variant))
+        let settings: Settings = browser::recall(kept::SETTINGS).unwrap_or_default();
+        let options = wish.load_options(source, hub, settings.keep);
+        Ok(Run::new(wish, options, name, variant))
     }
 
     fn receive(self, signal: Heard) {

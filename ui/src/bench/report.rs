@@ -1,6 +1,6 @@
 //! What was measured: for people as llama-bench's table, for programs as JSON.
 
-use engine::protocol::{BenchOptions, GpuCost, ModelInfo};
+use engine::protocol::{BenchOptions, GpuCost, ModelInfo, Threads};
 use serde::Serialize;
 
 /// What was measured, with everything that it depends on.
@@ -20,6 +20,7 @@ pub struct Report {
     pub last_byte_to_token_ms: Option<f64>,
     pub backend: String,
     pub tier: String,
+    /// The larger number, where prompts are read with other threads than replies are written.
     pub threads: u32,
     /// How keys and values were kept.
     pub cache: String,
@@ -48,6 +49,7 @@ pub struct Row {
     pub n_prompt: u32,
     pub n_gen: u32,
     pub depth: u32,
+    pub threads: u32,
     /// Of every repetition.
     pub tokens_per_sec: Vec<f64>,
     pub mean: f64,
@@ -57,10 +59,17 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(test: String, options: BenchOptions, tokens_per_sec: Vec<f64>, gpu_cost: Option<GpuCost>) -> Self {
+    pub fn new(
+        test: String,
+        options: BenchOptions,
+        threads: Threads,
+        tokens_per_sec: Vec<f64>,
+        gpu_cost: Option<GpuCost>,
+    ) -> Self {
         let BenchOptions { n_prompt, n_gen, depth, .. } = options;
+        let threads = if n_gen > 0 { threads.decode } else { threads.prefill };
         let (mean, sd) = mean_and_sd(&tokens_per_sec);
-        Self { test, n_prompt, n_gen, depth, tokens_per_sec, mean, sd, gpu_cost }
+        Self { test, n_prompt, n_gen, depth, threads, tokens_per_sec, mean, sd, gpu_cost }
     }
 
     pub fn speed(&self) -> String {
@@ -86,7 +95,7 @@ pub fn cells(info: &ModelInfo, row: &Row) -> [String; COLUMNS.len()] {
         size(info.size_bytes),
         params(info.n_params),
         info.backend.to_uppercase(),
-        info.threads.to_string(),
+        row.threads.to_string(),
         info.cache.name().to_owned(),
         row.test.clone(),
         row.speed(),

@@ -5,7 +5,7 @@ use super::wish::{Wish, backend_name};
 use crate::state::load::Load;
 use engine::protocol::{
     BackendWish, BenchOptions, ErrorKind, Event, GenerateOptions, LoadOptions, LoadStage, Message, ModelInfo, Request,
-    Role, Sampling, Source,
+    Role, Sampling, Threads,
 };
 use std::collections::VecDeque;
 
@@ -54,16 +54,7 @@ const QUESTION: &str = "What is the capital of France?";
 
 impl Run {
     /// `name` is what the model is called, if its file is not to say that itself.
-    pub fn new(wish: Wish, source: Source, name: Option<String>, hub: String, variant: String) -> Self {
-        let options = LoadOptions {
-            source,
-            hub,
-            context_tokens: wish.context_tokens(),
-            keep: true,
-            backend: wish.backend,
-            cache: wish.cache,
-            threads: wish.threads,
-        };
+    pub fn new(wish: Wish, options: LoadOptions, name: Option<String>, variant: String) -> Self {
         Self {
             tests: wish.tests().into(),
             wish,
@@ -145,7 +136,8 @@ impl Run {
             }
             Event::Measured { test, tokens_per_sec, heap_bytes, gpu_cost } => {
                 let options = self.tests.pop_front()?;
-                self.rows.push(Row::new(test, options, tokens_per_sec, gpu_cost));
+                let threads = self.info.as_ref().map_or(Threads::ONE, |info| info.threads);
+                self.rows.push(Row::new(test, options, threads, tokens_per_sec, gpu_cost));
                 self.heap_bytes = heap_bytes;
                 self.next()
             }
@@ -208,13 +200,10 @@ impl Run {
             let (asked, ran, keeps) = (self.wish.cache.name(), info.backend.to_uppercase(), info.cache.name());
             warnings.push(format!("Asked for a cache of {asked}, but the {ran} keeps {keeps}."));
         }
-        if self.wish.threads != 0 && self.wish.threads != info.threads {
+        let n_threads = info.threads.most();
+        if self.wish.threads != 0 && self.wish.threads != n_threads {
             let threads = |n: u32| if n == 1 { "1 thread".to_owned() } else { format!("{n} threads") };
-            warnings.push(format!(
-                "Asked for {}, but it runs on {}.",
-                threads(self.wish.threads),
-                threads(info.threads)
-            ));
+            warnings.push(format!("Asked for {}, but it runs on {}.", threads(self.wish.threads), threads(n_threads)));
         }
         warnings
     }
@@ -232,7 +221,7 @@ impl Run {
             last_byte_to_token_ms: self.last_byte_to_token_ms,
             backend: info.backend.clone(),
             tier: info.tier.clone(),
-            threads: info.threads,
+            threads: info.threads.most(),
             cache: info.cache.name().to_owned(),
             variant: self.variant.clone(),
             heap_bytes: self.heap_bytes,
@@ -263,7 +252,7 @@ fn question() -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::protocol::{CacheType, Finish, Kept, ReplyStats, Stage};
+    use engine::protocol::{CacheType, Finish, Kept, ReplyStats, Source, Stage};
 
     fn info() -> ModelInfo {
         ModelInfo {
@@ -277,7 +266,7 @@ mod tests {
             backend: "cpu".to_owned(),
             tier: "simd128".to_owned(),
             cache: CacheType::F16,
-            threads: 1,
+            threads: Threads::ONE,
             can_think: false,
             fallback_template: None,
             load_secs: 1.0,
@@ -287,7 +276,8 @@ mod tests {
 
     fn run(query: &str) -> Run {
         let wish = Wish::parse(query).expect("it is right");
-        Run::new(wish, Source::Url("http://h/m.gguf".to_owned()), None, String::new(), "plain".to_owned())
+        let options = wish.load_options(Source::Url("http://h/m.gguf".to_owned()), String::new(), true);
+        Run::new(wish, options, None, "plain".to_owned())
     }
 
     fn done() -> Event {

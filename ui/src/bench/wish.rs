@@ -3,7 +3,7 @@
 use crate::catalogue::ENTRIES;
 use crate::hub::{self, Typed};
 use crate::percent;
-use engine::protocol::{BackendWish, BenchOptions, CacheType, Source};
+use engine::protocol::{BackendWish, BenchOptions, CacheType, LoadOptions, Source};
 
 /// What is to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +127,19 @@ impl Wish {
     pub fn context_tokens(&self) -> u32 {
         let needed = self.tests().iter().map(|test| test.depth + test.n_prompt.max(test.n_gen)).max();
         needed.unwrap_or(0).max(CONTEXT_TOKENS_MIN)
+    }
+
+    /// How to load the model.
+    pub fn load_options(&self, source: Source, hub: String, keep: bool) -> LoadOptions {
+        LoadOptions {
+            source,
+            hub,
+            context_tokens: self.context_tokens(),
+            keep,
+            backend: self.backend,
+            cache: self.cache,
+            threads: self.threads,
+        }
     }
 
     /// Where the model is, for a page at `base` and with Hugging Face at `hub`.

@@ -71,9 +71,9 @@ impl Load {
 /// Where the model runs, and what it uses there.
 pub fn place(model: &ModelInfo) -> String {
     let ModelInfo { tier, threads, .. } = model;
-    match (model.backend.as_str(), threads) {
+    match (model.backend.as_str(), threads.most()) {
         ("cpu", 1) => format!("The model now runs on the CPU, in one thread: {tier}. "),
-        ("cpu", _) => format!("The model now runs on the CPU, in {threads} threads: {tier}. "),
+        ("cpu", n) => format!("The model now runs on the CPU, in {n} threads: {tier}. "),
         (other, _) => format!("The model now runs on the {}: {tier}. ", other.to_uppercase()),
     }
 }

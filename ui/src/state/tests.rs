@@ -2,7 +2,7 @@
 
 use super::chat::{Chat, Id, Message, Outcome};
 use super::*;
-use engine::protocol::{CacheType, Finish, Kept, LoadStage, ReplyStats};
+use engine::protocol::{CacheType, Finish, Kept, LoadStage, ReplyStats, Threads};
 
 fn stamp(nonce: u64) -> Stamp {
     Stamp { now_ms: nonce, nonce }
@@ -22,7 +22,7 @@ fn info() -> ModelInfo {
         context_tokens: 2048,
         trained_context_tokens: 8192,
         cache: CacheType::F16,
-        threads: 1,
+        threads: Threads::ONE,
         backend: "cpu".to_owned(),
         tier: "simd128".to_owned(),
         can_think: true,
