@@ -1,8 +1,8 @@
 // dst[t, h] = softmax(SCALE · q[t, h] · keys) · values over the positions that token t sees.
 //
-// One workgroup: one head of keys and values, four queries of it, a range of positions, WORKGROUP at a time. First every
-// invocation takes a position and scores it for the four queries. Then each takes a pair — eight elements of a value (a
-// unit), for one query — and adds up every SLICES-th position, with a running maximum and sum of its own. At the end the
+// One workgroup: one head of keys and values, 4 · QUADS queries of it, a range of positions, WORKGROUP / QUADS at a time.
+// First every invocation takes a position and scores it for four queries. Then each takes a pair — eight elements of a value
+// (a unit), for one query — and adds up every SLICES-th position, with a running maximum and sum of its own. At the end the
 // slices are put together. <https://arxiv.org/abs/2205.14135>
 // Linked with: common/cache, attention/{query, whole or part}.   Reference: engine/src/reference/attention.rs
 
@@ -11,31 +11,29 @@
 @group(0) @binding(7) var<storage, read> values: array<vec4u>;
 
 override WORKGROUP: u32;
-// 4 · HEAD_DIM8, at most WORKGROUP.
+// 4 · QUADS · HEAD_DIM8, at most WORKGROUP.
 override PAIRS: u32;
 // WORKGROUP / PAIRS.
 override SLICES: u32;
-// 8 · HEAD_DIM8, 4 · WORKGROUP, and 3 · WORKGROUP or 1: naga takes no expression as a length.
+// 2 · PAIRS, 4 · WORKGROUP, and 3 · WORKGROUP or 1: naga takes no expression as a length.
 override QUERIES_LEN: u32;
 override SCORES_LEN: u32;
 override MERGE_LEN: u32;
 const NOTHING: f32 = -1e30;
 
-var<workgroup> queries: array<vec4f, QUERIES_LEN>;                    // [4, 2 · HEAD_DIM8]
-var<workgroup> scores: array<f32, SCORES_LEN>;                        // [WORKGROUP, 4]
+var<workgroup> queries: array<vec4f, QUERIES_LEN>;                    // [4 · QUADS, 2 · HEAD_DIM8]
+var<workgroup> scores: array<f32, SCORES_LEN>;                        // [positions, 4 · QUADS]
 var<workgroup> slices: array<vec4f, MERGE_LEN>;                       // [WORKGROUP, 3]: values, then maximum and sum
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(group);
-    let n_queries = state.n_tokens * GROUP;
     for (var i = lane; i < QUERIES_LEN; i += WORKGROUP) {
         let part = i % (HEAD_DIM8 * 2u);
-        queries[i] = query_part(place.head, min(place.query + i / (HEAD_DIM8 * 2u), n_queries - 1u), part);
+        queries[i] = query_part(place.head, place.query + i / (HEAD_DIM8 * 2u), part);
     }
-    // The position of each query's token: the last one that it sees.
-    let last = vec4u(state.start) + min(vec4u(place.query) + vec4u(0u, 1u, 2u, 3u), vec4u(n_queries - 1u)) / GROUP;
-    let first = last - min(last, vec4u(WINDOW - 1u));
+    let quad = lane % QUADS;
+    let seen = seen_by(place.query + quad * 4u);
     workgroupBarrier();
 
     let query = lane % PAIRS / HEAD_DIM8;
@@ -45,25 +43,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var sum = 0.0;
     var a = vec4f(0.0);
     var b = vec4f(0.0);
-    let end = min(place.end, last.w + 1u);
-    for (var block = max(place.begin, first.x) / 64u * 64u; block < end; block += WORKGROUP) {
-        let position = block + lane;
+    // Of all queries, so that all invocations take as many turns.
+    let begin = max(place.begin, seen_by(place.query).first.x);
+    let end = min(place.end, seen_by(place.query + QUADS * 4u - 4u).last.w + 1u);
+    let step = WORKGROUP / QUADS;
+    // From a whole block of keys on.
+    for (var block = begin / 32u * 32u; block < end; block += step) {
+        let position = block + lane / QUADS;
         let is_seen = vec4<bool>(position >= place.begin && position < place.end)
-            & (vec4u(position) <= last) & (vec4u(position) >= first);
+            & (vec4u(position) <= seen.last) & (vec4u(position) >= seen.first);
         var score = vec4f(NOTHING);
         if any(is_seen) {
-            score = select(score, scores_of(place.head, position), is_seen);
+            score = select(score, scores_of(place.head, position, quad), is_seen);
         }
         scores[lane * 4u] = score.x;
         scores[lane * 4u + 1u] = score.y;
         scores[lane * 4u + 2u] = score.z;
         scores[lane * 4u + 3u] = score.w;
         workgroupBarrier();
-        let n = min(WORKGROUP, end - block);
+        let n = min(step, end - block);
         if slice < SLICES {
             var top = maximum;
             for (var j = slice; j < n; j += SLICES) {
-                top = max(top, scores[j * 4u + query]);
+                top = max(top, scores[j * QUADS * 4u + query]);
             }
             let shrink = exp(maximum - top);
             maximum = top;
@@ -71,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             a *= shrink;
             b *= shrink;
             for (var j = slice; j < n; j += SLICES) {
-                let score = scores[j * 4u + query];
+                let score = scores[j * QUADS * 4u + query];
                 // A score of NOTHING must weigh nothing, also while the maximum is NOTHING.
                 let weight = select(exp(score - top), 0.0, score <= NOTHING);
                 let words = values[value_at(block + j, place.head, unit)];
@@ -107,20 +109,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             }
         }
     }
-    if lane < PAIRS && place.query + query < n_queries {
+    if lane < PAIRS && place.query + query < state.n_tokens * GROUP {
         let index = place.query + query;
         finish(place, index / GROUP, place.head * GROUP + index % GROUP, unit, a, b, maximum, sum);
     }
 }
 
-// The key at a position times each of the four queries.
-fn scores_of(head: u32, position: u32) -> vec4f {
+// The key at a position times each of four queries.
+fn scores_of(head: u32, position: u32, quad: u32) -> vec4f {
     var score = vec4f(0.0);
     for (var i = 0u; i < HEAD_DIM8; i += 1u) {
         let words = keys[key_at(position, head, i)];
         let a = vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
         let b = vec4f(unpack2x16float(words.z), unpack2x16float(words.w));
-        let at = i * 2u;
+        let at = quad * 4u * HEAD_DIM8 * 2u + i * 2u;
         score += vec4f(
             dot(queries[at], a) + dot(queries[at + 1u], b),
             dot(queries[at + HEAD_DIM8 * 2u], a) + dot(queries[at + HEAD_DIM8 * 2u + 1u], b),

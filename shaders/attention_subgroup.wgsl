@@ -1,9 +1,10 @@
 // dst[t, h] = softmax(SCALE · q[t, h] · keys) · values over the positions that token t sees.
 //
-// One workgroup: one head of keys and values, four queries of it, a range of positions. UNITS neighbouring invocations take
-// a position, each eight elements (a unit) of its key and its value: their parts of the scores are added up by subgroup
-// operations, so that what an invocation reads in the loop is two vectors, and it waits for nobody. The WORKGROUP / UNITS
-// slices take turns, each with a running maximum and sum of its own, and are put together at the end.
+// One workgroup: one head of keys and values, 4 · QUADS queries of it, a range of positions. UNITS neighbouring invocations
+// take a position and four queries, each eight elements (a unit) of its key and its value: their parts of the scores are
+// added up by subgroup operations, so that what an invocation reads in the loop is two vectors, and it waits for nobody. The
+// next UNITS take the same position and the next four queries. The slices, all QUADS of a position, take turns, each with a
+// running maximum and sum of its own, and are put together at the end.
 // <https://arxiv.org/abs/2205.14135>
 // Linked with: common/cache, attention/{query, whole or part}.   Reference: engine/src/reference/attention.rs
 
@@ -11,35 +12,33 @@
 @group(0) @binding(6) var<storage, read> keys: array<vec4u>;
 @group(0) @binding(7) var<storage, read> values: array<vec4u>;
 
-// HEAD_DIM8, filled up to a power of two that is no larger than a subgroup.
+// HEAD_DIM8, filled up to a power of two that is no larger than a subgroup. UNITS · QUADS is at most WORKGROUP.
 override UNITS: u32;
 const WORKGROUP: u32 = 64u;
 const NOTHING: f32 = -1e30;
 
-var<workgroup> sums: array<vec4f, WORKGROUP * 8u>;                    // [WORKGROUP, 4 queries, 8 elements]
-var<workgroup> tops: array<vec4f, WORKGROUP>;                         // Of each slice: the largest score of each query,
+var<workgroup> sums: array<vec4f, WORKGROUP * 8u>;                    // [slices, QUADS, UNITS, 4 queries, 8 elements]
+var<workgroup> tops: array<vec4f, WORKGROUP>;                         // [slices, QUADS]: the largest score of each query,
 var<workgroup> totals: array<vec4f, WORKGROUP>;                       // and the sum of weights.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let place = place_of(group);
-    let n_queries = state.n_tokens * GROUP;
-    let query = min(vec4u(place.query) + vec4u(0u, 1u, 2u, 3u), vec4u(n_queries - 1u));
-    // The position of each query's token: the last one that it sees.
-    let last = vec4u(state.start) + query / GROUP;
-    let first = last - min(last, vec4u(WINDOW - 1u));
     let unit = lane % UNITS;
-    let slice = lane / UNITS;
+    let quad = lane / UNITS % QUADS;
+    let slice = lane / UNITS / QUADS;
+    let query = place.query + quad * 4u;
+    let seen = seen_by(query);
     // An invocation past the last unit has zeros for queries, and reads what another one needs.
     let held = min(unit, HEAD_DIM8 - 1u);
-    let q0a = query_part(place.head, query.x, unit * 2u);
-    let q0b = query_part(place.head, query.x, unit * 2u + 1u);
-    let q1a = query_part(place.head, query.y, unit * 2u);
-    let q1b = query_part(place.head, query.y, unit * 2u + 1u);
-    let q2a = query_part(place.head, query.z, unit * 2u);
-    let q2b = query_part(place.head, query.z, unit * 2u + 1u);
-    let q3a = query_part(place.head, query.w, unit * 2u);
-    let q3b = query_part(place.head, query.w, unit * 2u + 1u);
+    let q0a = query_part(place.head, query, unit * 2u);
+    let q0b = query_part(place.head, query, unit * 2u + 1u);
+    let q1a = query_part(place.head, query + 1u, unit * 2u);
+    let q1b = query_part(place.head, query + 1u, unit * 2u + 1u);
+    let q2a = query_part(place.head, query + 2u, unit * 2u);
+    let q2b = query_part(place.head, query + 2u, unit * 2u + 1u);
+    let q3a = query_part(place.head, query + 3u, unit * 2u);
+    let q3b = query_part(place.head, query + 3u, unit * 2u + 1u);
     var maximum = vec4f(NOTHING);
     var total = vec4f(0.0);
     var s0a = vec4f(0.0);
@@ -50,9 +49,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var s2b = vec4f(0.0);
     var s3a = vec4f(0.0);
     var s3b = vec4f(0.0);
-    let begin = max(place.begin, first.x);
-    let end = min(place.end, last.w + 1u);
-    for (var turn = begin; turn < end; turn += WORKGROUP / UNITS) {
+    // Of all queries, so that all invocations take as many turns.
+    let begin = max(place.begin, seen_by(place.query).first.x);
+    let end = min(place.end, seen_by(place.query + QUADS * 4u - 4u).last.w + 1u);
+    for (var turn = begin; turn < end; turn += WORKGROUP / UNITS / QUADS) {
         let position = turn + slice;
         let read = min(position, end - 1u);
         let key = keys[key_at(read, place.head, held)];
@@ -68,7 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         for (var apart = UNITS / 2u; apart > 0u; apart /= 2u) {
             score += subgroupShuffleXor(score, apart);
         }
-        let is_seen = vec4<bool>(position < end) & (vec4u(position) <= last) & (vec4u(position) >= first);
+        let is_seen = vec4<bool>(position < end) & (vec4u(position) <= seen.last) & (vec4u(position) >= seen.first);
         let top = max(maximum, select(vec4f(NOTHING), score, is_seen));
         if any(top > maximum) {
             let shrink = exp(maximum - top);
@@ -98,7 +98,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
 
     // Where there are few positions, the last slices have none.
-    let slices = min(end - begin, WORKGROUP / UNITS);
+    let slices = min(end - begin, WORKGROUP / UNITS / QUADS);
     if slice < slices {
         sums[lane * 8u] = s0a;
         sums[lane * 8u + 1u] = s0b;
@@ -109,12 +109,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         sums[lane * 8u + 6u] = s3a;
         sums[lane * 8u + 7u] = s3b;
         if unit == 0u {
-            tops[slice] = maximum;
-            totals[slice] = total;
+            tops[lane / UNITS] = maximum;
+            totals[lane / UNITS] = total;
         }
     }
     workgroupBarrier();
-    for (var pair = lane; pair < 4u * HEAD_DIM8; pair += WORKGROUP) {
+    for (var pair = lane; pair < QUADS * 4u * HEAD_DIM8; pair += WORKGROUP) {
         put_together(place, pair / HEAD_DIM8, pair % HEAD_DIM8, slices);
     }
 }
@@ -127,15 +127,16 @@ fn put_together(place: Place, i: u32, unit: u32, slices: u32) {
     }
     var top = NOTHING;
     for (var slice = 0u; slice < slices; slice += 1u) {
-        top = max(top, tops[slice][i]);
+        top = max(top, tops[slice * QUADS + i / 4u][i % 4u]);
     }
     var total = 0.0;
     var a = vec4f(0.0);
     var b = vec4f(0.0);
     for (var slice = 0u; slice < slices; slice += 1u) {
-        let at = (slice * UNITS + unit) * 8u + i * 2u;
-        let shrink = exp(tops[slice][i] - top);
-        total += totals[slice][i] * shrink;
+        let quad = slice * QUADS + i / 4u;
+        let at = (quad * UNITS + unit) * 8u + i % 4u * 2u;
+        let shrink = exp(tops[quad][i % 4u] - top);
+        total += totals[quad][i % 4u] * shrink;
         a += sums[at] * shrink;
         b += sums[at + 1u] * shrink;
     }

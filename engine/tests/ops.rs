@@ -256,7 +256,8 @@ async fn rope() {
 
 #[async_test]
 async fn attention() {
-    for (n_head, n_head_kv, head_dim) in [(9, 3, 64), (4, 1, 256), (2, 2, 80), (1, 1, 2), (6, 2, 20)] {
+    let shapes = [(9, 3, 64), (4, 1, 256), (2, 2, 80), (1, 1, 2), (6, 2, 20), (14, 2, 64), (8, 1, 128), (18, 1, 16)];
+    for (n_head, n_head_kv, head_dim) in shapes {
         for window in [None, Some(1), Some(5), Some(64)] {
             let mut case = Case::new();
             let q = case.input("q", n_head * head_dim);

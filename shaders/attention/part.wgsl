@@ -3,7 +3,7 @@
 
 struct Place {
     head: u32,      // Of keys and values.
-    query: u32,     // The first of four heads within the group.
+    query: u32,     // The first of 4 · QUADS heads within the group.
     begin: u32,     // Positions.
     end: u32,
     part: u32,
@@ -17,7 +17,7 @@ fn place_of(group: vec3u) -> Place {
     let n = state.start + 1u;
     let first_part = (n - min(n, WINDOW)) / PART;
     let begin = (first_part + group.y) * PART;
-    return Place(group.x % N_HEAD_KV, group.x / N_HEAD_KV * 4u, begin, min(begin + PART, n), group.y);
+    return Place(group.x % N_HEAD_KV, group.x / N_HEAD_KV * 4u * QUADS, begin, min(begin + PART, n), group.y);
 }
 
 fn finish(place: Place, token: u32, head: u32, unit: u32, first: vec4f, second: vec4f, top: f32, total: f32) {

@@ -10,9 +10,25 @@ override Q_STRIDE: u32;
 override SCALE: f32;
 // Positions a query sees, itself included.
 override WINDOW: u32;
+// Fours of queries that a workgroup takes: a power of two.
+override QUADS: u32;
 
-// Four elements of a query, times SCALE; zero past its end.
-fn query_part(head: u32, query: u32, i: u32) -> vec4f {
+// The positions that four queries see.
+struct Seen {
+    first: vec4u,
+    last: vec4u,    // Each query's own.
+}
+
+// Of four neighbouring queries; the last query stands for those past it.
+fn seen_by(first_query: u32) -> Seen {
+    let queries = min(vec4u(first_query) + vec4u(0u, 1u, 2u, 3u), vec4u(state.n_tokens * GROUP - 1u));
+    let last = vec4u(state.start) + queries / GROUP;
+    return Seen(last - min(last, vec4u(WINDOW - 1u)), last);
+}
+
+// Four elements of a query, times SCALE; zero past its end. The last query stands for those past it.
+fn query_part(head: u32, any_query: u32, i: u32) -> vec4f {
+    let query = min(any_query, state.n_tokens * GROUP - 1u);
     let at = Q + query / GROUP * Q_STRIDE + (head * GROUP + query % GROUP) * HEAD_DIM + i * 4u;
     var part = vec4f(0.0);
     if i * 4u < HEAD_DIM {

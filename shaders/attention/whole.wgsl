@@ -2,7 +2,7 @@
 
 struct Place {
     head: u32,      // Of keys and values.
-    query: u32,     // The first of four: token · GROUP + head within the group.
+    query: u32,     // The first of 4 · QUADS: token · GROUP + head within the group.
     begin: u32,     // Positions.
     end: u32,
 }
@@ -10,7 +10,7 @@ struct Place {
 override STRIDE: u32;
 
 fn place_of(group: vec3u) -> Place {
-    return Place(group.x, group.y * 4u, 0u, state.start + state.n_tokens);
+    return Place(group.x, group.y * 4u * QUADS, 0u, state.start + state.n_tokens);
 }
 
 fn finish(place: Place, token: u32, head: u32, unit: u32, first: vec4f, second: vec4f, top: f32, total: f32) {

@@ -13,12 +13,13 @@ use crate::{dist, models, scripts};
 /// A named check.
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("format", format),
     ("clippy, native", clippy),
     ("clippy, wasm", clippy_wasm),
     ("models", || models::fetch_named(&[])),
     ("native tests", native_tests),
+    ("other subgroups", ops_on_other_subgroups),
     ("wasm tests", wasm_tests),
     ("ops on WebGPU", ops_in_browsers),
     ("build of the page", dist::build),
@@ -56,6 +57,17 @@ fn clippy_wasm() -> Result<()> {
 fn native_tests() -> Result<()> {
     ensure_gpu()?;
     run_command(&mut command("cargo", ["test", "--quiet", "--workspace"]))
+}
+
+/// The ops whose kernels depend on it, on subgroups of 4 and of 16: as large as the vectors of the program that stands in for
+/// a GPU, which are of 8 by themselves.
+fn ops_on_other_subgroups() -> Result<()> {
+    ensure_gpu()?;
+    for vector_bits in ["128", "512"] {
+        let mut test = command("cargo", ["test", "--quiet", "--package", "minnow-engine", "--test", "ops", "--"]);
+        run_command(test.args(["attention", "heads", "feed_forward"]).env("LP_NATIVE_VECTOR_WIDTH", vector_bits))?;
+    }
+    Ok(())
 }
 
 /// What is built differently for wasm, on wasm: the kernels, in every variant of the worker. Node runs them.

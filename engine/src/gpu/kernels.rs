@@ -7,7 +7,7 @@ mod project;
 mod sample;
 mod source;
 
-pub use attention::{ATTENTION_STEP, found_len};
+pub use attention::{KEYS_BLOCK, found_len};
 pub use sample::{CANDIDATES, RECENT, sample, slices};
 pub use source::compose;
 
@@ -145,6 +145,10 @@ pub enum When {
     ManyOutputs,
     /// Where the next token is drawn, and penalties change the logits.
     Penalties,
+    /// Where it is drawn from a few candidates.
+    FromFew,
+    /// Where it is drawn from the whole vocabulary.
+    FromAll,
 }
 
 /// The size of a batch.
@@ -156,8 +160,17 @@ pub struct Size {
     pub n_tokens: usize,
     /// Tokens whose logits are wanted.
     pub n_outputs: usize,
-    /// Whether penalties change the logits before a token is drawn.
+    /// How the next token is drawn, if it is.
+    pub draw: Draw,
+}
+
+/// What a draw needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Draw {
+    /// Whether penalties change the logits before.
     pub has_penalties: bool,
+    /// Whether more than [`CANDIDATES`] tokens may be left by the filters.
+    pub is_from_all: bool,
 }
 
 impl Size {
@@ -194,7 +207,9 @@ impl When {
             Self::Always => true,
             Self::OneOutput => size.n_outputs == 1,
             Self::ManyOutputs => size.n_outputs > 1,
-            Self::Penalties => size.has_penalties,
+            Self::Penalties => size.draw.has_penalties,
+            Self::FromFew => !size.draw.is_from_all,
+            Self::FromAll => size.draw.is_from_all,
         }
     }
 }

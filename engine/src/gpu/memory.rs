@@ -2,7 +2,7 @@
 
 use super::device::Device;
 use super::fuse::{Angles, Fused};
-use super::kernels::{ATTENTION_STEP, CANDIDATES, Part, RECENT, Resource, Size, TILE, eights, found_len, slices};
+use super::kernels::{CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE, eights, found_len, slices};
 use super::layout::{self, CHUNK, Layout, ROWS_STEP};
 use crate::dtype::DType;
 use crate::plan::{Plan, Rows, Weight};
@@ -18,8 +18,8 @@ const STATE_WORDS: usize = 4;
 const SETTINGS_BYTES: usize = 32;
 /// What stands before the ring of recent tokens.
 pub(super) const DRAWN_WORDS: usize = 3;
-/// Random numbers that are sent at once; after so many tokens, they come again.
-pub(super) const CHANCES: usize = 4096;
+/// Random numbers that are sent at once, for as many steps.
+pub(super) const CHANCES: usize = 64;
 /// Rows that are packed at a time are about so many bytes of the file.
 const PACK_BYTES: usize = 1 << 20;
 /// The cache grows by so many positions.
@@ -160,7 +160,7 @@ impl Memory {
         let mut is_new = false;
         let end = size.start + size.n_tokens;
         if end > self.capacity {
-            let capacity = end.next_multiple_of(PAGE).min(n_ctx).next_multiple_of(ATTENTION_STEP);
+            let capacity = end.next_multiple_of(PAGE).min(n_ctx).next_multiple_of(KEYS_BLOCK);
             self.grow_caches(device, plan, capacity);
             let angles = fused.angles.iter().map(|kind| self.angles(device, kind, capacity)).collect();
             std::mem::replace(&mut self.angles, angles).iter().for_each(wgpu::Buffer::destroy);

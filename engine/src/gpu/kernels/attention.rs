@@ -4,10 +4,12 @@ use super::{Grid, Kernel, Parts, Resource, Target, Tokens, WORKGROUP, When, eigh
 use crate::gpu::tier::Reduce;
 use crate::plan::{Buf, Cache, Op, Plan, Rows};
 
-/// Positions that a workgroup takes at a time.
-pub const ATTENTION_STEP: usize = 64;
-/// Queries of a workgroup.
+/// Positions whose keys lie beside each other; also in `shaders/common/cache.wgsl`.
+pub const KEYS_BLOCK: usize = 32;
+/// Queries that an invocation scores at a time.
 pub(super) const QUERIES: usize = 4;
+/// Invocations that every device gives a workgroup.
+const WORKGROUP_MAX: usize = 256;
 /// Attention to one token is split into so many parts at most.
 const PARTS_MAX: usize = 64;
 /// Positions of a part at least.
@@ -48,7 +50,7 @@ impl Target<'_> {
 
     fn attention_as_a_whole(&self, attention: &Attention) -> Kernel {
         let info = self.plan.caches[attention.cache.0];
-        let mut kernel = self.attention_to(attention, source::ATTENTION_WHOLE, self.write(attention.dst));
+        let mut kernel = self.attention_to(attention, 1, source::ATTENTION_WHOLE, self.write(attention.dst));
         kernel.constants.push(("STRIDE", number(self.stride(attention.dst))));
         Kernel { grid: Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv), ..kernel }
     }
@@ -58,9 +60,10 @@ impl Target<'_> {
         let info = self.plan.caches[cache.0];
         let len = part_len(self.n_ctx);
         let parts = vec![("PART", number(len)), ("N_PARTS", number(self.n_ctx.div_ceil(len)))];
-        let mut part = self.attention_to(attention, source::ATTENTION_PART, Resource::Find);
+        let quads = self.quads(attention);
+        let mut part = self.attention_to(attention, quads, source::ATTENTION_PART, Resource::Find);
         part.constants.extend(parts.clone());
-        let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES);
+        let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES * quads);
         let head = vec![
             ("HEAD_DIM", number(info.head_dim)),
             ("HEAD_DIM8", number(eights(info.head_dim))),
@@ -77,8 +80,26 @@ impl Target<'_> {
         vec![Kernel { grid: Grid::Parts(n_groups, Parts { len, window }), ..part }, combine]
     }
 
-    /// Attention whose results go to `dst` as the fragment `end` says.
-    fn attention_to(&self, attention: &Attention, end: &'static str, dst: Resource) -> Kernel {
+    /// Lanes that share a position where a subgroup holds a head.
+    fn units(&self, head_dim: usize) -> Option<usize> {
+        let units = eights(head_dim).next_power_of_two();
+        (self.tier.reduce == Reduce::Subgroup && units <= self.tier.lanes_max).then_some(units)
+    }
+
+    /// Fours of queries that one workgroup takes: all heads that share keys and values, if it has room for them, so that
+    /// those are read once.
+    fn quads(&self, attention: &Attention) -> usize {
+        let info = self.plan.caches[attention.cache.0];
+        let all = (attention.n_head / info.n_head_kv).div_ceil(QUERIES).next_power_of_two();
+        let room = match self.units(info.head_dim) {
+            Some(units) => WORKGROUP / units,
+            None => WORKGROUP_MAX / (QUERIES * eights(info.head_dim).next_power_of_two()),
+        };
+        all.min(room)
+    }
+
+    /// Attention to so many fours of queries at a time, whose results go to `dst` as the fragment `end` says.
+    fn attention_to(&self, attention: &Attention, quads: usize, end: &'static str, dst: Resource) -> Kernel {
         let Attention { q, cache, n_head, scale, window, .. } = *attention;
         let (info, mut constants) = self.cache(cache);
         constants.extend(self.at(["Q", "Q_STRIDE"], q));
@@ -86,14 +107,13 @@ impl Target<'_> {
             ("GROUP", number(n_head / info.n_head_kv)),
             ("SCALE", scale.into()),
             ("WINDOW", window_number(window)),
+            ("QUADS", number(quads)),
         ]);
-        let units = eights(info.head_dim).next_power_of_two();
-        let fits_subgroups = self.tier.reduce == Reduce::Subgroup && units <= self.tier.lanes_max;
-        let (name, fragment) = if fits_subgroups {
+        let (name, fragment) = if let Some(units) = self.units(info.head_dim) {
             constants.push(("UNITS", number(units)));
             ("attention_subgroup", source::ATTENTION_SUBGROUP)
         } else {
-            constants.extend(shape(info.head_dim));
+            constants.extend(shape(info.head_dim, quads));
             ("attention", source::ATTENTION)
         };
         Kernel {
@@ -113,8 +133,8 @@ impl Target<'_> {
 }
 
 /// How a workgroup of `attention.wgsl` is divided: every pair of a query and eight elements of a value is an invocation's.
-fn shape(head_dim: usize) -> [(&'static str, f64); 6] {
-    let pairs = QUERIES * eights(head_dim);
+fn shape(head_dim: usize, quads: usize) -> [(&'static str, f64); 6] {
+    let pairs = quads * QUERIES * eights(head_dim);
     let workgroup = pairs.next_power_of_two().max(WORKGROUP);
     [
         ("WORKGROUP", number(workgroup)),
