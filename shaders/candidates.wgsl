@@ -15,6 +15,10 @@ fn key_of(i: u32) -> u32 {
     return key_of_logit(logits[first + i]);
 }
 
+fn weight_of(key: u32) -> u32 {
+    return 1u;
+}
+
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     if lane == 0u {

@@ -1,12 +1,10 @@
-// Draws the next token from the candidates: top-k, top-p, min-p, temperature. Then it is the only token of the next batch.
+// Draws the next token from the candidates: top-k, top-p, min-p, temperature.
 //
 // One workgroup.
-// Linked with: sample/settings, common/select.   Reference: engine/src/sampler.rs
+// Linked with: sample/settings, sample/advance, common/select.   Reference: engine/src/sampler.rs
 
 @group(0) @binding(1) var<storage, read> candidates: array<vec2u>;    // [N_CANDIDATES]: key, token
-@group(0) @binding(2) var<storage, read_write> drawn: array<u32>;     // token, step, n of all tokens, then the ring
-@group(0) @binding(3) var<storage, read_write> batch: array<u32>;     // common/state.wgsl, then the tokens
-@group(0) @binding(4) var<storage, read> chances: array<f32>;         // [steps] of [0, 1)
+@group(0) @binding(4) var<storage, read> chances: array<f32>;         // of [0, 1)
 
 override N_CANDIDATES: u32;
 
@@ -16,6 +14,10 @@ var<workgroup> sorted: array<vec2u, 64>;
 
 fn key_of(i: u32) -> u32 {
     return candidates[i].x;
+}
+
+fn weight_of(key: u32) -> u32 {
+    return 1u;
 }
 
 @compute @workgroup_size(256)
@@ -91,16 +93,4 @@ fn choose(n: u32, chance: f32) -> u32 {
 fn weight(i: u32, best: f32) -> f32 {
     let apart = logit_of_key(sorted[i].x) - best;
     return select(0.0, exp(apart / settings.temperature), apart >= settings.ln_min_p);
-}
-
-fn advance(token: u32) {
-    drawn[0] = token;
-    drawn[1] += 1u;
-    drawn[3u + drawn[2] % settings.last_n] = token;
-    drawn[2] += 1u;
-    batch[0] += batch[1];
-    batch[1] = 1u;
-    batch[2] = 0u;
-    batch[3] = 1u;
-    batch[4] = token;
 }

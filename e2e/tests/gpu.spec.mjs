@@ -68,7 +68,7 @@ test('a reply goes on when the GPU is lost in the middle of it; lost again, on t
     expect(run.info.backend).toBe('gpu');
     expect(run.nLost).toEqual([1, 2]);
     expect(run.moves.map(({ backend }) => backend)).toEqual(['gpu', 'cpu']);
-    expect(run.moves[1].tier).toContain('the GPU was lost twice');
+    expect(run.moves[1].tier).toContain('the GPU failed twice');
     expect(run.texts).toEqual(cpu.texts);
   });
 });

@@ -36,6 +36,9 @@ fn run() -> Result<()> {
     let n_ctx = depth + n_prompt.max(n_gen + 1);
     let mut backend = open::model(model, kind, n_ctx)?.backend;
     println!("load {:.2} s", start.elapsed().as_secs_f64());
+    if let Backend::Gpu(gpu) = &backend {
+        println!("on {}: {}", gpu.device().name(), gpu.device().tier());
+    }
 
     read(&mut backend, 0, depth)?;
     // What is made once is made before.

@@ -30,7 +30,7 @@ use crate::plan::{Plan, Weight};
 use crate::protocol::GpuCost;
 use draw::Draws;
 use fuse::{Fused, fuse};
-use kernels::{Size, Target};
+use kernels::{Draw, Size, Target};
 use memory::{Memory, TOKENS_MAX};
 use readback::Readback;
 use replay::Replay;
@@ -50,8 +50,8 @@ pub struct Gpu {
     memory: Memory,
     /// By [`Kind`]; made when first needed, and again when buffers grow.
     replays: [Option<Replay>; 3],
-    /// One that is not in use.
-    readback: Option<Readback>,
+    /// Where logits arrive.
+    readback: Readback,
     draws: Draws,
     n_ctx: usize,
     n_cached: usize,
@@ -117,7 +117,7 @@ impl Gpu {
             fused,
             memory,
             replays: [None, None, None],
-            readback: None,
+            readback: Readback::default(),
             draws: Draws::default(),
             n_ctx,
             n_cached: 0,
@@ -133,7 +133,7 @@ impl Gpu {
     /// Makes pipelines and bind groups before they are needed: a browser compiles them while weights arrive.
     pub fn warm_up(&mut self) {
         for n_tokens in [1, 2] {
-            self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1, has_penalties: false });
+            self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1, draw: Draw::default() });
         }
     }
 
@@ -188,24 +188,28 @@ impl Gpu {
             start: batch.start,
             n_tokens: batch.tokens.len(),
             n_outputs: batch.output_rows().len(),
-            has_penalties: false,
-        };
-        let idle = self.readback.take();
-        let Some(mut readback) = self.submit(&size, Work::Batch(batch), idle) else {
-            self.device.check()?;
-            return Ok(Vec::new());
+            draw: Draw::default(),
         };
         let stride = self.logits_stride();
         let n = size.n_outputs * stride;
+        if n == 0 {
+            self.submit(&size, Work::Batch(batch), &mut Readback::default());
+            self.device.check()?;
+            return Ok(Vec::new());
+        }
+        let mut readback = std::mem::take(&mut self.readback);
+        readback.make_room(&self.device, n * 4);
+        self.submit(&size, Work::Batch(batch), &mut readback);
+        readback.ask();
         self.counters.read_bytes += n * 4;
-        let padded: Vec<f32> = readback.take(&self.device, n).await?;
-        self.readback = Some(readback);
+        let padded: Vec<f32> = readback.take(&self.device).await?;
+        self.readback = readback;
         let width = self.plan.logits.map_or(0, |logits| self.plan.width(logits));
         Ok(padded.chunks_exact(stride).flat_map(|row| &row[..width]).copied().collect())
     }
 
-    /// Has the device do some work; returns where its result will be, if it has one.
-    fn submit(&mut self, size: &Size, work: Work<'_>, idle: Option<Readback>) -> Option<Readback> {
+    /// Has the device do some work, and add what comes of it to `results`.
+    fn submit(&mut self, size: &Size, work: Work<'_>, results: &mut Readback) {
         self.prepare(size);
         if let Work::Batch(batch) | Work::BatchAndDraw(batch) = work {
             let first_output = batch.output_rows().start;
@@ -231,21 +235,13 @@ impl Gpu {
             Work::Batch(_) => logits.map(|buffer| (buffer, size.n_outputs * self.logits_stride() * 4)),
             Work::Draw | Work::BatchAndDraw(_) => Some((&self.memory.drawn, 4)),
         };
-        let result = result.filter(|(_, bytes)| *bytes > 0);
-        let mut readback = result.map(|(buffer, bytes)| {
-            let mut readback = idle.unwrap_or_default();
-            readback.copy(&self.device, &mut encoder, buffer, bytes);
-            (readback, bytes)
-        });
-        let submission = self.device.queue.submit([encoder.finish()]);
-        if let Some((readback, bytes)) = &mut readback {
-            readback.submission = Some(submission);
-            readback.ask(*bytes);
+        if let Some((buffer, bytes)) = result.filter(|(_, bytes)| *bytes > 0) {
+            results.copy(&mut encoder, buffer, bytes);
         }
+        results.submission = Some(self.device.queue.submit([encoder.finish()]));
         self.n_cached = size.start + size.n_tokens;
         self.counters.n_batches += 1;
         self.counters.n_submits += 1;
-        readback.map(|(readback, _)| readback)
     }
 
     /// Makes what a batch of this size needs and is not there yet.

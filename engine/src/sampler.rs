@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 /// The first guess at how many tokens top-p keeps; a wrong one costs another pass over the vocabulary.
 const TOP_P_GUESS: usize = 128;
 
-/// So few candidates are drawn from in their order, so that every sampler draws alike.
+/// So few candidates are drawn from in their order, more in the order of their ids, so that every sampler draws alike.
 const SORTED_MAX: usize = 64;
 
 /// Draws tokens for one reply; remembers the last ones for the penalties.
@@ -22,6 +22,26 @@ pub struct Sampler {
     rng: Rng,
     /// The last `penalty_last_n` tokens, oldest first.
     recent: VecDeque<u32>,
+}
+
+/// Random numbers of [0, 1), one a draw, without end.
+#[derive(Debug, Clone)]
+pub struct Chances(Rng);
+
+impl Chances {
+    /// The same seed gives the same numbers.
+    pub fn new(seed: u64) -> Self {
+        Self(Rng::new(seed))
+    }
+}
+
+impl Iterator for Chances {
+    type Item = f32;
+
+    #[expect(clippy::cast_possible_truncation, reason = "f32 is what a device computes in")]
+    fn next(&mut self) -> Option<f32> {
+        Some((self.0.unit() as f32).min(1.0 - f32::EPSILON))
+    }
 }
 
 /// A token that can still be drawn. Ordered by logit, then by id, so that equal logits are drawn alike everywhere.
@@ -59,11 +79,9 @@ impl Sampler {
         self.recent.iter().copied().collect()
     }
 
-    /// What the next `n` draws will be made with, of [0, 1): for someone else who draws as this one would.
-    #[expect(clippy::cast_possible_truncation, reason = "f32 is what the other one computes in")]
-    pub fn chances(&self, n: usize) -> Vec<f32> {
-        let mut rng = self.rng.clone();
-        (0..n).map(|_| (rng.unit() as f32).min(1.0 - f32::EPSILON)).collect()
+    /// What the next draws will be made with: for someone else who draws as this one would.
+    pub fn chances(&self) -> Chances {
+        Chances(self.rng.clone())
     }
 
     /// Takes note that someone else made a draw with the next of the [`Self::chances`].
@@ -108,6 +126,8 @@ impl Sampler {
         let mut kept = if top_p < 1.0 { top_p_of(logits, k, top_p) } else { top(logits, k) };
         if k <= SORTED_MAX {
             kept.sort_unstable();
+        } else {
+            kept.sort_unstable_by_key(|c| c.token);
         }
         if min_p > 0.0 {
             let least = most_likely_of(&kept).logit + min_p.min(1.0).ln();

@@ -265,7 +265,7 @@ impl Session {
             reply.drawn = Some(self.backend.drawn().await?);
         } else if outputs == Outputs::Last && self.backend.can_draw(reply.sampler.sampling()) {
             let batch = Batch { tokens: chunk, start: self.cached.len(), outputs };
-            self.backend.start_drawing(&batch, &drawing(&reply.sampler))?;
+            self.backend.start_drawing(&batch, &reply.drawing())?;
             self.cached.extend_from_slice(chunk);
             reply.is_drawing = true;
             reply.drawn = Some(self.backend.drawn().await?);
@@ -333,21 +333,22 @@ impl Reply {
         }
     }
 
+    /// What a backend must know to draw as the sampler would.
+    fn drawing(&self) -> Drawing {
+        Drawing {
+            sampling: self.sampler.sampling().clone(),
+            chances: self.sampler.chances(),
+            recent: self.sampler.recent(),
+            n_max: self.n_max - (self.tokens.len() - self.n_prompt),
+        }
+    }
+
     /// Half a character at the end is not shown.
     fn end(&mut self, finish: Finish) {
         if self.finish.is_none() {
             self.pieces.extend(self.spans.finish());
             self.finish = Some(finish);
         }
-    }
-}
-
-/// What a backend must know to draw as the sampler would.
-fn drawing(sampler: &Sampler) -> Drawing {
-    Drawing {
-        sampling: sampler.sampling().clone(),
-        chances: sampler.chances(Drawing::N_CHANCES),
-        recent: sampler.recent(),
     }
 }
 

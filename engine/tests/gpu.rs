@@ -11,6 +11,8 @@ use engine::dtype::DType;
 use engine::error::ErrorKind;
 use engine::gguf::{self, Parsed};
 use engine::gpu::fuse::{Fused, fuse};
+use engine::gpu::kernels::{self, Grid};
+use engine::gpu::tier::Tier;
 use engine::gpu::{Counters, Device, Drawing, Gpu, Options, self_test};
 use engine::load::Loader;
 use engine::model::Model;
@@ -20,8 +22,8 @@ use engine::quant::random_blocks;
 use engine::sampler::Sampler;
 use expect_test::expect;
 
-/// Room in the cache.
-const N_CTX: usize = 32;
+/// Room in the cache: more than a device draws with the random numbers that it is sent at first.
+const N_CTX: usize = 160;
 /// Layers of the tiny models.
 const N_LAYER_LLAMA: usize = 2;
 const N_LAYER_GEMMA3: usize = 7;
@@ -153,6 +155,26 @@ fn a_token_costs_little() {
     check_cost(&tiny::gemma3().finish(), N_LAYER_GEMMA3, 9);
 }
 
+/// All heads that share keys and values are taken by the same workgroups.
+#[test]
+fn keys_and_values_are_read_once() {
+    for (n_head, n_head_kv, head_dim) in [(9, 3, 64), (4, 1, 256), (32, 4, 64), (14, 2, 64), (32, 4, 128), (16, 1, 64)]
+    {
+        let mut plan = Plan::default();
+        let [q, dst] = ["q", "dst"].map(|name| plan.buf(name, n_head * head_dim));
+        let cache = plan.cache(n_head_kv, head_dim);
+        plan.push(Op::Attention { q, cache, n_head, scale: 1.0, window: None, dst });
+        for tier in [Tier::PLAIN, Tier::subgroups(32)] {
+            let kernels = kernels::all(&plan, &[], tier, 4096);
+            let grids = kernels.iter().filter_map(|kernel| match kernel.grid {
+                Grid::Parts(n, _) => Some(n),
+                Grid::Groups(_) | Grid::Rows(..) | Grid::Tiles(..) | Grid::Queries(..) => None,
+            });
+            assert_eq!(grids.collect::<Vec<_>>(), [n_head_kv], "{tier}: {n_head} heads share {n_head_kv}");
+        }
+    }
+}
+
 #[test]
 fn a_lost_device_is_an_error() {
     let device = device(Options::default());
@@ -191,7 +213,18 @@ fn draws_are_the_samplers() {
         Sampling { temperature: 1.0, ..neutral.clone() },
         Sampling { temperature: 0.8, top_k: 7, top_p: 0.9, ..neutral.clone() },
         Sampling { temperature: 1.5, top_k: 64, min_p: 0.05, ..neutral.clone() },
-        Sampling { temperature: 1.0, repeat_penalty: 1.3, frequency_penalty: 0.2, presence_penalty: 0.1, ..neutral },
+        Sampling {
+            temperature: 1.0,
+            repeat_penalty: 1.3,
+            frequency_penalty: 0.2,
+            presence_penalty: 0.1,
+            ..neutral.clone()
+        },
+        Sampling { temperature: 1.0, top_k: 0, ..neutral.clone() },
+        Sampling { temperature: 0.7, top_k: 0, top_p: 0.9, ..neutral.clone() },
+        Sampling { temperature: 1.2, top_k: 500, top_p: 0.8, min_p: 0.01, repeat_penalty: 1.1, ..neutral.clone() },
+        Sampling { temperature: 1.0, top_k: 100, ..neutral.clone() },
+        Sampling { temperature: 1.0, top_k: 100, top_p: 0.7, ..neutral },
     ];
     // A vocabulary of one slice, and one of three.
     let tiny = load(&tiny::llama().finish(), BackendKind::Gpu(device(Options::default())));
@@ -230,8 +263,10 @@ fn check_draws(backend: &mut Backend, sampling: &Sampling, seed: u64) {
     };
     let mut sampler = new_sampler();
     let mut expected = prompt.to_vec();
-    while expected.len() < N_CTX {
-        let mut logits = forward(backend, &expected, 0, Outputs::Last);
+    let mut n_read = 0;
+    while expected.len() < backend.n_ctx() {
+        let mut logits = forward(backend, &expected[n_read..], n_read, Outputs::Last);
+        n_read = expected.len();
         let token = sampler.sample(&mut logits);
         sampler.accept(token);
         expected.push(token);
@@ -239,11 +274,16 @@ fn check_draws(backend: &mut Backend, sampling: &Sampling, seed: u64) {
 
     assert!(backend.can_draw(sampling));
     let sampler = new_sampler();
-    let drawing = Drawing { sampling: sampling.clone(), chances: sampler.chances(N_CTX), recent: sampler.recent() };
+    let drawing = Drawing {
+        sampling: sampling.clone(),
+        chances: sampler.chances(),
+        recent: sampler.recent(),
+        n_max: backend.n_ctx() - prompt.len(),
+    };
     let batch = Batch { tokens: &prompt, start: 0, outputs: Outputs::Last };
     backend.start_drawing(&batch, &drawing).expect("it is submitted");
     let mut actual = prompt.to_vec();
-    while actual.len() < N_CTX {
+    while actual.len() < backend.n_ctx() {
         actual.push(pollster::block_on(backend.drawn()).expect("it runs"));
     }
     assert_eq!(actual, expected, "{sampling:?}");

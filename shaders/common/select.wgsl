@@ -1,15 +1,17 @@
 // The largest of many keys. A key is a logit's bits, put in such an order that larger logits have larger keys; a logit
 // that is not a number has the least key.
 //
-// Bins of eight bits at a time find the k-th largest key; 256 invocations share the work.
-// Linked with something that has `key_of(i)`.
+// Bins of eight bits at a time find the key where the weights of larger keys add up to k, the k-th largest if each weighs 1;
+// 256 invocations share the work.
+// Linked with something that has `key_of(i)` and `weight_of(key)`.
 
 var<workgroup> bins: array<atomic<u32>, 256>;
-var<workgroup> chosen: vec2u;
+var<workgroup> chosen: vec3u;
+const ALL: u32 = 0xFFFFFFFFu;
 
 struct Threshold {
     key: u32,       // The k-th largest.
-    n_equal: u32,   // How many keys that are equal to it belong to the k largest.
+    end: u32,       // Of the keys that are equal to it, those before this place belong to the k largest.
 }
 
 fn key_of_logit(logit: f32) -> u32 {
@@ -26,7 +28,8 @@ fn logit_of_key(key: u32) -> f32 {
 fn threshold(n: u32, k: u32, lane: u32) -> Threshold {
     var prefix = 0u;
     var mask = 0u;
-    var wanted = min(k, n);
+    var wanted = k;
+    var n_equal = ALL;
     for (var round = 0u; round < 4u; round += 1u) {
         let shift = 24u - 8u * round;
         atomicStore(&bins[lane], 0u);
@@ -34,7 +37,7 @@ fn threshold(n: u32, k: u32, lane: u32) -> Threshold {
         for (var i = lane; i < n; i += 256u) {
             let key = key_of(i);
             if (key & mask) == prefix {
-                atomicAdd(&bins[(key >> shift) & 255u], 1u);
+                atomicAdd(&bins[(key >> shift) & 255u], weight_of(key));
             }
         }
         workgroupBarrier();
@@ -44,24 +47,59 @@ fn threshold(n: u32, k: u32, lane: u32) -> Threshold {
                 wanted -= atomicLoad(&bins[bin]);
                 bin -= 1u;
             }
-            chosen = vec2u(prefix | (bin << shift), wanted);
+            let key = prefix | (bin << shift);
+            let each = max(weight_of(key), 1u);
+            let needed = (wanted + each - 1u) / each;
+            chosen = vec3u(key, wanted, select(needed, ALL, needed * each >= atomicLoad(&bins[bin])));
         }
         let found = workgroupUniformLoad(&chosen);
         prefix = found.x;
         wanted = found.y;
+        n_equal = found.z;
         mask |= 255u << shift;
     }
-    return Threshold(prefix, wanted);
+    if n_equal == ALL {
+        return Threshold(prefix, n);
+    }
+    return Threshold(prefix, end_of(n, prefix, n_equal, lane));
+}
+
+// The place after the first so many keys that are equal to this one: each invocation counts a stretch.
+fn end_of(n: u32, key: u32, n_equal: u32, lane: u32) -> u32 {
+    let stretch = (n + 255u) / 256u;
+    let begin = min(lane * stretch, n);
+    let end = min(begin + stretch, n);
+    var count = 0u;
+    for (var i = begin; i < end; i += 1u) {
+        count += u32(key_of(i) == key);
+    }
+    atomicStore(&bins[lane], count);
+    if lane == 0u {
+        chosen = vec3u(n, 0u, 0u);
+    }
+    workgroupBarrier();
+    var left = n_equal;
+    for (var i = 0u; i < lane; i += 1u) {
+        left -= min(left, atomicLoad(&bins[i]));
+    }
+    if left > 0u && left <= count {
+        chosen.x = place_after(begin, key, left);
+    }
+    return workgroupUniformLoad(&chosen).x;
+}
+
+// The same of a stretch that has so many.
+fn place_after(begin: u32, key: u32, n_equal: u32) -> u32 {
+    var left = n_equal;
+    var i = begin;
+    while left > 0u {
+        left -= u32(key_of(i) == key);
+        i += 1u;
+    }
+    return i;
 }
 
 // Whether key i is one of the k largest; of equal ones, the first are.
 fn is_chosen(i: u32, key: u32, t: Threshold) -> bool {
-    if key != t.key {
-        return key > t.key;
-    }
-    var n_before = 0u;
-    for (var j = 0u; j < i && n_before < t.n_equal; j += 1u) {
-        n_before += u32(key_of(j) == key);
-    }
-    return n_before < t.n_equal;
+    return key > t.key || (key == t.key && i < t.end);
 }

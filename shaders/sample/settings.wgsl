@@ -2,7 +2,7 @@
 
 struct Settings {
     temperature: f32,   // 0: the most likely token.
-    top_k: u32,         // 1 ..= CANDIDATES.
+    top_k: u32,         // 1 ..= CANDIDATES, or more for draw_all.wgsl.
     top_p: f32,
     ln_min_p: f32,
     repeat_penalty: f32,

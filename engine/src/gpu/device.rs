@@ -148,20 +148,19 @@ impl Device {
         self.is_lost.load(Ordering::Relaxed)
     }
 
-    /// Takes note that it is of no use any more.
+    /// Takes note that it is of no use any more; what it holds is free from now on, not only when its owner is gone.
     pub(super) fn give_up(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
+        self.device.destroy();
     }
 
-    /// What went wrong since the last time anyone asked. Without memory it is given up: what it computes is nothing.
+    /// What went wrong since the last time anyone asked. Then it is given up: what it has computed since is nothing.
     ///
     /// # Errors
     /// `Memory` where memory ran out, `Unsupported` where the device is lost or refused something.
     pub fn check(&self) -> Result<()> {
         let Some(error) = lock(&self.trouble).take() else { return Ok(()) };
-        if error.kind() == ErrorKind::Memory {
-            self.give_up();
-        }
+        self.give_up();
         Err(error)
     }
 
@@ -298,4 +297,27 @@ fn access(resource: Resource) -> Access {
 /// Nothing panics while it holds one of these locks, and if it did, what they guard would still be sound.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::{Device, Options};
+
+    /// What comes after a refused step is not what was asked for.
+    #[test]
+    fn a_device_that_refuses_a_step_is_given_up() {
+        let device =
+            pollster::block_on(Device::open(Options::default())).expect("a GPU, or a program that acts as one");
+        assert!(device.check().is_ok() && !device.is_lost());
+        let useless = device.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("of no use"),
+            size: 16,
+            usage: wgpu::BufferUsages::empty(),
+            mapped_at_creation: false,
+        });
+        drop(useless);
+        let error = device.check().expect_err("a buffer must be of some use");
+        assert!(error.to_string().starts_with("The GPU refused a step"), "{error}");
+        assert!(device.is_lost());
+    }
 }

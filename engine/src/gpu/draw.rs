@@ -5,30 +5,37 @@
 //! device          [ 0 ] [ 1 ] [ 2 ] [ 3 ] …        each draws a token, which the next one reads
 //! ```
 //!
+//! Where many are ahead, some share a readback: the more, the seldomer the browser looks.
+//!
 //! What is in flight when a reply ends was in vain: it stands in the cache after everything that counts.
 
-use super::kernels::{CANDIDATES, RECENT, Size, slices};
+use super::kernels::{CANDIDATES, Draw, RECENT, Size};
 use super::memory::{CHANCES, DRAWN_WORDS};
 use super::readback::Readback;
 use super::{Gpu, Work};
 use crate::backend::Batch;
 use crate::error::Result;
 use crate::protocol::Sampling;
+use crate::sampler::Chances;
 use std::collections::VecDeque;
 
-/// Steps that are submitted before the host waits for a token, at least and at most. Some browsers look only now and then
+/// Steps that are under way while the host waits for the next token, at least and at most. Some browsers look only now and then
 /// whether the device is done, so one would not do; and a reply that ends has as many in vain.
-const AHEAD: std::ops::RangeInclusive<usize> = 4..=32;
+const AHEAD: std::ops::RangeInclusive<usize> = 4..=64;
+/// They are read back in so many parts.
+const READBACKS: usize = 4;
 
 /// How the tokens of a reply are drawn.
 #[derive(Debug, Clone)]
 pub struct Drawing {
     /// Penalties and filters; [`Gpu::can_draw`] must hold.
     pub sampling: Sampling,
-    /// Random numbers of [0, 1), one a token.
-    pub chances: Vec<f32>,
+    /// Random numbers, one a token.
+    pub chances: Chances,
     /// The tokens before, oldest first, as far as penalties look.
     pub recent: Vec<u32>,
+    /// How many tokens are wanted at most: at least 1.
+    pub n_max: usize,
 }
 
 /// A reply in progress.
@@ -36,18 +43,41 @@ pub struct Drawing {
 pub(super) struct Draws {
     /// Position of the next step's token.
     next: usize,
+    /// Steps submitted so far, and at most.
+    n_steps: usize,
+    n_max: usize,
     /// Steps to submit before waiting for a token, of [`AHEAD`].
     ahead: usize,
-    has_penalties: bool,
+    draw: Draw,
+    chances: Chances,
     /// Where the tokens of submitted steps arrive, the oldest first.
     in_flight: VecDeque<Readback>,
+    /// Tokens that came together with the one before, the oldest first.
+    arrived: VecDeque<u32>,
     /// Readbacks that can be used again.
     idle: Vec<Readback>,
 }
 
 impl Default for Draws {
     fn default() -> Self {
-        Self { next: 0, ahead: *AHEAD.start(), has_penalties: false, in_flight: VecDeque::new(), idle: Vec::new() }
+        Self {
+            next: 0,
+            n_steps: 0,
+            n_max: 0,
+            ahead: *AHEAD.start(),
+            draw: Draw::default(),
+            chances: Chances::new(0),
+            in_flight: VecDeque::new(),
+            arrived: VecDeque::new(),
+            idle: Vec::new(),
+        }
+    }
+}
+
+impl Draws {
+    /// Tokens that are drawn, or will be, and that nobody has had yet.
+    fn n_ahead(&self) -> usize {
+        self.arrived.len() + self.in_flight.iter().map(Readback::len::<u32>).sum::<usize>()
     }
 }
 
@@ -62,17 +92,9 @@ fn paced(ahead: usize, n_done: usize, n: usize) -> usize {
     paced.clamp(*AHEAD.start(), *AHEAD.end())
 }
 
-impl Drawing {
-    /// Random numbers that a reply needs.
-    pub const N_CHANCES: usize = CHANCES;
-}
-
 impl Gpu {
     /// Whether the device can draw tokens in this way.
     pub fn can_draw(&self, sampling: &Sampling) -> bool {
-        let n_vocab = self.plan.logits.map_or(0, |logits| self.plan.width(logits));
-        let is_greedy = sampling.temperature <= 0.0;
-        let has_few = (1..=CANDIDATES).contains(&(sampling.top_k as usize));
         let numbers = [
             sampling.temperature,
             sampling.top_p,
@@ -81,9 +103,7 @@ impl Gpu {
             sampling.frequency_penalty,
             sampling.presence_penalty,
         ];
-        slices(n_vocab) <= CANDIDATES
-            && n_vocab > 0
-            && (is_greedy || has_few)
+        self.n_vocab() > 0
             && numbers.iter().all(|x| x.is_finite())
             && (!has_penalties(sampling) || sampling.penalty_last_n as usize <= RECENT)
     }
@@ -94,16 +114,17 @@ impl Gpu {
     /// What the device says.
     pub fn start_drawing(&mut self, batch: &Batch<'_>, drawing: &Drawing) -> Result<()> {
         self.write_drawing(drawing);
-        let mut draws = std::mem::take(&mut self.draws);
-        // Tokens of the reply before, which nobody wants any more.
-        draws.in_flight.clear();
-        draws.has_penalties = has_penalties(&drawing.sampling);
-        draws.next = batch.start + batch.tokens.len();
-        let size =
-            Size { start: batch.start, n_tokens: batch.tokens.len(), n_outputs: 1, has_penalties: draws.has_penalties };
-        let readback = self.submit(&size, Work::BatchAndDraw(batch), draws.idle.pop());
-        draws.in_flight.extend(readback);
-        self.draws = draws;
+        // Tokens of the reply before are nothing that anybody wants any more.
+        self.draws = Draws {
+            next: batch.start,
+            n_max: drawing.n_max,
+            ahead: self.draws.ahead,
+            draw: self.draw_by(&drawing.sampling),
+            chances: drawing.chances.clone(),
+            idle: std::mem::take(&mut self.draws.idle),
+            ..Draws::default()
+        };
+        self.submit_steps(1, Work::BatchAndDraw(batch), batch.tokens.len());
         self.device.check()
     }
 
@@ -112,24 +133,69 @@ impl Gpu {
     /// # Errors
     /// What the device says.
     pub async fn drawn(&mut self) -> Result<u32> {
-        while self.draws.in_flight.len() <= self.draws.ahead && self.draws.next < self.n_ctx {
-            let has_penalties = self.draws.has_penalties;
-            let size = Size { start: self.draws.next, n_tokens: 1, n_outputs: 1, has_penalties };
-            let idle = self.draws.idle.pop();
-            let readback = self.submit(&size, Work::Draw, idle);
-            self.draws.in_flight.extend(readback);
-            self.draws.next += 1;
+        loop {
+            let Draws { next, n_steps, n_max, ahead, .. } = self.draws;
+            let n = (ahead / READBACKS).min(self.n_ctx - next).min(n_max - n_steps);
+            if n == 0 || self.draws.n_ahead() + n > ahead + 1 {
+                break;
+            }
+            self.submit_steps(n, Work::Draw, 1);
         }
-        let mut readback = self.draws.in_flight.pop_front().expect("a reply was begun, and has room");
+        if self.draws.arrived.is_empty() {
+            self.receive().await?;
+        }
+        Ok(self.draws.arrived.pop_front().expect("a reply was begun, and has room"))
+    }
+
+    fn draw_by(&self, sampling: &Sampling) -> Draw {
+        Draw { has_penalties: has_penalties(sampling), is_from_all: self.top_k(sampling) > CANDIDATES }
+    }
+
+    /// How many tokens may be left at most.
+    fn top_k(&self, sampling: &Sampling) -> usize {
+        match sampling.top_k as usize {
+            _ if sampling.temperature <= 0.0 => 1,
+            0 => self.n_vocab(),
+            k => k.min(self.n_vocab()),
+        }
+    }
+
+    fn n_vocab(&self) -> usize {
+        self.plan.logits.map_or(0, |logits| self.plan.width(logits))
+    }
+
+    /// Submits steps that read as many tokens each, and asks for all tokens that they draw.
+    fn submit_steps(&mut self, n: usize, work: Work<'_>, n_tokens: usize) {
+        let mut readback = self.draws.idle.pop().unwrap_or_default();
+        readback.make_room(&self.device, n * size_of::<u32>());
+        for _ in 0..n {
+            if self.draws.n_steps.is_multiple_of(CHANCES) {
+                let chances: Vec<f32> = self.draws.chances.by_ref().take(CHANCES).collect();
+                self.write(&self.memory.chances.clone(), bytemuck::cast_slice(&chances));
+            }
+            let size = Size { start: self.draws.next, n_tokens, n_outputs: 1, draw: self.draws.draw };
+            self.submit(&size, work, &mut readback);
+            self.draws.next += n_tokens;
+            self.draws.n_steps += 1;
+        }
+        readback.ask();
+        self.draws.in_flight.push_back(readback);
+    }
+
+    /// Waits for the oldest tokens in flight.
+    async fn receive(&mut self) -> Result<()> {
+        let draws = &mut self.draws;
+        let mut readback = draws.in_flight.pop_front().expect("a reply was begun, and has room");
         let had_to_wait = !readback.is_answered();
-        let token: Vec<u32> = readback.take(&self.device, 1).await?;
+        let tokens: Vec<u32> = readback.take(&self.device).await?;
         if had_to_wait {
-            let n_done = self.draws.in_flight.iter().filter(|readback| readback.is_answered()).count();
-            self.draws.ahead = paced(self.draws.ahead, n_done, self.draws.in_flight.len());
+            let n_done = draws.in_flight.iter().filter(|readback| readback.is_answered()).count();
+            draws.ahead = paced(draws.ahead, n_done, draws.in_flight.len());
         }
-        self.draws.idle.push(readback);
-        self.counters.read_bytes += 4;
-        Ok(token[0])
+        self.counters.read_bytes += tokens.len() * size_of::<u32>();
+        draws.arrived.extend(tokens);
+        draws.idle.push(readback);
+        Ok(())
     }
 
     /// Waits for what is in flight, and forgets it.
@@ -138,19 +204,19 @@ impl Gpu {
     /// What the device says.
     pub async fn settle(&mut self) -> Result<()> {
         while let Some(mut readback) = self.draws.in_flight.pop_front() {
-            readback.take::<u32>(&self.device, 1).await?;
+            readback.take::<u32>(&self.device).await?;
             self.draws.idle.push(readback);
         }
+        self.draws.arrived.clear();
         Ok(())
     }
 
     fn write_drawing(&mut self, drawing: &Drawing) {
-        let Drawing { sampling, chances, recent } = drawing;
+        let Drawing { sampling, recent, .. } = drawing;
         let last_n = sampling.penalty_last_n.clamp(1, u32::try_from(RECENT).expect("it is small"));
-        let is_greedy = sampling.temperature <= 0.0;
         let settings = [
             sampling.temperature.to_bits(),
-            if is_greedy { 1 } else { sampling.top_k },
+            u32::try_from(self.top_k(sampling)).expect("vocabularies are small"),
             sampling.top_p.to_bits(),
             if sampling.min_p > 0.0 { sampling.min_p.min(1.0).ln() } else { f32::MIN }.to_bits(),
             sampling.repeat_penalty.to_bits(),
@@ -163,10 +229,8 @@ impl Gpu {
         let mut drawn = vec![0; DRAWN_WORDS];
         drawn[2] = n_recent;
         drawn.extend_from_slice(recent);
-        let chances = &chances[..chances.len().min(CHANCES)];
         self.write(&self.memory.settings.clone(), bytemuck::cast_slice(&settings));
         self.write(&self.memory.drawn.clone(), bytemuck::cast_slice(&drawn));
-        self.write(&self.memory.chances.clone(), bytemuck::cast_slice(chances));
     }
 
     fn write(&mut self, buffer: &wgpu::Buffer, bytes: &[u8]) {
@@ -191,7 +255,7 @@ mod tests {
     #[test]
     fn a_device_without_work_gets_more() {
         assert_eq!(paced(4, 4, 4), 8);
-        assert_eq!(paced(32, 32, 32), 32);
+        assert_eq!(paced(64, 4, 4), 64);
         assert_eq!(paced(8, 3, 8), 8);
         assert_eq!(paced(8, 0, 8), 4);
         assert_eq!(paced(4, 0, 4), 4);

@@ -6,12 +6,15 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
-/// A buffer that the host can read, as long as the longest that was asked for.
+/// A buffer that the host can read: it is given room, some results are copied into it, one behind the other, and it is asked
+/// for all of them at once.
 #[derive(Debug, Default)]
 pub(super) struct Readback {
     buffer: Option<wgpu::Buffer>,
+    /// What was copied.
+    len_bytes: u64,
     answer: Option<Arc<Mutex<Answer>>>,
-    /// The work that fills it.
+    /// The last work that fills it.
     pub(super) submission: Option<wgpu::SubmissionIndex>,
 }
 
@@ -23,34 +26,37 @@ struct Answer {
 }
 
 impl Readback {
-    /// Has the device copy the first bytes of `from`, after what it was told before.
-    pub(super) fn copy(
-        &mut self,
-        device: &Device,
-        encoder: &mut wgpu::CommandEncoder,
-        from: &wgpu::Buffer,
-        bytes: usize,
-    ) {
-        let bytes = bytes as u64;
-        let buffer = match self.buffer.take() {
-            Some(buffer) if buffer.size() >= bytes => buffer,
-            Some(_) | None => device.device.create_buffer(&wgpu::BufferDescriptor {
+    /// Empties it, and makes room for so many bytes.
+    pub(super) fn make_room(&mut self, device: &Device, bytes: usize) {
+        self.len_bytes = 0;
+        if self.buffer.as_ref().is_none_or(|buffer| buffer.size() < bytes as u64) {
+            self.buffer = Some(device.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("readback"),
-                size: bytes,
+                size: bytes as u64,
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
-            }),
-        };
-        encoder.copy_buffer_to_buffer(from, 0, &buffer, 0, bytes);
-        self.buffer = Some(buffer);
+            }));
+        }
+    }
+
+    /// Has the device copy the first bytes of `from`, after what it was told before.
+    pub(super) fn copy(&mut self, encoder: &mut wgpu::CommandEncoder, from: &wgpu::Buffer, bytes: usize) {
+        let buffer = self.buffer.as_ref().expect("room was made");
+        encoder.copy_buffer_to_buffer(from, 0, buffer, self.len_bytes, bytes as u64);
+        self.len_bytes += bytes as u64;
+    }
+
+    /// How many of them were copied.
+    pub(super) fn len<T>(&self) -> usize {
+        usize::try_from(self.len_bytes).expect("it was a usize before") / size_of::<T>()
     }
 
     /// Asks for what was copied, which has been submitted.
-    pub(super) fn ask(&mut self, bytes: usize) {
+    pub(super) fn ask(&mut self) {
         let buffer = self.buffer.as_ref().expect("something was copied");
         let answer = Arc::new(Mutex::new(Answer::default()));
         let told = answer.clone();
-        buffer.slice(..bytes as u64).map_async(wgpu::MapMode::Read, move |result| {
+        buffer.slice(..self.len_bytes).map_async(wgpu::MapMode::Read, move |result| {
             let mut answer = lock(&told);
             answer.result = Some(result);
             if let Some(waker) = answer.waker.take() {
@@ -66,7 +72,7 @@ impl Readback {
     }
 
     /// Waits for what was asked for.
-    pub(super) async fn take<T: bytemuck::AnyBitPattern>(&mut self, device: &Device, n: usize) -> Result<Vec<T>> {
+    pub(super) async fn take<T: bytemuck::AnyBitPattern>(&mut self, device: &Device) -> Result<Vec<T>> {
         let answer = self.answer.take().expect("it was asked for");
         let buffer = self.buffer.as_ref().expect("something was copied");
         let lost = |error: Box<dyn std::error::Error + Send + Sync>| {
@@ -94,8 +100,7 @@ impl Readback {
         });
         device.check()?;
         mapped?;
-        let view =
-            buffer.slice(..(n * size_of::<T>()) as u64).get_mapped_range().map_err(|error| lost(error.into()))?;
+        let view = buffer.slice(..self.len_bytes).get_mapped_range().map_err(|error| lost(error.into()))?;
         let values = view.as_chunks_of::<T>();
         drop(view);
         buffer.unmap();

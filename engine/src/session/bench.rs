@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Counters, Drawing};
 use crate::protocol::{BenchOptions, GpuCost, Sampling};
 use crate::rng::Rng;
+use crate::sampler::Chances;
 use std::collections::VecDeque;
 
 /// The most likely token, whatever was said before.
@@ -154,7 +155,7 @@ impl Session {
             Kind::Generation => 1,
         };
         if test.kind == Kind::Generation && self.backend.can_draw(&GREEDY) {
-            self.draw(&mut bench).await?;
+            self.draw(&mut bench, n_left).await?;
             bench.secs = clock() - bench.start_secs;
         } else {
             let wants_logits = test.kind == Kind::Generation || n == n_left;
@@ -174,13 +175,13 @@ impl Session {
         Ok(step)
     }
 
-    /// Generates a token where the device draws it.
-    async fn draw(&mut self, bench: &mut Bench) -> Result<()> {
+    /// Generates a token, of `n_left`, where the device draws it.
+    async fn draw(&mut self, bench: &mut Bench, n_left: usize) -> Result<()> {
         let token = match bench.next.take() {
             Some(token) => token,
             None => {
                 let tokens = self.random_tokens(&mut bench.rng, 1);
-                let drawing = Drawing { sampling: GREEDY, chances: Vec::new(), recent: Vec::new() };
+                let drawing = Drawing { sampling: GREEDY, chances: Chances::new(0), recent: Vec::new(), n_max: n_left };
                 let batch = Batch { tokens: &tokens, start: self.cached.len(), outputs: Outputs::Last };
                 self.backend.start_drawing(&batch, &drawing)?;
                 tokens[0]

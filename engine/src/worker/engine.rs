@@ -47,7 +47,7 @@ impl Engine {
         self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotFound, "No model is loaded: choose one first."))
     }
 
-    /// A reply; if the device is lost or full in the middle of it, it goes on with the file that is at hand.
+    /// A reply; if the device fails in the middle of it or is full, it goes on with the file that is at hand.
     async fn generate(&mut self, options: &GenerateOptions, cancel: &Cancel) -> Result<()> {
         let mut writer = Writer::start(self.session()?, options)?;
         loop {
@@ -60,7 +60,7 @@ impl Engine {
             if error.kind() == ErrorKind::Memory {
                 place::note_obstacle(Some(place::Obstacle::NoRoomForConversation));
             } else {
-                place::note_loss();
+                place::note_failure();
             }
             if !self.recover(cancel).await {
                 return outcome;

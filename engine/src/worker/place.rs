@@ -61,20 +61,20 @@ pub(super) fn wish(of_page: BackendWish) -> Wish {
     }
 }
 
-/// How often a device was lost since a person chose the model.
-static N_LOST: AtomicUsize = AtomicUsize::new(0);
-/// After so many losses with one model, the GPU is left alone.
-const N_LOST_MAX: usize = 2;
+/// How often a device was lost, or refused a step, since a person chose the model.
+static N_FAILURES: AtomicUsize = AtomicUsize::new(0);
+/// After so many failures with one model, the GPU is left alone.
+const N_FAILURES_MAX: usize = 2;
 
 /// Takes note that a person chooses a model: whatever failed before may work now.
 pub(super) fn start_anew() {
-    N_LOST.store(0, Ordering::Relaxed);
+    N_FAILURES.store(0, Ordering::Relaxed);
     note_obstacle(None);
 }
 
-/// Takes note that a device was lost.
-pub(super) fn note_loss() {
-    N_LOST.fetch_add(1, Ordering::Relaxed);
+/// Takes note that a device was lost, or refused a step.
+pub(super) fn note_failure() {
+    N_FAILURES.fetch_add(1, Ordering::Relaxed);
 }
 
 /// What keeps a model from the GPU.
@@ -116,8 +116,8 @@ pub(super) fn has_obstacle() -> bool {
 
 /// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
 pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
-    if N_LOST.load(Ordering::Relaxed) >= N_LOST_MAX {
-        return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU was lost twice".to_owned() };
+    if N_FAILURES.load(Ordering::Relaxed) >= N_FAILURES_MAX {
+        return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU failed twice".to_owned() };
     }
     if let Some(obstacle) = OBSTACLE.get() {
         return Place { kind: BackendKind::Cpu(cache_type), why: obstacle.why().to_owned() };

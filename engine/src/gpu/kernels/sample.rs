@@ -2,7 +2,7 @@
 
 use super::{Grid, Kernel, Resource, Target, When, number, source};
 
-/// Candidates that a draw can choose from; also in `shaders/sample/settings.wgsl`.
+/// Candidates that a draw from few can choose from; also in `shaders/sample/settings.wgsl`.
 pub const CANDIDATES: usize = 64;
 /// Tokens that penalties can look at: as many as a workgroup has invocations.
 pub const RECENT: usize = 256;
@@ -33,23 +33,35 @@ pub fn sample(target: &Target<'_>) -> Vec<Kernel> {
             name: "candidates",
             source: vec![source::SETTINGS, source::SELECT, source::CANDIDATES],
             bindings: vec![settings, (1, target.read(logits)), (2, Resource::FindCandidates)],
-            constants: of_vocabulary,
+            constants: of_vocabulary.clone(),
             grid: Grid::Groups(slices(n_vocab)),
-            when: When::Always,
+            when: When::FromFew,
         },
-        Kernel {
+        draw(Kernel {
             name: "draw",
-            source: vec![source::SETTINGS, source::SELECT, source::DRAW],
-            bindings: vec![
-                settings,
-                (1, Resource::Candidates),
-                (2, Resource::Draw),
-                (3, Resource::Advance),
-                (4, Resource::Chances),
-            ],
+            source: vec![source::DRAW],
+            bindings: vec![(1, Resource::Candidates)],
             constants: vec![("N_CANDIDATES", number(slices(n_vocab) * CANDIDATES))],
             grid: Grid::Groups(1),
-            when: When::Always,
-        },
+            when: When::FromFew,
+        }),
+        draw(Kernel {
+            name: "draw_all",
+            source: vec![source::DRAW_ALL],
+            bindings: vec![(1, target.read(logits))],
+            constants: of_vocabulary,
+            grid: Grid::Groups(1),
+            when: When::FromAll,
+        }),
     ]
+}
+
+/// Adds what every draw is linked with.
+fn draw(kernel: Kernel) -> Kernel {
+    let draws = [(0, Resource::Settings), (2, Resource::Draw), (3, Resource::Advance), (4, Resource::Chances)];
+    Kernel {
+        source: [vec![source::SETTINGS, source::SELECT, source::ADVANCE], kernel.source].concat(),
+        bindings: [&draws[..], &kernel.bindings].concat(),
+        ..kernel
+    }
 }

@@ -19,6 +19,8 @@ fragments! {
     PENALIZE = "penalize";
     CANDIDATES = "candidates";
     DRAW = "draw";
+    DRAW_ALL = "draw_all";
+    ADVANCE = "sample/advance";
     EMBED = "embed";
     MATVEC = "matvec";
     MATVEC_GLU = "matvec_glu";
