@@ -29,7 +29,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     let t = threshold(N_CANDIDATES, settings.top_k, lane);
     for (var i = lane; i < N_CANDIDATES; i += 256u) {
         let candidate = candidates[i];
-        // Only slices that are short have places without a token.
+        // Slices have places without a token where they have fewer than CANDIDATES.
         if candidate.y != 0xFFFFFFFFu && is_chosen(i, candidate.x, t) {
             let place = atomicAdd(&n_found, 1u);
             if place < CANDIDATES {

@@ -80,7 +80,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
     for (var i = 0u; i < lane; i += 1u) {
         rest -= sums[i];
     }
-    if settings.temperature > 0.0 && rest >= 0.0 && rest < mine {
+    if rest >= 0.0 && rest < mine {
         token = where_passed(begin, end, rest, t);
     }
     workgroupBarrier();

@@ -234,14 +234,19 @@ impl Session {
         Ok(step)
     }
 
-    /// Goes on somewhere else, with nothing in the cache: the reply in progress is read again, and then written on.
-    pub fn move_to(&mut self, backend: Backend) {
+    /// Goes on somewhere else, with nothing in the cache: the reply in progress is read again, and then written on. False if
+    /// there is no room for it.
+    pub fn move_to(&mut self, backend: Backend) -> bool {
+        if self.reply.as_ref().is_some_and(|reply| reply.tokens.len() > backend.n_ctx()) {
+            return false;
+        }
         self.backend = backend;
         self.cached.clear();
         self.bench = None;
         if let Some(reply) = &mut self.reply {
             (reply.n_cached, reply.is_drawing, reply.drawn) = (0, false, None);
         }
+        true
     }
 
     /// Gives its backend away.

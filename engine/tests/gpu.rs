@@ -220,23 +220,24 @@ fn draws_are_the_samplers() {
             presence_penalty: 0.1,
             ..neutral.clone()
         },
-        Sampling { temperature: 1.0, top_k: 0, ..neutral.clone() },
-        Sampling { temperature: 0.7, top_k: 0, top_p: 0.9, ..neutral.clone() },
-        Sampling { temperature: 1.2, top_k: 500, top_p: 0.8, min_p: 0.01, repeat_penalty: 1.1, ..neutral.clone() },
-        Sampling { temperature: 1.0, top_k: 100, ..neutral.clone() },
-        Sampling { temperature: 1.0, top_k: 100, top_p: 0.7, ..neutral },
+        // So cold that no two of many tokens are so close that rounding could take one for the other.
+        Sampling { temperature: 0.3, top_k: 0, ..neutral.clone() },
+        Sampling { temperature: 0.3, top_k: 0, top_p: 0.9, ..neutral.clone() },
+        Sampling { temperature: 0.3, top_k: 500, top_p: 0.8, min_p: 0.01, repeat_penalty: 1.1, ..neutral.clone() },
+        Sampling { temperature: 0.3, top_k: 100, ..neutral.clone() },
+        Sampling { temperature: 0.3, top_k: 100, top_p: 0.7, ..neutral },
     ];
-    // A vocabulary of one slice, and one of three.
+    // A vocabulary of one slice, and one of three; and one where every logit comes seven times.
     let tiny = load(&tiny::llama().finish(), BackendKind::Gpu(device(Options::default())));
-    for mut backend in [tiny, bigram(9000)] {
+    for mut backend in [tiny, bigram(9000, 1), bigram(9002, 7)] {
         for (seed, sampling) in (1..).zip(&samplings) {
             check_draws(&mut backend, sampling, seed);
         }
     }
 }
 
-/// A model that looks at the last token only, with random weights.
-fn bigram(n_vocab: usize) -> Backend {
+/// A model that looks at the last token only, with random weights; so many neighbouring tokens are equally likely.
+fn bigram(n_vocab: usize, n_equal: usize) -> Backend {
     let mut plan = Plan::default();
     let width = 32;
     let weights = [plan.weight("in", n_vocab, width), plan.weight("out", n_vocab, width)];
@@ -248,7 +249,9 @@ fn bigram(n_vocab: usize) -> Backend {
     plan.logits = Some(logits);
     let mut gpu = Gpu::new(device(Options::default()), plan, vec![DType::F32; 2], N_CTX).expect("it fits");
     for (seed, weight) in (1..).zip(weights) {
-        gpu.put(weight, 0, &random_blocks(DType::F32, n_vocab * width, seed));
+        let rows = random_blocks(DType::F32, n_vocab * width, seed);
+        let rows = rows.chunks_exact(4 * width).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);
+        gpu.put(weight, 0, &rows.collect::<Vec<_>>().concat());
     }
     Backend::Gpu(Box::new(gpu))
 }

@@ -10,8 +10,8 @@ var<workgroup> chosen: vec3u;
 const ALL: u32 = 0xFFFFFFFFu;
 
 struct Threshold {
-    key: u32,       // The k-th largest.
-    end: u32,       // Of the keys that are equal to it, those before this place belong to the k largest.
+    key: u32,       // Down to this one, weights reach k.
+    end: u32,       // Of the keys that are equal to it, those before this place are needed for that.
 }
 
 fn key_of_logit(logit: f32) -> u32 {
@@ -99,7 +99,7 @@ fn place_after(begin: u32, key: u32, n_equal: u32) -> u32 {
     return i;
 }
 
-// Whether key i is one of the k largest; of equal ones, the first are.
+// Whether key i is one of the largest, down to the threshold; of those that are equal to it, the first are.
 fn is_chosen(i: u32, key: u32, t: Threshold) -> bool {
     return key > t.key || (key == t.key && i < t.end);
 }

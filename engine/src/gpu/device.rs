@@ -138,7 +138,7 @@ impl Device {
         lock(&self.pipelines).pipelines.len()
     }
 
-    /// Gives the device up, as a driver does when it is reset.
+    /// Has the device vanish, as when its driver is reset.
     pub fn destroy(&self) {
         self.device.destroy();
     }
@@ -148,7 +148,7 @@ impl Device {
         self.is_lost.load(Ordering::Relaxed)
     }
 
-    /// Takes note that it is of no use any more; what it holds is free from now on, not only when its owner is gone.
+    /// Takes note that it is of no use any more. What it holds is given back now, not only when its owner is gone.
     pub(super) fn give_up(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
         self.device.destroy();

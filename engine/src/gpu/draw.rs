@@ -46,7 +46,7 @@ pub(super) struct Draws {
     /// Steps submitted so far, and at most.
     n_steps: usize,
     n_max: usize,
-    /// Steps to submit before waiting for a token, of [`AHEAD`].
+    /// Steps that are to be under way, of [`AHEAD`].
     ahead: usize,
     draw: Draw,
     chances: Chances,
@@ -188,7 +188,8 @@ impl Gpu {
         let mut readback = draws.in_flight.pop_front().expect("a reply was begun, and has room");
         let had_to_wait = !readback.is_answered();
         let tokens: Vec<u32> = readback.take(&self.device).await?;
-        if had_to_wait {
+        // At the end of a reply nothing is left to tell from.
+        if had_to_wait && !draws.in_flight.is_empty() {
             let n_done = draws.in_flight.iter().filter(|readback| readback.is_answered()).count();
             draws.ahead = paced(draws.ahead, n_done, draws.in_flight.len());
         }

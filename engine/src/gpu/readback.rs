@@ -46,7 +46,7 @@ impl Readback {
         self.len_bytes += bytes as u64;
     }
 
-    /// How many of them were copied.
+    /// How many results of this type were copied.
     pub(super) fn len<T>(&self) -> usize {
         usize::try_from(self.len_bytes).expect("it was a usize before") / size_of::<T>()
     }
@@ -75,8 +75,11 @@ impl Readback {
     pub(super) async fn take<T: bytemuck::AnyBitPattern>(&mut self, device: &Device) -> Result<Vec<T>> {
         let answer = self.answer.take().expect("it was asked for");
         let buffer = self.buffer.as_ref().expect("something was copied");
+        // Gives the device up; what it says itself is better than that it says nothing.
         let lost = |error: Box<dyn std::error::Error + Send + Sync>| {
-            Error::new(ErrorKind::Unsupported, "The GPU does not answer.").with_source(error)
+            device.give_up();
+            let silent = || Error::new(ErrorKind::Unsupported, "The GPU does not answer.").with_source(error);
+            device.check().err().unwrap_or_else(silent)
         };
         // A browser answers by itself. Elsewhere nobody does, so this waits, though only for what is not done.
         while !cfg!(target_arch = "wasm32") && lock(&answer).result.is_none() {
@@ -94,12 +97,8 @@ impl Readback {
                 }
             }
         });
-        let mapped = result.await.map_err(|error| {
-            device.give_up();
-            lost(error.into())
-        });
+        result.await.map_err(|error| lost(error.into()))?;
         device.check()?;
-        mapped?;
         let view = buffer.slice(..self.len_bytes).get_mapped_range().map_err(|error| lost(error.into()))?;
         let values = view.as_chunks_of::<T>();
         drop(view);

@@ -75,9 +75,11 @@ impl Engine {
         let loaded = load::load(&options, file, cancel, silent, |_why| {}, &mut None).await;
         match (loaded, &mut self.session) {
             (Ok(loaded), Some(session)) => {
-                session.move_to(loaded.session.into_backend());
-                post(&Event::Moved(loaded.info));
-                true
+                let has_room = session.move_to(loaded.session.into_backend());
+                if has_room {
+                    post(&Event::Moved(loaded.info));
+                }
+                has_room
             }
             (Ok(_) | Err(_), _) => false,
         }

@@ -132,8 +132,8 @@ mod spawn {
     pub fn help(pool: u32) {
         // The first first: if threads are missing, they are the last ones, which are asked for last. Who comes when there is
         // another pool comes too late.
-        let helper = Some(places()).filter(|places| places.pool == pool);
-        let helper = helper.and_then(|mut places| places.helpers.pop_front().inspect(Helper::arrive));
+        let places = Some(places()).filter(|places| places.pool == pool);
+        let helper = places.and_then(|mut places| places.helpers.pop_front().inspect(Helper::arrive));
         if let Some(helper) = helper {
             helper.work();
         }

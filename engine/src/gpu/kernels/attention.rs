@@ -4,7 +4,7 @@ use super::{Grid, Kernel, Parts, Resource, Target, Tokens, WORKGROUP, When, eigh
 use crate::gpu::tier::Reduce;
 use crate::plan::{Buf, Cache, Op, Plan, Rows};
 
-/// Positions whose keys lie beside each other; also in `shaders/common/cache.wgsl`.
+/// Positions whose keys lie beside each other; also in `shaders/common/cache.wgsl` and `shaders/attention.wgsl`.
 pub const KEYS_BLOCK: usize = 32;
 /// Queries that an invocation scores at a time.
 pub(super) const QUERIES: usize = 4;
