@@ -24,9 +24,10 @@ const WARM_UP_SECS: f64 = 0.1;
 const GAIN: f64 = 1.03;
 
 impl Cpu {
-    /// How many threads are used, of those that have come.
+    /// How many threads are used, of those that have come; who comes later is used from then on.
     pub fn threads(&self) -> Threads {
-        self.threads
+        let n_arrived = self.pool.n_arrived();
+        Threads { prefill: self.threads.prefill.min(n_arrived), decode: self.threads.decode.min(n_arrived) }
     }
 
     /// How many threads compute a batch of this many tokens.
@@ -37,7 +38,6 @@ impl Cpu {
 
     /// Finds out how many threads pay off, by computing some layers of the model, once its weights and its threads are there.
     pub fn tune(&mut self) {
-        self.threads = Threads::all(self.pool.n_arrived());
         let Some(clock) = self.clock.filter(|_| self.pool.n_arrived() > 1) else { return };
         let n_tokens = (2 * PREFILL_TOKENS).min(self.n_ctx);
         let start = clock();
