@@ -113,16 +113,29 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
 /// Σ w · x, word by word.
 #[inline(always)]
 fn dot_words<D: Dot, W: Weights, const N: usize, const T: usize>(w: &W, x: &Group<T>) -> Dots<D, N, T> {
+    // Four, but compilers must not know: between branches each word's work stays together and fits into the registers;
+    // in one piece it is done row by row, and then the activations of all words do not.
+    let n_words = std::hint::black_box(4);
     let x = &x.q;
-    let mut sums = [[D::zero(); T]; WORDS];
-    D::word::<W, 0, T>(w, x, &mut sums);
-    D::word::<W, 1, T>(w, x, &mut sums);
-    let first = sums;
-    if N == 2 {
-        sums = [[D::zero(); T]; WORDS];
+    let (mut first, mut sums) = ([[D::zero(); T]; WORDS], [[D::zero(); T]; WORDS]);
+    'words: {
+        D::word::<W, 0, T>(w, x, &mut sums);
+        if n_words == 1 {
+            break 'words;
+        }
+        D::word::<W, 1, T>(w, x, &mut sums);
+        if n_words == 2 {
+            break 'words;
+        }
+        if N == 2 {
+            first = std::mem::replace(&mut sums, first);
+        }
+        D::word::<W, 2, T>(w, x, &mut sums);
+        if n_words == 3 {
+            break 'words;
+        }
+        D::word::<W, 3, T>(w, x, &mut sums);
     }
-    D::word::<W, 2, T>(w, x, &mut sums);
-    D::word::<W, 3, T>(w, x, &mut sums);
     from_fn(|i| from_fn(|t| from_fn(|n| D::total(if n + 1 < N { first[i][t] } else { sums[i][t] }))))
 }
 
