@@ -1,4 +1,4 @@
-// Whether a browser says what llama.cpp says: the golden prompts, and the 32 likeliest tokens after each.
+// Whether a browser says what llama.cpp says: the golden prompts, and a greedy reply of 32 tokens to each.
 //
 //   node agreement.mjs [--adapter none|lavapipe|swiftshader|firefox] [--variant relaxed] [--plain] [--share 0.9]
 //
@@ -32,6 +32,7 @@ const site = await startSite({ dirs: { 'probe/': resolve(here, 'probe'), 'golden
 const browser = await browsers[flags.adapter]();
 try {
   const page = await browser.newPage();
+  page.on('console', (message) => console.error(message.text())); // How far it is: a program that stands in for a GPU takes its time.
   await page.goto(site.url);
   const worker = flags.adapter === 'none' ? { address: loader(variant) } : probed(variant, flags.plain ? 'plain' : 'on');
   const { info, n, unlike } = await compare(page, worker);

@@ -67,6 +67,7 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
       }),
     );
     texts.push(text);
+    console.debug(`${texts.length} of ${questions.length}`);
     if (probe) counts.push(await told('counts?'));
   }
   const held = probe && (await told('held?'));
