@@ -34,11 +34,14 @@ use kernels::{Draw, Size, Target};
 use memory::{Memory, TOKENS_MAX};
 use readback::Readback;
 use replay::Replay;
+use std::collections::VecDeque;
 
 /// Logits of one batch are not larger than this; where more are wanted, the batch is divided.
 const LOGITS_BYTES_MAX: usize = 32 << 20;
 /// Elements of the largest head that attention can hold.
 const HEAD_DIM_MAX: usize = 512;
+/// Batches of a prompt that may be under way while the host goes on.
+const UNREAD_MAX: usize = 2;
 
 /// Runs a plan on a device.
 #[derive(Debug)]
@@ -53,6 +56,10 @@ pub struct Gpu {
     /// Where logits arrive.
     readback: Readback,
     draws: Draws,
+    /// Batches without results that are under way, the oldest first: each is done when its readback is answered.
+    unread: VecDeque<Readback>,
+    /// Readbacks of a few words that can be used again.
+    idle: Vec<Readback>,
     n_ctx: usize,
     n_cached: usize,
     counters: Counters,
@@ -75,7 +82,9 @@ pub struct Counters {
     pub n_writes: usize,
     /// Bytes of the same.
     pub written_bytes: usize,
-    /// Bytes that the host read.
+    /// Reads of the host, and their bytes.
+    pub n_reads: usize,
+    /// Bytes of the same.
     pub read_bytes: usize,
 }
 
@@ -91,6 +100,7 @@ impl Counters {
             bind_groups: per_batch(|counters| counters.n_bind_groups),
             writes: per_batch(|counters| counters.n_writes),
             written_bytes: per_batch(|counters| counters.written_bytes),
+            reads: per_batch(|counters| counters.n_reads),
             read_bytes: per_batch(|counters| counters.read_bytes),
             pipelines: u32::try_from(self.n_pipelines).unwrap_or(u32::MAX),
         }
@@ -119,6 +129,8 @@ impl Gpu {
             replays: [None, None, None],
             readback: Readback::default(),
             draws: Draws::default(),
+            unread: VecDeque::new(),
+            idle: Vec::new(),
             n_ctx,
             n_cached: 0,
             counters: Counters::default(),
@@ -193,14 +205,14 @@ impl Gpu {
         let stride = self.logits_stride();
         let n = size.n_outputs * stride;
         if n == 0 {
-            self.submit(&size, Work::Batch(batch), &mut Readback::default());
-            self.device.check()?;
+            self.run_unread(&size, batch).await?;
             return Ok(Vec::new());
         }
         let mut readback = std::mem::take(&mut self.readback);
         readback.make_room(&self.device, n * 4);
         self.submit(&size, Work::Batch(batch), &mut readback);
         readback.ask();
+        self.counters.n_reads += 1;
         self.counters.read_bytes += n * 4;
         let padded: Vec<f32> = readback.take(&self.device).await?;
         self.readback = readback;
@@ -208,7 +220,32 @@ impl Gpu {
         Ok(padded.chunks_exact(stride).flat_map(|row| &row[..width]).copied().collect())
     }
 
-    /// Has the device do some work, and add what comes of it to `results`.
+    /// Runs a batch that only fills the cache. Some may be under way, so that the device never waits for the host; with more,
+    /// the host would know neither how far a prompt is nor soon enough that a person has stopped it.
+    async fn run_unread(&mut self, size: &Size, batch: &Batch<'_>) -> Result<()> {
+        let mut done = self.idle.pop().unwrap_or_default();
+        done.make_room(&self.device, size_of::<u32>());
+        self.submit(size, Work::Batch(batch), &mut done);
+        done.ask();
+        self.unread.push_back(done);
+        while self.unread.len() > UNREAD_MAX {
+            self.receive_unread().await?;
+        }
+        self.device.check()
+    }
+
+    /// Waits for the oldest batch without results.
+    async fn receive_unread(&mut self) -> Result<()> {
+        let Some(mut done) = self.unread.pop_front() else { return Ok(()) };
+        let words: Vec<u32> = done.take(&self.device).await?;
+        self.counters.n_reads += 1;
+        self.counters.read_bytes += size_of_val(words.as_slice());
+        self.idle.push(done);
+        Ok(())
+    }
+
+    /// Has the device do some work, and add what comes of it to `results`: logits, or a token; of a batch without logits, any
+    /// word.
     fn submit(&mut self, size: &Size, work: Work<'_>, results: &mut Readback) {
         self.prepare(size);
         if let Work::Batch(batch) | Work::BatchAndDraw(batch) = work {
@@ -231,13 +268,11 @@ impl Gpu {
             }
         }
         let logits = self.plan.logits.map(|logits| &self.memory.bufs[self.fused.slots[logits.0].buf]);
-        let result = match work {
-            Work::Batch(_) => logits.map(|buffer| (buffer, size.n_outputs * self.logits_stride() * 4)),
-            Work::Draw | Work::BatchAndDraw(_) => Some((&self.memory.drawn, 4)),
+        let (buffer, bytes) = match (work, logits) {
+            (Work::Batch(_), Some(logits)) if size.n_outputs > 0 => (logits, size.n_outputs * self.logits_stride() * 4),
+            (Work::Batch(_) | Work::BatchAndDraw(_) | Work::Draw, _) => (&self.memory.drawn, 4),
         };
-        if let Some((buffer, bytes)) = result.filter(|(_, bytes)| *bytes > 0) {
-            results.copy(&mut encoder, buffer, bytes);
-        }
+        results.copy(&mut encoder, buffer, bytes);
         results.submission = Some(self.device.queue.submit([encoder.finish()]));
         self.n_cached = size.start + size.n_tokens;
         self.counters.n_batches += 1;

@@ -297,7 +297,9 @@ pub struct GpuCost {
     pub writes: f64,
     /// Their bytes.
     pub written_bytes: f64,
-    /// Bytes that the host reads.
+    /// Reads by the host.
+    pub reads: f64,
+    /// Their bytes.
     pub read_bytes: f64,
     /// Pipelines made so far, for everything.
     pub pipelines: u32,

@@ -125,14 +125,17 @@ fn a_layer_of_gemma3_is_eight_steps() {
     .assert_eq(&first_layer.join("\n"));
 }
 
+fn counters(backend: &Backend) -> Counters {
+    match backend {
+        Backend::Gpu(gpu) => gpu.counters(),
+        Backend::Reference(_) | Backend::Cpu(_) => unreachable!("it was loaded for the GPU"),
+    }
+}
+
 /// Dispatches may be up to `per_layer` a layer and six a token; everything else is the same for all models.
 #[track_caller]
 fn check_cost(file: &[u8], n_layer: usize, per_layer: usize) {
     let mut backend = load(file, BackendKind::Gpu(device(Options::default())));
-    let counters = |backend: &Backend| match backend {
-        Backend::Gpu(gpu) => gpu.counters(),
-        Backend::Reference(_) | Backend::Cpu(_) => unreachable!("it was loaded for the GPU"),
-    };
     forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
     forward(&mut backend, &[4], 3, Outputs::Last);
     let before = counters(&backend);
@@ -173,6 +176,20 @@ fn keys_and_values_are_read_once() {
             assert_eq!(grids.collect::<Vec<_>>(), [n_head_kv], "{tier}: {n_head} heads share {n_head_kv}");
         }
     }
+}
+
+/// Else a person who stops a long prompt would stop nothing.
+#[test]
+fn the_host_knows_how_far_a_prompt_is() {
+    let mut backend = load(&tiny::llama().finish(), BackendKind::Gpu(device(Options::default())));
+    let n_batches = 6;
+    for i in 0..n_batches {
+        forward(&mut backend, &[1, 2, 3], 3 * i, Outputs::None);
+        let Counters { n_batches, n_reads, .. } = counters(&backend);
+        assert!(n_batches <= n_reads + 2, "{n_batches} batches, {n_reads} known to be done");
+    }
+    pollster::block_on(backend.settle()).expect("they are done");
+    assert_eq!(counters(&backend).n_reads, n_batches);
 }
 
 #[test]

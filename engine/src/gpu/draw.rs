@@ -54,8 +54,6 @@ pub(super) struct Draws {
     in_flight: VecDeque<Readback>,
     /// Tokens that came together with the one before, the oldest first.
     arrived: VecDeque<u32>,
-    /// Readbacks that can be used again.
-    idle: Vec<Readback>,
 }
 
 impl Default for Draws {
@@ -69,7 +67,6 @@ impl Default for Draws {
             chances: Chances::new(0),
             in_flight: VecDeque::new(),
             arrived: VecDeque::new(),
-            idle: Vec::new(),
         }
     }
 }
@@ -121,7 +118,6 @@ impl Gpu {
             ahead: self.draws.ahead,
             draw: self.draw_by(&drawing.sampling),
             chances: drawing.chances.clone(),
-            idle: std::mem::take(&mut self.draws.idle),
             ..Draws::default()
         };
         self.submit_steps(1, Work::BatchAndDraw(batch), batch.tokens.len());
@@ -166,7 +162,7 @@ impl Gpu {
 
     /// Submits steps that read as many tokens each, and asks for all tokens that they draw.
     fn submit_steps(&mut self, n: usize, work: Work<'_>, n_tokens: usize) {
-        let mut readback = self.draws.idle.pop().unwrap_or_default();
+        let mut readback = self.idle.pop().unwrap_or_default();
         readback.make_room(&self.device, n * size_of::<u32>());
         for _ in 0..n {
             if self.draws.n_steps.is_multiple_of(CHANCES) {
@@ -193,20 +189,24 @@ impl Gpu {
             let n_done = draws.in_flight.iter().filter(|readback| readback.is_answered()).count();
             draws.ahead = paced(draws.ahead, n_done, draws.in_flight.len());
         }
+        self.counters.n_reads += 1;
         self.counters.read_bytes += tokens.len() * size_of::<u32>();
         draws.arrived.extend(tokens);
-        draws.idle.push(readback);
+        self.idle.push(readback);
         Ok(())
     }
 
-    /// Waits for what is in flight, and forgets it.
+    /// Waits for what is under way, and forgets what comes of it.
     ///
     /// # Errors
     /// What the device says.
     pub async fn settle(&mut self) -> Result<()> {
+        while !self.unread.is_empty() {
+            self.receive_unread().await?;
+        }
         while let Some(mut readback) = self.draws.in_flight.pop_front() {
             readback.take::<u32>(&self.device).await?;
-            self.draws.idle.push(readback);
+            self.idle.push(readback);
         }
         self.draws.arrived.clear();
         Ok(())
@@ -250,6 +250,8 @@ fn has_penalties(sampling: &Sampling) -> bool {
 #[cfg(test)]
 mod tests {
     use super::paced;
+    #[cfg(not(target_arch = "wasm32"))]
+    use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -260,5 +262,45 @@ mod tests {
         assert_eq!(paced(8, 3, 8), 8);
         assert_eq!(paced(8, 0, 8), 4);
         assert_eq!(paced(4, 0, 4), 4);
+    }
+
+    /// The tokens of a reply when so many steps are under way at first, and how often the host read.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn reply(ahead: usize) -> (Vec<u32>, usize) {
+        use crate::backend::Outputs;
+        use crate::dtype::DType;
+        use crate::gpu::{Device, Options};
+        use crate::plan::{Op, Plan, Weight};
+        use crate::quant::random_blocks;
+
+        let (n_vocab, width, n_ctx) = (1000, 32, 100);
+        let mut plan = Plan::default();
+        let weight = plan.weight("embedding", n_vocab, width);
+        let (x, last) = (plan.buf("x", width), plan.output_buf("last", width));
+        let logits = plan.output_buf("logits", n_vocab);
+        plan.push(Op::Embed { weight, scale: 1.0, dst: x });
+        plan.push(Op::TakeOutputs { x, dst: last });
+        plan.push(Op::MatMul { x: last, weight, bias: None, dst: logits });
+        plan.logits = Some(logits);
+        let device =
+            pollster::block_on(Device::open(Options::default())).expect("a GPU, or a program that acts as one");
+        let mut gpu = Gpu::new(device, plan, vec![DType::F32], n_ctx).expect("it fits");
+        gpu.put(Weight(0), 0, &random_blocks(DType::F32, n_vocab * width, 1));
+        gpu.draws.ahead = ahead;
+
+        let sampling = Sampling { temperature: 1.0, top_k: 40, seed: Some(1), ..Sampling::default() };
+        let drawing = Drawing { sampling, chances: Chances::new(1), recent: Vec::new(), n_max: n_ctx - 1 };
+        let batch = Batch { tokens: &[1], start: 0, outputs: Outputs::Last };
+        gpu.start_drawing(&batch, &drawing).expect("it is submitted");
+        let tokens = (0..drawing.n_max).map(|_| pollster::block_on(gpu.drawn()).expect("it runs")).collect();
+        (tokens, gpu.counters.n_reads)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    #[test]
+    fn tokens_that_come_together_are_the_same() {
+        let ((one_by_one, _), (together, n_reads)) = (reply(*AHEAD.start()), reply(*AHEAD.end()));
+        assert_eq!(together, one_by_one);
+        assert!(n_reads < together.len() / 2, "{n_reads} reads of {} tokens", together.len());
     }
 }

@@ -104,10 +104,10 @@ pub fn cells(info: &ModelInfo, row: &Row) -> [String; COLUMNS.len()] {
 
 /// A token's cost in words.
 pub fn cost(cost: &GpuCost) -> String {
-    let GpuCost { dispatches, submits, bind_groups, writes, written_bytes, read_bytes, pipelines } = cost;
+    let GpuCost { dispatches, submits, bind_groups, writes, written_bytes, reads, read_bytes, pipelines } = cost;
     format!(
         "{dispatches:.1} dispatches, {submits:.1} submits, {bind_groups:.1} bind groups, {writes:.1} writes of \
-         {written_bytes:.0} bytes in all, {read_bytes:.0} bytes read; {pipelines} pipelines so far"
+         {written_bytes:.0} bytes in all, {reads:.1} reads of {read_bytes:.0} bytes in all; {pipelines} pipelines so far"
     )
 }
 
