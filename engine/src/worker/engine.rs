@@ -53,7 +53,10 @@ impl Engine {
         loop {
             let session = self.session()?;
             let outcome = writer.write(session, cancel).await;
-            let Err(error) = &outcome else { return outcome };
+            let Err(error) = &outcome else {
+                place::note_success();
+                return outcome;
+            };
             if !session.backend().is_lost() {
                 return outcome;
             }

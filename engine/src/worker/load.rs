@@ -107,7 +107,7 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         if error.kind() == ErrorKind::Memory && !is_cpu {
             place::note_obstacle(Some(place::Obstacle::NoRoomForModel));
         } else if error.kind() == ErrorKind::Unsupported && !is_cpu {
-            place::note_obstacle(Some(place::Obstacle::Failure));
+            place::note_obstacle(Some(place::Obstacle::Failure(error.to_string())));
         }
     })?;
     let info = ModelInfo {

@@ -9,7 +9,7 @@ use crate::gpu::{Device, Options, self_test};
 use crate::protocol::{BackendWish, CacheType};
 use crate::store::js;
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasm_bindgen::prelude::*;
 
@@ -61,9 +61,9 @@ pub(super) fn wish(of_page: BackendWish) -> Wish {
     }
 }
 
-/// How often a device was lost, or refused a step, since a person chose the model.
+/// How often a device was lost, or refused a step, since a person chose the model or a reply came to its end.
 static N_FAILURES: AtomicUsize = AtomicUsize::new(0);
-/// After so many failures with one model, the GPU is left alone.
+/// After so many failures, the GPU is left alone.
 const N_FAILURES_MAX: usize = 2;
 
 /// Takes note that a person chooses a model: whatever failed before may work now.
@@ -77,31 +77,36 @@ pub(super) fn note_failure() {
     N_FAILURES.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Takes note that a reply came to its end: what fails next, a computer's sleep between two replies, say, is something new.
+pub(super) fn note_success() {
+    N_FAILURES.store(0, Ordering::Relaxed);
+}
+
 /// What keeps a model from the GPU.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Obstacle {
     NoRoomForModel,
     NoRoomForConversation,
-    Failure,
+    /// What was said when it failed.
+    Failure(String),
 }
 
 impl Obstacle {
     /// In words, and what can be done about it.
-    fn why(self) -> &'static str {
+    fn why(&self) -> String {
         match self {
-            Self::NoRoomForModel => "the GPU has not enough memory for it",
-            Self::Failure => "the GPU failed while it was loaded",
-            Self::NoRoomForConversation => {
-                "the GPU has not enough memory for so long a conversation; with a smaller context, in the settings, it \
-                 stays there"
-            }
+            Self::NoRoomForModel => "the GPU has not enough memory for it".to_owned(),
+            Self::Failure(message) => format!("the GPU failed while it was loaded: {message}"),
+            Self::NoRoomForConversation => "the GPU has not enough memory for so long a conversation; with a smaller \
+                                            context, in the settings, it stays there"
+                .to_owned(),
         }
     }
 }
 
 thread_local! {
     /// Of the model that is here, or on its way.
-    static OBSTACLE: Cell<Option<Obstacle>> = const { Cell::new(None) };
+    static OBSTACLE: RefCell<Option<Obstacle>> = const { RefCell::new(None) };
 }
 
 /// Takes note of what keeps the model from the GPU, or, with none, that nothing is known to.
@@ -111,7 +116,7 @@ pub(super) fn note_obstacle(obstacle: Option<Obstacle>) {
 
 /// Whether anything does.
 pub(super) fn has_obstacle() -> bool {
-    OBSTACLE.get().is_some()
+    OBSTACLE.with_borrow(Option::is_some)
 }
 
 /// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
@@ -119,8 +124,8 @@ pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
     if N_FAILURES.load(Ordering::Relaxed) >= N_FAILURES_MAX {
         return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU failed twice".to_owned() };
     }
-    if let Some(obstacle) = OBSTACLE.get() {
-        return Place { kind: BackendKind::Cpu(cache_type), why: obstacle.why().to_owned() };
+    if let Some(why) = OBSTACLE.with_borrow(|obstacle| obstacle.as_ref().map(Obstacle::why)) {
+        return Place { kind: BackendKind::Cpu(cache_type), why };
     }
     if wish == Wish::Cpu {
         return Place { kind: BackendKind::Cpu(cache_type), why: String::new() };
@@ -177,7 +182,10 @@ impl Adapter {
         let gpu = Reflect::get(&js::scope().navigator(), &"gpu".into()).ok().filter(JsValue::is_object)?;
         ask_for_subgroups(&gpu);
         let request: Function = Reflect::get(&gpu, &"requestAdapter".into()).ok()?.dyn_into().ok()?;
-        let promise: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
+        // As `Device::open` asks: of two GPUs, the same one.
+        let wanted = Object::new();
+        Reflect::set(&wanted, &"powerPreference".into(), &"high-performance".into()).ok()?;
+        let promise: Promise = request.call1(&gpu, &wanted).ok()?.dyn_into().ok()?;
         let adapter = promise.await.ok().filter(JsValue::is_object)?;
         let info = Reflect::get(&adapter, &"info".into()).unwrap_or_default();
         let text = |name: &str| Reflect::get(&info, &name.into()).ok().and_then(|v| v.as_string()).unwrap_or_default();
