@@ -58,6 +58,7 @@ test('a token costs one submit, eight dispatches a layer, and nothing is made fo
     expect(token.writes).toBeLessThanOrEqual(2);
     expect(token.written_bytes).toBeLessThanOrEqual(512);
     expect([token.bind_groups, token.pipelines]).toEqual([0, 0]);
+    expect(token.buffers).toBeLessThanOrEqual(0); // The first reply makes some, the second has them.
   });
 });
 

@@ -4,7 +4,7 @@
 //! used.
 
 use engine::backend::{Backend, Batch, Outputs};
-use engine::cpu::{Cpu, Machine};
+use engine::cpu::{Cpu, Machine, Pool};
 use engine::dtype::DType;
 use engine::gpu::{Device, Gpu, Options};
 use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
@@ -92,12 +92,16 @@ impl Case {
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
 /// `xtask/src/tools.rs` for the one that tests bring along. Node alone has none, and is asked for the CPU only.
 async fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
-    let cpu = |cache_type: CacheType| {
-        let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, cache_type, Machine::alone());
-        (format!("cpu, {}", cache_type.name()), Backend::Cpu(Box::new(cpu)))
+    let cpu = |(cache_type, n_threads): (CacheType, usize)| {
+        // The helpers never come: what counts is how the work is cut.
+        let machine = Machine { pool: Pool::new(n_threads).0, ..Machine::alone() };
+        let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, cache_type, machine);
+        (format!("cpu, {}, for {n_threads} threads", cache_type.name()), Backend::Cpu(Box::new(cpu)))
     };
     let n_cache_types = if plan.caches.is_empty() { 1 } else { CacheType::ALL.len() };
-    let mut backends: Vec<_> = CacheType::ALL.into_iter().take(n_cache_types).map(cpu).collect();
+    let kinds =
+        CacheType::ALL.into_iter().take(n_cache_types).flat_map(|cache_type| [(cache_type, 1), (cache_type, 3)]);
+    let mut backends: Vec<_> = kinds.map(cpu).collect();
     if let Some(device) = next_device().await {
         let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), N_CTX).expect("the plan fits the device");
         backends.push((format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu))));

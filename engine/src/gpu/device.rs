@@ -14,7 +14,6 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     tier: Tier,
     name: String,
-    is_software: bool,
     binding_bytes_max: usize,
     pipelines: Arc<Mutex<Pipelines>>,
     trouble: Arc<Mutex<Option<Error>>>,
@@ -103,7 +102,6 @@ impl Device {
             queue,
             tier,
             name: info.name.clone(),
-            is_software: info.device_type == wgpu::DeviceType::Cpu,
             binding_bytes_max: options
                 .binding_bytes_max
                 .unwrap_or_else(|| usize::try_from(binding_bytes_max).unwrap_or(usize::MAX)),
@@ -121,11 +119,6 @@ impl Device {
     /// The driver's name for it; may be empty.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Whether it is a program that runs on the CPU.
-    pub fn is_software(&self) -> bool {
-        self.is_software
     }
 
     /// The longest buffer that a kernel can see.

@@ -411,7 +411,6 @@ impl Target<'_> {
 
     fn store(&self, k: Buf, v: Buf, cache: Cache) -> Kernel {
         let (info, constants) = self.cache(cache);
-        // Keys and values that are the same buffer are bound once, as both.
         let bindings = vec![
             (1, self.read(k)),
             (3, self.read(v)),

@@ -148,7 +148,9 @@ impl Memory {
         if let Some(buffer) = &self.vectors[weight.0] {
             device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vector));
         }
-        self.factors[weight.0] = vector;
+        if fused.angles.iter().any(|kind| kind.factors == Some(weight)) {
+            self.factors[weight.0] = vector;
+        }
         // Tables that were made before these came.
         for (kind, table) in fused.angles.iter().zip(&self.angles).filter(|(kind, _)| kind.factors == Some(weight)) {
             device.queue.write_buffer(table, 0, bytemuck::cast_slice(&self.turns(kind, self.capacity)));
