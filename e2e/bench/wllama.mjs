@@ -54,6 +54,6 @@ async function bench(wllama, { n_prompt, n_gen }, onGpu) {
 
 /** What each of `n` steps cost, by the names of the engine's own report; pipelines are counted from the beginning. */
 function costs(before, after, n) {
-  const names = ['dispatches', 'submits', 'bind_groups', 'writes', 'written_bytes', 'read_bytes'];
+  const names = ['dispatches', 'submits', 'bind_groups', 'writes', 'written_bytes', 'reads', 'read_bytes'];
   return { ...Object.fromEntries(names.map((name) => [name, (after[name] - before[name]) / n])), pipelines: after.pipelines };
 }

@@ -1,5 +1,5 @@
-//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|gpu-dots|reference] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]`:
-//! tokens per second, and what a token costs the GPU.
+//! `bench MODEL.gguf [--backend cpu|gpu|gpu-plain|gpu-dots|reference] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]
+//! [--profile]`: tokens per second, and what a token costs the GPU, or what takes how long on the CPU.
 
 #![expect(clippy::print_stdout, reason = "its whole purpose")]
 
@@ -7,12 +7,17 @@
 mod open;
 
 use engine::backend::{Backend, Batch, Outputs};
+use engine::cpu::Cpu;
 use engine::error::{Error, ErrorKind, Result};
+use engine::plan::Op;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// Tokens read at once.
 const CHUNK: usize = 128;
+/// Times that a batch is profiled.
+const TRIES: usize = 10;
 
 fn main() -> ExitCode {
     match run() {
@@ -55,13 +60,47 @@ fn run() -> Result<()> {
     if let (Some(before), Some(after)) = (before, backend.counters()) {
         println!("a token: {:#?}", after.cost_since(&before));
     }
+    if let (Backend::Cpu(cpu), true) = (&mut backend, args.iter().any(|arg| arg == "--profile")) {
+        profile(cpu, depth, n_prompt.min(CHUNK));
+        profile(cpu, depth, 1);
+    }
     Ok(())
+}
+
+/// Prints how long each kind of op takes for a batch of `n` tokens: the best of some tries, of all ops of the kind.
+fn profile(cpu: &mut Cpu, start: usize, n: usize) {
+    let tokens: Vec<u32> = (0..n).map(token).collect();
+    let batch = Batch { tokens: &tokens, start, outputs: Outputs::Last };
+    let mut kinds: BTreeMap<String, f64> = BTreeMap::new();
+    for _ in 0..TRIES {
+        let mut secs: BTreeMap<String, f64> = BTreeMap::new();
+        for (op, op_secs) in cpu.profile(&batch, open::seconds) {
+            *secs.entry(name(cpu, &op)).or_default() += op_secs;
+        }
+        for (name, secs) in secs {
+            let best = kinds.entry(name).or_insert(secs);
+            *best = best.min(secs);
+        }
+    }
+    let total: f64 = kinds.values().sum();
+    println!("\n{n} tokens at {start}, {:?}:", cpu.threads());
+    for (name, secs) in kinds {
+        println!("{name:<24} {:9.3} ms {:5.1} %", 1e3 * secs, 100.0 * secs / total);
+    }
+}
+
+fn name(cpu: &Cpu, op: &Op) -> String {
+    if let Op::MatMul { weight, .. } = op {
+        let (rows, cols) = cpu.shape(*weight);
+        return format!("MatMul {rows} x {cols}");
+    }
+    format!("{op:?}").split(' ').next().unwrap_or_default().to_owned()
 }
 
 fn usage() -> Error {
     Error::new(
         ErrorKind::Invalid,
-        "bench MODEL.gguf [--backend NAME] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N]",
+        "bench MODEL.gguf [--backend NAME] [--cache f16|q8_0] [--prompt N] [--gen N] [--depth N] [--profile]",
     )
 }
 

@@ -129,8 +129,35 @@ impl Cpu {
         self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
     }
 
+    /// Runs a batch, and says how long each op of the plan took, in `clock`'s unit.
+    pub fn profile(&mut self, batch: &Batch<'_>, clock: fn() -> f64) -> Vec<(Op, f64)> {
+        self.prepare(batch);
+        let ops = self.plan.ops.clone().into_iter();
+        ops.map(|op| {
+            let start = clock();
+            self.run(&op, batch);
+            (op, clock() - start)
+        })
+        .collect()
+    }
+
+    /// Rows and columns of a weight.
+    pub fn shape(&self, weight: Weight) -> (usize, usize) {
+        let weight = &self.plan.weights[weight.0];
+        (weight.rows, weight.cols)
+    }
+
     /// Runs the first ops of the plan.
     fn run_ops(&mut self, n_ops: usize, batch: &Batch<'_>) {
+        self.prepare(batch);
+        for op in 0..n_ops {
+            let op = self.plan.ops[op].clone();
+            self.run(&op, batch);
+        }
+    }
+
+    /// Makes room for a batch.
+    fn prepare(&mut self, batch: &Batch<'_>) {
         let (start, n_tokens) = (batch.start, batch.tokens.len());
         assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
         for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
@@ -143,10 +170,6 @@ impl Cpu {
         self.pool.use_threads(self.threads_for(n_tokens));
         self.angles.clear();
         self.quantized = None;
-        for op in 0..n_ops {
-            let op = self.plan.ops[op].clone();
-            self.run(&op, batch);
-        }
     }
 
     /// The buffer, taken out so that others can be read while it is written.

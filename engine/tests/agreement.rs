@@ -86,7 +86,7 @@ fn gemma3_gpu() {
 }
 
 fn is_picked(prompt: usize) -> bool {
-    prompt.is_multiple_of(SOME) || std::env::var_os("MINNOW_ALL_PROMPTS").is_picked()
+    prompt.is_multiple_of(SOME) || std::env::var_os("MINNOW_ALL_PROMPTS").is_some()
 }
 
 fn gpu(options: Options) -> BackendKind {

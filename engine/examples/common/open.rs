@@ -86,11 +86,13 @@ pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opene
 /// All cores, and the clock of the system.
 fn machine() -> Machine {
     let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let clock = || {
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed().as_secs_f64()
-    };
-    Machine { pool: Pool::spawn(n_threads), clock, tune: true }
+    Machine { pool: Pool::spawn(n_threads), clock: seconds, tune: true }
+}
+
+/// Since it was first asked.
+pub(crate) fn seconds() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
 fn header(file: &mut File, file_bytes: u64) -> std::io::Result<Result<Gguf>> {
