@@ -16,6 +16,9 @@ const OPS_MAX: usize = 60;
 /// Each number of threads is tried so often; the best time counts, because everything that disturbs makes it longer.
 const TRIES: usize = 5;
 
+/// After so long, a number of threads is not tried again: large models tell enough at once, and somebody waits.
+const TRIES_SECS: f64 = 0.1;
+
 /// So long everything runs before it is timed: a browser compiles what is new quickly, and once more, properly, in the
 /// background.
 const WARM_UP_SECS: f64 = 0.1;
@@ -24,7 +27,7 @@ const WARM_UP_SECS: f64 = 0.1;
 const GAIN: f64 = 1.03;
 
 impl Cpu {
-    /// How many threads are used, of those that have come; who comes later is used from then on.
+    /// How many threads are used, of those that have come. Who comes later is used from then on if nothing was tried out.
     pub fn threads(&self) -> Threads {
         let n_arrived = self.pool.n_arrived();
         Threads { prefill: self.threads.prefill.min(n_arrived), decode: self.threads.decode.min(n_arrived) }
@@ -62,10 +65,14 @@ impl Cpu {
         for n_threads in (1..=self.pool.n_arrived()).filter(|n| *n < 5 || n % 2 == 0) {
             self.threads = Threads::all(n_threads);
             let mut secs = f64::INFINITY;
+            let first = clock();
             for _ in 0..TRIES {
                 let start = clock();
                 self.try_out(n_tokens);
                 secs = secs.min(clock() - start);
+                if clock() - first > TRIES_SECS {
+                    break;
+                }
             }
             if secs <= 0.0 {
                 return self.pool.n_arrived();
