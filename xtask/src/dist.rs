@@ -22,7 +22,7 @@ pub(crate) fn build() -> Result<()> {
     step("default model", || models::fetch(&models::DEFAULT))?;
     step("page and worker", || trunk(&toolchain))?;
     variants::build(&toolchain, dist)?;
-    step("wasm-opt", || wasm_files(dist)?.iter().try_for_each(|file| wasm_opt::shrink(file)))?;
+    step("wasm-opt", || wasm_opt::shrink(&wasm_files(dist)?))?;
     report(dist)
 }
 
