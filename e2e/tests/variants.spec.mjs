@@ -31,6 +31,7 @@ test('threads of models that are gone leave no memory behind', async ({ page, si
     const { heap } = await answers(page, { address: loader('threads'), threads: 4, questions: [], loads, asksForHeap: true });
     return heap / 2 ** 20;
   };
-  // Three helpers a load, each with a stack of 2 MiB.
-  expect(await heapAfter(8)).toBeLessThan((await heapAfter(2)) + 12);
+  // Three helpers a load, each with a stack of 2 MiB: 72 MiB more, if they stayed. The same number of loads ends with 10 MiB
+  // more or less, by how late the last helpers left.
+  expect(await heapAfter(14)).toBeLessThan((await heapAfter(2)) + 36);
 });
