@@ -17,6 +17,15 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     result
 }
 
+/// Does the same to each of these, to all of them at the same time; fails if it failed for one.
+pub(crate) fn at_once<T: Send>(items: impl IntoIterator<Item = T>, act: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
+    let act = &act;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || act(item))).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().expect("a thread returns its errors"))
+    })
+}
+
 /// A duration as people read it.
 pub(crate) fn seconds(elapsed: Duration) -> String {
     match elapsed.as_secs() {

@@ -21,7 +21,7 @@ pub(crate) fn build() -> Result<()> {
     let toolchain = step("tools for wasm", tools)?;
     step("default model", || models::fetch(&models::DEFAULT))?;
     step("page and worker", || trunk(&toolchain))?;
-    variants::build(&toolchain, dist)?;
+    variants::build(dist)?;
     step("wasm-opt", || wasm_opt::shrink(&wasm_files(dist)?))?;
     report(dist)
 }

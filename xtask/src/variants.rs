@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command::{command, run, step};
+use crate::command::{at_once, command, run, step};
 use crate::target_dir;
 use crate::tools::WASM_BINDGEN;
 use crate::wasm::{TARGET, Toolchain};
@@ -49,11 +49,12 @@ const THREADS: Variant = Variant {
 /// Every variant; each wants more of the browser than the one before.
 pub(crate) const VARIANTS: [Variant; 3] = [PLAIN, RELAXED, THREADS];
 
-/// Builds every variant but the plain one, and lists all of them for the page.
-pub(crate) fn build(toolchain: &Toolchain, dist: &Path) -> Result<()> {
-    for variant in VARIANTS.iter().filter(|variant| variant.name != PLAIN.name) {
-        step(&format!("worker, variant {}", variant.name), || variant.build(toolchain, dist))?;
-    }
+/// Builds every variant but the plain one, at the same time because linking keeps one core busy; lists all for the page.
+pub(crate) fn build(dist: &Path) -> Result<()> {
+    let toolchain = Toolchain::ensure_with_source()?;
+    at_once(VARIANTS.iter().filter(|variant| variant.name != PLAIN.name), |variant| {
+        step(&format!("worker, variant {}", variant.name), || variant.build(&toolchain, dist))
+    })?;
     write(&dist.join("variants.json"), &format!("{:?}\n", VARIANTS.map(|variant| variant.name)))
 }
 
@@ -61,7 +62,7 @@ impl Variant {
     fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
         if self.has_threads {
-            run(Toolchain::ensure_with_source()?.apply_with_std(self.apply(&mut cargo)))?;
+            run(toolchain.apply_with_std(self.apply(&mut cargo)))?;
         } else {
             run(toolchain.apply(self.apply(&mut cargo)))?;
         }

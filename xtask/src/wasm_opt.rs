@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::command::run;
+use crate::command::{at_once, run};
 use crate::models::sha256_hex;
 use crate::target_dir;
 use crate::tools::WASM_OPT;
@@ -29,10 +29,7 @@ const ARGS: [&str; 11] = [
 /// Makes the files smaller and faster, all at the same time: the optimizer keeps one core busy.
 pub(crate) fn shrink(files: &[PathBuf]) -> Result<()> {
     let wasm_opt = WASM_OPT.ensure()?;
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = files.iter().map(|file| scope.spawn(|| shrink_file(&wasm_opt, file))).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("a thread returns its errors"))
-    })
+    at_once(files, |file| shrink_file(&wasm_opt, file))
 }
 
 fn shrink_file(wasm_opt: &Path, file: &Path) -> Result<()> {
