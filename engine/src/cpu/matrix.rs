@@ -371,9 +371,37 @@ impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::dot::Quads;
+    use super::super::pool::Pool;
+    use super::super::vector::plain::Plain;
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// Some rows, not all of them in eights, times some tokens, not all of them in fours.
+    fn product<D: Dot>(dtype: DType) -> Vec<f32> {
+        let (rows, cols, n_tokens) = (13, 512, 6);
+        let mut matrix = new::<D>(dtype, rows, cols);
+        matrix.put(0, &quant::random_blocks(dtype, rows * cols / dtype.block_len(), 1));
+        let mut x = vec![0.0; n_tokens * cols];
+        quant::dequantize(DType::F32, &quant::random_blocks(DType::F32, x.len(), 2), &mut x);
+        let (pool, mut integers) = (Pool::alone(), Activations::default());
+        integers.quantize::<D>(&pool, &x, cols);
+        let mut dst = vec![0.0; n_tokens * rows];
+        pool.columns(&mut dst, rows, ROWS, |dst| matrix.matmul(&Input { floats: &x, integers: &integers }, dst));
+        dst
+    }
+
+    #[test]
+    fn both_ways_to_multiply_give_the_same() {
+        for dtype in DType::ALL {
+            let product_of_pairs = product::<Pairs<Plain>>(*dtype);
+            assert!(product_of_pairs.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
+            assert_eq!(product_of_pairs, product::<Quads<Plain>>(*dtype), "{dtype:?}");
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            assert_eq!(product::<Pairs<Best>>(*dtype), product::<Quads<Best>>(*dtype), "{dtype:?}");
+        }
+    }
 
     #[test]
     fn what_a_matrix_takes() {
