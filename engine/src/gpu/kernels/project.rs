@@ -142,7 +142,7 @@ impl Target<'_> {
             let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
             let lanes = self.lanes(run.matrix);
             let mut bindings = vec![(1, self.read(x)), (2, self.write(run.dst))];
-            let mut source = vec![source::MATVEC];
+            let mut source = vec![source::MATVEC, source::MATVEC_FOUR_ROWS];
             self.input(norm, &mut source, &mut bindings, &mut constants);
             source.push(self.end(run.bias, run.add, &mut bindings));
             constants.extend([
@@ -173,7 +173,7 @@ impl Target<'_> {
         let Linked { source: weights, bindings: planes, mut constants } = self.weights(part);
         let lanes = self.lanes(gate.matrix);
         let mut bindings = vec![(1, self.read(project.x)), (2, self.write(gate.dst))];
-        let mut source = vec![source::MATVEC_GLU, source::activation(activation)];
+        let mut source = vec![source::MATVEC_GLU, source::MATVEC_FOUR_ROWS, source::activation(activation)];
         self.input(project.norm, &mut source, &mut bindings, &mut constants);
         constants.extend([
             ("ROWS", number(n_rows)),

@@ -24,6 +24,7 @@ fragments! {
     EMBED = "embed";
     MATVEC = "matvec";
     MATVEC_GLU = "matvec_glu";
+    MATVEC_FOUR_ROWS = "matvec/four_rows";
     MATMUL = "matmul";
     MATMUL_PACKED = "matmul_packed";
     MATMUL_DOT = "matmul_dot";
