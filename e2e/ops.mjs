@@ -1,6 +1,7 @@
-// Every op, on every type of weights, on odd shapes, in a browser: engine/tests/ops.rs on a browser's WebGPU.
+// Every op, on every type of weights, on odd shapes, and every shader, in a browser: engine/tests/ops.rs and shaders.rs on a
+// browser's WebGPU.
 //
-//   node ops.mjs --adapter lavapipe|swiftshader|firefox OPS.wasm
+//   node ops.mjs --adapter lavapipe|swiftshader|firefox TESTS.wasm
 //
 // `cargo xtask test` has cargo run this as it runs any test. wasm-bindgen-test-runner, which MINNOW_TEST_RUNNER names, serves
 // a page that runs the tests and writes down what came of them; it is made for a person who opens that page, so this opens it

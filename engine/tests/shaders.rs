@@ -1,21 +1,13 @@
-//! Every shader that any model can be made of, as a compiler sees it, and as the least of devices does.
+//! Every shader that any model can be made of: as naga sees it and the least of devices does, and in a browser, as the
+//! compiler that the browser has.
 
-#![cfg(not(target_arch = "wasm32"))]
-
-#[path = "../examples/common/naga.rs"]
-mod compiler;
-
-use compiler::{Resolved, resolve};
 use engine::dtype::DType;
 use engine::gpu::kernels::{self, Kernel};
 use engine::gpu::tier::Tier;
 use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs};
-use naga::AddressSpace;
 
-/// What WebGPU promises on every device.
-const STORAGE_BUFFERS_MAX: usize = 8;
-const WORKGROUP_BYTES_MAX: u32 = 16 << 10;
-const INVOCATIONS_MAX: u32 = 256;
+/// A context that needs more than one turn of attention's split.
+const N_CTX: usize = 8192;
 
 /// A plan with every op, fused and not, whose matrices are all of one type.
 fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: usize) -> Plan {
@@ -86,43 +78,90 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
     plan
 }
 
-#[test]
-fn every_shader_is_valid_on_every_device() {
+/// The kernels of plans that differ in what kernels differ by, with matrices of every type.
+fn all_kernels(tier: Tier) -> impl Iterator<Item = Kernel> {
     let plans = [
         plan(Activation::Silu, false, RopePairs::Neighbours, 64),
         plan(Activation::Gelu, true, RopePairs::Halves, 256),
         plan(Activation::Gelu, true, RopePairs::Halves, 512),
         plan(Activation::Silu, false, RopePairs::Halves, 80),
     ];
-    for tier in [Tier::PLAIN, Tier::subgroups(4), Tier { dots: true, ..Tier::subgroups(64) }] {
-        for plan in &plans {
-            for dtype in DType::ALL {
-                let is_matrix = plan.matrices().into_iter();
-                let dtypes: Vec<DType> = is_matrix.map(|matrix| if matrix { *dtype } else { DType::F32 }).collect();
-                kernels::all(plan, &dtypes, tier, 8192).iter().for_each(check);
-            }
+    plans.into_iter().flat_map(move |plan| {
+        let of_type = move |dtype: &DType| {
+            let is_matrix = plan.matrices().into_iter();
+            let dtypes: Vec<DType> = is_matrix.map(|matrix| if matrix { *dtype } else { DType::F32 }).collect();
+            kernels::all(&plan, &dtypes, tier, N_CTX)
+        };
+        DType::ALL.iter().flat_map(of_type)
+    })
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+#[path = "../examples/common/naga.rs"]
+mod compiler;
+
+#[cfg(not(target_arch = "wasm32"))]
+mod with_naga {
+    use super::compiler::{Resolved, resolve};
+    use super::{Kernel, Tier, all_kernels};
+    use naga::AddressSpace;
+
+    /// What WebGPU promises on every device.
+    const STORAGE_BUFFERS_MAX: usize = 8;
+    const WORKGROUP_BYTES_MAX: u32 = 16 << 10;
+    const INVOCATIONS_MAX: u32 = 256;
+
+    #[test]
+    fn every_shader_is_valid_on_every_device() {
+        for tier in [Tier::PLAIN, Tier::subgroups(4), Tier { dots: true, ..Tier::subgroups(64) }] {
+            all_kernels(tier).for_each(|kernel| check(&kernel));
         }
+    }
+
+    #[track_caller]
+    fn check(kernel: &Kernel) {
+        let Resolved { module, .. } = resolve(kernel).unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
+        let of = |space: fn(&AddressSpace) -> bool| {
+            module.global_variables.iter().map(|(_, var)| var).filter(move |var| space(&var.space))
+        };
+        let mut bindings: Vec<u32> =
+            module.global_variables.iter().filter_map(|(_, v)| Some(v.binding?.binding)).collect();
+        let mut bound: Vec<u32> = kernel.bindings.iter().map(|(binding, _)| *binding).collect();
+        bindings.sort_unstable();
+        bound.sort_unstable();
+        assert_eq!(bindings, bound, "{} binds what it declares", kernel.name);
+
+        let n_storage = of(|space| matches!(space, AddressSpace::Storage { .. })).count();
+        assert!(n_storage <= STORAGE_BUFFERS_MAX, "{}: {n_storage} storage buffers", kernel.name);
+        let workgroup_bytes: u32 = of(|space| matches!(space, AddressSpace::WorkGroup))
+            .map(|var| module.types[var.ty].inner.size(module.to_ctx()).next_multiple_of(16))
+            .sum();
+        assert!(workgroup_bytes <= WORKGROUP_BYTES_MAX, "{}: {workgroup_bytes} bytes of workgroup memory", kernel.name);
+        let n: u32 = module.entry_points[0].workgroup_size.iter().product();
+        assert!(n <= INVOCATIONS_MAX, "{}: {n} invocations", kernel.name);
     }
 }
 
-#[track_caller]
-fn check(kernel: &Kernel) {
-    let Resolved { module, .. } = resolve(kernel).unwrap_or_else(|error| panic!("{}: {error}", kernel.name));
-    let of = |space: fn(&AddressSpace) -> bool| {
-        module.global_variables.iter().map(|(_, var)| var).filter(move |var| space(&var.space))
-    };
-    let mut bindings: Vec<u32> = module.global_variables.iter().filter_map(|(_, v)| Some(v.binding?.binding)).collect();
-    let mut bound: Vec<u32> = kernel.bindings.iter().map(|(binding, _)| *binding).collect();
-    bindings.sort_unstable();
-    bound.sort_unstable();
-    assert_eq!(bindings, bound, "{} binds what it declares", kernel.name);
+#[cfg(target_arch = "wasm32")]
+mod in_a_browser {
+    use super::{Tier, all_kernels};
+    use engine::gpu::Device;
+    use engine::worker::gpu_options;
+    use std::collections::HashSet;
+    use wasm_bindgen_test::wasm_bindgen_test;
 
-    let n_storage = of(|space| matches!(space, AddressSpace::Storage { .. })).count();
-    assert!(n_storage <= STORAGE_BUFFERS_MAX, "{}: {n_storage} storage buffers", kernel.name);
-    let workgroup_bytes: u32 = of(|space| matches!(space, AddressSpace::WorkGroup))
-        .map(|var| module.types[var.ty].inner.size(module.to_ctx()).next_multiple_of(16))
-        .sum();
-    assert!(workgroup_bytes <= WORKGROUP_BYTES_MAX, "{}: {workgroup_bytes} bytes of workgroup memory", kernel.name);
-    let n: u32 = module.entry_points[0].workgroup_size.iter().product();
-    assert!(n <= INVOCATIONS_MAX, "{}: {n} invocations", kernel.name);
+    /// Of the tiers that this browser's device can have.
+    #[wasm_bindgen_test]
+    async fn every_shader_is_valid() {
+        let options = gpu_options().await.expect("this browser has a GPU");
+        let device = Device::open(options).await.expect("a program that acts as a GPU");
+        let mut seen = HashSet::new();
+        let dots = |tier| Tier { dots: true, ..tier };
+        for tier in [Tier::PLAIN, dots(Tier::PLAIN), device.tier(), dots(device.tier())] {
+            for kernel in all_kernels(tier).filter(|kernel| seen.insert(kernel.source.clone())) {
+                device.validate(&kernel).await.expect("the compiler takes it");
+            }
+        }
+        assert!(seen.len() > 200, "{} texts", seen.len());
+    }
 }

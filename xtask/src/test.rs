@@ -85,11 +85,12 @@ fn wasm_tests() -> Result<()> {
     Ok(())
 }
 
-/// Every op on every type of weights, on the WebGPU of browsers: two programs in Chromium that stand in for GPUs, and Firefox.
+/// Every op on every type of weights, and every shader, on the WebGPU of browsers: two programs in Chromium that stand in for
+/// GPUs, and Firefox.
 fn ops_in_browsers() -> Result<()> {
     let toolchain = Toolchain::ensure()?;
     for adapter in ["lavapipe", "swiftshader", "firefox"] {
-        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--test", "ops"]);
+        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--test", "ops", "--test", "shaders"]);
         scripts::ops_runner(adapter, toolchain.apply(PLAIN.apply(&mut test)))?;
         run_command(&mut test)?;
     }

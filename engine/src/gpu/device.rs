@@ -188,6 +188,23 @@ impl Device {
         pipeline
     }
 
+    /// Asks the device's own compiler, every browser has one, about the text of a kernel.
+    ///
+    /// # Errors
+    /// `Unsupported`, and what the compiler has against it.
+    pub async fn validate(&self, kernel: &Kernel) -> Result<()> {
+        let info = self.module(kernel).get_compilation_info().await;
+        let is_error =
+            |message: &&wgpu::CompilationMessage| message.message_type == wgpu::CompilationMessageType::Error;
+        match info.messages.iter().find(is_error) {
+            None => Ok(()),
+            Some(error) => {
+                let message = format!("The GPU's compiler refuses {}: {}", kernel.name, error.message);
+                Err(Error::new(ErrorKind::Unsupported, message))
+            }
+        }
+    }
+
     fn module(&self, kernel: &Kernel) -> wgpu::ShaderModule {
         self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
