@@ -1,4 +1,4 @@
-// Counts what a worker asks of WebGPU. A script to be run before the worker's own: it has no imports and no exports.
+// Counts what a worker asks of WebGPU, and spoils it for tests. A script to be run before the worker's own: it has no imports and no exports.
 // A block of its own, so that its names are not the worker's.
 
 {
@@ -59,6 +59,24 @@
 
   /** From now on, there is memory for so many bytes of buffers. */
   self.limitMemory = (bytes) => (room = bytes);
+
+  /** Other ways in which GPUs disappoint. */
+  const rewrite = (from, to) => {
+    const create = GPUDevice.prototype.createShaderModule;
+    GPUDevice.prototype.createShaderModule = function ({ code, ...rest }) {
+      return create.call(this, { ...rest, code: code.replaceAll(from, to) });
+    };
+  };
+  const flaws = {
+    absent: () => (GPU.prototype.requestAdapter = async () => null),
+    'bad subgroups': () => rewrite('subgroupShuffleXor(sum', 'subgroupShuffleXor(2.0 * sum'),
+    'bad sums': () => rewrite('partial[lane] += ', 'partial[lane] += 0.5 * '),
+    'bad memory': () =>
+      wrap(GPUDevice, 'createBuffer', function ({ size }) {
+        if (size > 1e6) queueMicrotask(() => this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUValidationError('bad memory'), cancelable: true })));
+      }),
+  };
+  self.spoil = (flaw) => flaws[flaw]();
 
   /** Answers on the channel of this name: what was counted, what buffers hold, begin again, lose the GPU, have no more memory. */
   self.answerCounts = (name) => {

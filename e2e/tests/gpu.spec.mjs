@@ -97,6 +97,25 @@ test('a GPU without room for the model, or later for the conversation, gives way
   });
 });
 
+test('a GPU that is not there, or not to be trusted, is not used further than it can be', async ({ probeSite }) => {
+  const flaws = {
+    absent: ['cpu', /because this browser offers no GPU/],
+    'bad subgroups': ['gpu', /^plain, because more failed: The GPU computes something else/],
+    'bad sums': ['cpu', /because The GPU computes something else/],
+    'bad memory': ['cpu', /because the GPU failed while it was loaded: .*bad memory/],
+  };
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const asked = { questions: [FRANCE], maxTokens: 8 };
+    const { texts } = await answers(page, { address: loader('relaxed'), ...asked });
+    for (const [flaw, [backend, tier]] of Object.entries(flaws)) {
+      const worker = probed('relaxed', 'on');
+      const run = await answers(page, { ...worker, address: `${worker.address}&flaw=${flaw}`, ...asked });
+      expect(run.info).toMatchObject({ backend, tier: expect.stringMatching(tier) });
+      expect(run.texts).toEqual(texts);
+    }
+  });
+});
+
 test('memory of the GPU is given back when a model is loaded over another, and when the context grows', async ({ probeSite }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
     const worker = { ...probed('relaxed', 'on'), contextTokens: 2048, maxTokens: 1, keep: true };

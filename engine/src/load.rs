@@ -79,7 +79,7 @@ impl Loader {
     /// Takes the bytes of a piece.
     ///
     /// # Errors
-    /// `Invalid` if the bytes are not as many as the piece says.
+    /// `Invalid` if the bytes are not as many as the piece says; what a GPU says: it is lost, it has no memory left.
     pub fn put(&mut self, piece: &Piece, bytes: &[u8]) -> Result<()> {
         if bytes.len() != piece.len {
             let message =
@@ -89,7 +89,10 @@ impl Loader {
         match &mut self.backend {
             Backend::Reference(reference) => reference.put(piece.weight, piece.first_row, bytes),
             Backend::Cpu(cpu) => cpu.put(piece.weight, piece.first_row, bytes),
-            Backend::Gpu(gpu) => gpu.put(piece.weight, piece.first_row, bytes),
+            Backend::Gpu(gpu) => {
+                gpu.put(piece.weight, piece.first_row, bytes);
+                gpu.device().check()?;
+            }
         }
         self.n_put += 1;
         Ok(())

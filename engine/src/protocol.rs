@@ -230,7 +230,7 @@ pub enum Event {
     StartedOver(StartOver),
     /// The model answers from now on.
     Loaded(ModelInfo),
-    /// The GPU was lost, or its memory ran out: the model was loaded again, and the reply goes on where this says.
+    /// The GPU was lost, or its memory ran out: the model was loaded again, and goes on where this says.
     Moved(ModelInfo),
     /// The load was given up, as asked.
     LoadCancelled,

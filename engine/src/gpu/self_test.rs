@@ -1,20 +1,25 @@
 //! Does this device compute what it should? A small plan with every fused step, on the device and by its definition.
 
-use super::{Device, Gpu};
+use super::{Device, Drawing, Gpu};
 use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Activation, Op, Plan, Rope, RopePairs, Weight};
+use crate::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
+use crate::protocol::Sampling;
 use crate::quant::random_blocks;
 use crate::reference::Reference;
+use crate::sampler::Sampler;
 
 /// Room in the cache.
 const N_CTX: usize = 128;
-const N_VOCAB: usize = 64;
+/// More than the candidates that a draw is from, if it is not from all.
+const N_VOCAB: usize = 160;
 const WIDTH: usize = 256;
 const N_FF: usize = 320;
 const N_HEAD: usize = 4;
 const HEAD_DIM: usize = 64;
+const WINDOW: usize = 48;
+const EPS: f32 = 1e-5;
 /// Σ (a − b)² / Σ a²: keys and values are halves.
 const NMSE_MAX: f32 = 1e-5;
 
@@ -43,23 +48,70 @@ pub async fn self_test(device: &Device) -> Result<()> {
             return Err(Error::new(ErrorKind::Unsupported, "The GPU computes something else than it should."));
         }
     }
+    // The most likely token, and one of all.
+    let batch = Batch { tokens: &[5], start: prompt.len() + 2, outputs: Outputs::Last };
+    let logits = reference.forward(&batch);
+    for temperature in [0.0, 1.0] {
+        let sampling =
+            Sampling { temperature, top_k: 0, top_p: 1.0, min_p: 0.0, repeat_penalty: 1.1, ..Sampling::default() };
+        let mut sampler = Sampler::new(&sampling, 1);
+        prompt.iter().for_each(|token| sampler.accept(*token));
+        let drawing = Drawing { sampling, chances: sampler.chances(), recent: sampler.recent(), n_max: 1 };
+        gpu.start_drawing(&batch, &drawing)?;
+        if gpu.drawn().await? != sampler.sample(&mut logits.clone()) {
+            return Err(Error::new(ErrorKind::Unsupported, "The GPU draws another token than it should."));
+        }
+    }
     Ok(())
 }
 
-/// One layer of a llama with tied embeddings.
+/// A layer of a llama and one of a gemma, with tied embeddings.
 fn plan() -> Plan {
     let mut plan = Plan::default();
     let p = &mut plan;
     let embedding = p.weight("embedding", N_VOCAB, WIDTH);
-    let [norm, ffn_norm, last_norm] = ["norm", "ffn_norm", "last_norm"].map(|name| p.weight(name, 1, WIDTH));
-    let [wq, wk, wv, wo] = ["q", "k", "v", "o"].map(|name| p.weight(name, WIDTH, WIDTH));
-    let [w_gate, w_up] = ["gate", "up"].map(|name| p.weight(name, N_FF, WIDTH));
-    let w_down = p.weight("down", WIDTH, N_FF);
-    let [x, h, q, k, v, attended] = ["x", "h", "q", "k", "v", "attended"].map(|name| p.buf(name, WIDTH));
-    let [gate, up] = ["gate", "up"].map(|name| p.buf(name, N_FF));
+    let last_norm = p.weight("last_norm", 1, WIDTH);
+    let bufs = Bufs {
+        x: p.buf("x", WIDTH),
+        h: p.buf("h", WIDTH),
+        qkv: ["q", "k", "v"].map(|name| p.buf(name, WIDTH)),
+        attended: p.buf("attended", WIDTH),
+        ff: ["gate", "up"].map(|name| p.buf(name, N_FF)),
+    };
+    p.push(Op::Embed { weight: embedding, scale: 1.0, dst: bufs.x });
+    add_layer(p, &bufs, false);
+    add_layer(p, &bufs, true);
     let [last, normed] = ["last", "normed"].map(|name| p.output_buf(name, WIDTH));
     let logits = p.output_buf("logits", N_VOCAB);
-    let cache = p.cache(N_HEAD, HEAD_DIM);
+    p.push(Op::TakeOutputs { x: bufs.x, dst: last });
+    p.push(Op::RmsNorm { x: last, weight: last_norm, eps: EPS, dst: normed });
+    p.push(Op::MatMul { x: normed, weight: embedding, bias: None, dst: logits });
+    plan.logits = Some(logits);
+    plan
+}
+
+/// What layers share.
+struct Bufs {
+    x: Buf,
+    h: Buf,
+    qkv: [Buf; 3],
+    attended: Buf,
+    ff: [Buf; 2],
+}
+
+/// A layer as llamas have it, or as gemmas do: with norms of heads and of what is added, a window, and another activation.
+fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
+    let &Bufs { x, h, qkv: [q, k, v], attended, ff: [gate, up] } = bufs;
+    let name = |part: &str| format!("{part} {}", if is_gemma { "of gemma" } else { "of llama" });
+    let norm = |p: &mut Plan, x: Buf, part: &str, cols: usize, dst: Buf| {
+        let weight = p.weight(name(part), 1, cols);
+        p.push(Op::RmsNorm { x, weight, eps: EPS, dst });
+    };
+    let matmul = |p: &mut Plan, x: Buf, part: &str, dst: Buf| {
+        let (rows, cols) = (p.width(dst), p.width(x));
+        let weight = p.weight(name(part), rows, cols);
+        p.push(Op::MatMul { x, weight, bias: None, dst });
+    };
     let rope = Rope {
         pairs: RopePairs::Halves,
         n_rot: HEAD_DIM,
@@ -71,30 +123,34 @@ fn plan() -> Plan {
         beta_slow: 1.0,
         n_ctx_orig: N_CTX,
     };
-    let eps = 1e-5;
-    plan.ops = vec![
-        Op::Embed { weight: embedding, scale: 1.0, dst: x },
-        Op::RmsNorm { x, weight: norm, eps, dst: h },
-        Op::MatMul { x: h, weight: wq, bias: None, dst: q },
-        Op::MatMul { x: h, weight: wk, bias: None, dst: k },
-        Op::MatMul { x: h, weight: wv, bias: None, dst: v },
-        Op::Rope { x: q, head_dim: HEAD_DIM, factors: None, rope },
-        Op::Rope { x: k, head_dim: HEAD_DIM, factors: None, rope },
-        Op::Store { k, v, cache },
-        // Random weights are large; with a larger scale, attention would see one position only.
-        Op::Attention { q, cache, n_head: N_HEAD, scale: 1e-3, window: None, dst: attended },
-        Op::MatMul { x: attended, weight: wo, bias: None, dst: h },
-        Op::Add { x: h, dst: x },
-        Op::RmsNorm { x, weight: ffn_norm, eps, dst: h },
-        Op::MatMul { x: h, weight: w_gate, bias: None, dst: gate },
-        Op::MatMul { x: h, weight: w_up, bias: None, dst: up },
-        Op::Glu { gate, up, activation: Activation::Silu },
-        Op::MatMul { x: gate, weight: w_down, bias: None, dst: h },
-        Op::Add { x: h, dst: x },
-        Op::TakeOutputs { x, dst: last },
-        Op::RmsNorm { x: last, weight: last_norm, eps, dst: normed },
-        Op::MatMul { x: normed, weight: embedding, bias: None, dst: logits },
-    ];
-    plan.logits = Some(logits);
-    plan
+    // Random weights are large; with a larger scale, attention would see one position only.
+    let (scale, window) = if is_gemma { (0.125, Some(WINDOW)) } else { (1e-3, None) };
+    let activation = if is_gemma { Activation::Gelu } else { Activation::Silu };
+    let cache = p.cache(N_HEAD, HEAD_DIM);
+    norm(p, x, "norm", WIDTH, h);
+    for (part, dst) in [("q", q), ("k", k), ("v", v)] {
+        matmul(p, h, part, dst);
+    }
+    if is_gemma {
+        norm(p, q, "q_norm", HEAD_DIM, q);
+        norm(p, k, "k_norm", HEAD_DIM, k);
+    }
+    p.push(Op::Rope { x: q, head_dim: HEAD_DIM, factors: None, rope });
+    p.push(Op::Rope { x: k, head_dim: HEAD_DIM, factors: None, rope });
+    p.push(Op::Store { k, v, cache });
+    p.push(Op::Attention { q, cache, n_head: N_HEAD, scale, window, dst: attended });
+    matmul(p, attended, "o", h);
+    if is_gemma {
+        norm(p, h, "post_norm", WIDTH, h);
+    }
+    p.push(Op::Add { x: h, dst: x });
+    norm(p, x, "ffn_norm", WIDTH, h);
+    matmul(p, h, "gate", gate);
+    matmul(p, h, "up", up);
+    p.push(Op::Glu { gate, up, activation });
+    matmul(p, gate, "down", h);
+    if is_gemma {
+        norm(p, h, "post_ffn_norm", WIDTH, h);
+    }
+    p.push(Op::Add { x: h, dst: x });
 }

@@ -17,7 +17,25 @@ use web_sys::File;
 pub(super) struct Engine {
     session: Option<Session>,
     /// How the model that answers can be had again without the network.
-    again: Option<(LoadOptions, Option<File>)>,
+    again: Option<Again>,
+}
+
+/// See [`Engine`].
+#[derive(Clone)]
+struct Again {
+    options: LoadOptions,
+    file: Option<File>,
+    /// Where the page believes that it runs.
+    backend: String,
+}
+
+impl Again {
+    /// Loads the model once more, over `old`, without a word of it. No wish to stop ends this: the reply ends after it, and the
+    /// model is there for the next one.
+    async fn load(&self, old: &mut Option<Session>) -> Result<Loaded> {
+        let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
+        load::load(&self.options, self.file.clone(), &Cancel::default(), silent, |_why| {}, old).await
+    }
 }
 
 impl Engine {
@@ -65,21 +83,20 @@ impl Engine {
             } else {
                 place::note_failure();
             }
-            if !self.recover(cancel).await {
+            if !self.recover().await {
                 return outcome;
             }
         }
     }
 
     /// Loads the model again, and moves the session to where it is now; false if that cannot be.
-    async fn recover(&mut self, cancel: &Cancel) -> bool {
-        let Some((options, file)) = self.again.clone() else { return false };
-        let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        let loaded = load::load(&options, file, cancel, silent, |_why| {}, &mut None).await;
-        match (loaded, &mut self.session) {
+    async fn recover(&mut self) -> bool {
+        let Some(again) = &mut self.again else { return false };
+        match (again.load(&mut None).await, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 let has_room = session.move_to(loaded.session.into_backend());
                 if has_room {
+                    again.backend.clone_from(&loaded.info.backend);
                     post(&Event::Moved(loaded.info));
                 }
                 has_room
@@ -95,7 +112,7 @@ impl Engine {
             load::load(&options, file.clone(), cancel, progress(), on_start_over, &mut self.session).await?;
         self.session = Some(session);
         let is_at_hand = info.kept == Kept::Yes || file.is_some();
-        self.again = is_at_hand.then_some((options, file));
+        self.again = is_at_hand.then(|| Again { options, file, backend: info.backend.clone() });
         post(&Event::Loaded(info));
         Ok(())
     }
@@ -105,13 +122,15 @@ impl Engine {
         if self.session.is_some() {
             return;
         }
-        let Some((options, file)) = self.again.take() else { return };
+        let Some(mut again) = self.again.take() else { return };
         place::note_obstacle(None);
-        let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        let cancel = Cancel::default();
-        if let Ok(loaded) = load::load(&options, file.clone(), &cancel, silent, |_why| {}, &mut self.session).await {
-            self.session = Some(loaded.session);
-            self.again = Some((options, file));
+        if let Ok(Loaded { session, info }) = again.load(&mut self.session).await {
+            self.session = Some(session);
+            if again.backend != info.backend {
+                again.backend.clone_from(&info.backend);
+                post(&Event::Moved(info));
+            }
+            self.again = Some(again);
         }
     }
 }

@@ -136,8 +136,33 @@ pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
     }
 }
 
+/// A device that has passed the test.
+#[derive(Clone)]
+struct Tested {
+    wish: Wish,
+    device: Device,
+    /// What of its abilities is used.
+    used: String,
+}
+
+thread_local! {
+    /// The last one, for the next model.
+    static TESTED: RefCell<Option<Tested>> = const { RefCell::new(None) };
+}
+
 /// A device that has passed the test, and what is used of it; or why there is none.
 async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
+    let is_good = |Tested { wish: of, device, .. }: &Tested| *of == wish && device.check().is_ok() && !device.is_lost();
+    let tested = match TESTED.take().filter(is_good) {
+        Some(tested) => tested,
+        None => find(wish).await?,
+    };
+    TESTED.set(Some(tested.clone()));
+    Ok((tested.device, tested.used))
+}
+
+/// Finds a device for a wish, and tests it; or says why there is none.
+async fn find(wish: Wish) -> std::result::Result<Tested, String> {
     let adapter = Adapter::find().await.ok_or("this browser offers no GPU to compute with")?;
     if adapter.is_software && wish == Wish::Best {
         return Err("the browser's GPU is a program, and slower".to_owned());
@@ -150,8 +175,10 @@ async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
     for options in steps.into_iter().filter(|options| options.plain || wish != Wish::Plain) {
         match tested(options).await {
             Ok(device) => {
-                let tier = device.tier().to_string();
-                return Ok((device, if why.is_empty() { tier } else { format!("{tier}, because more failed: {why}") }));
+                let tier = device.tier();
+                let used =
+                    if why.is_empty() { tier.to_string() } else { format!("{tier}, because more failed: {why}") };
+                return Ok(Tested { wish, device, used });
             }
             Err(error) => why = error.to_string(),
         }
@@ -161,7 +188,7 @@ async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
 
 async fn tested(options: Options) -> Result<Device> {
     let device = Device::open(options).await?;
-    self_test(&device).await?;
+    self_test(&device).await.inspect_err(|_error| device.destroy())?;
     Ok(device)
 }
 
