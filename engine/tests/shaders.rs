@@ -144,7 +144,7 @@ mod with_naga {
 
 #[cfg(target_arch = "wasm32")]
 mod in_a_browser {
-    use super::{Tier, all_kernels};
+    use super::{Kernel, Tier, all_kernels};
     use engine::gpu::Device;
     use engine::worker::gpu_options;
     use std::collections::HashSet;
@@ -163,5 +163,8 @@ mod in_a_browser {
             }
         }
         assert!(seen.len() > 200, "{} texts", seen.len());
+        let kernel = all_kernels(Tier::PLAIN).next().expect("there are many");
+        let nonsense = Kernel { source: vec!["fn main() { nonsense }"], ..kernel };
+        device.validate(&nonsense).await.expect_err("no compiler takes it");
     }
 }
