@@ -10,7 +10,7 @@
 // The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
 import { chromium } from '@playwright/test';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -132,10 +132,14 @@ async function wllama(threads) {
   return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
 }
 
+/** Where it was measured; virtual machines call unlike processors the same, so Linux is asked for more. */
 function machine() {
   const cpus = os.cpus();
+  const info = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+  const [family, model] = ['cpu family', 'model'].map((name) => info.match(new RegExp(`^${name}\\s*: (\\d+)$`, 'm'))?.[1]);
+  const has = ['avx2', 'avx512_vnni', 'avx_vnni'].filter((flag) => new RegExp(`\\b${flag}\\b`).test(info));
   return {
-    cpu: cpus[0].model,
+    cpu: [cpus[0].model, family && `(family ${family}, model ${model}; ${has.join(', ')})`].filter(Boolean).join(' '),
     cores: cpus.length,
     memory_gib: Math.round(os.totalmem() / 2 ** 30),
     os: `${os.type()} ${os.release()}`,

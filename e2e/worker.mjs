@@ -16,15 +16,16 @@ export const probed = (variant, gpu) => ({ address: `./probe/worker.js?probe=${g
  * What a model, the default one unless named, answers to each of these questions, greedily, in a worker of `address`.
  *
  * With `probe`, `address` is that of probe/worker.js; `counts` are what it counted for each answer, `lose` are the numbers
- * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then;
+ * of pieces of text, over all answers, after which the GPU is lost, and `nLost` how many devices there had been then; with
+ * `stops`, the answer is stopped while the engine looks for another;
  * `fill` leaves the GPU no memory once the model is loaded; `held` are the bytes of its buffers at the end. The model is
  * loaded `loads` times; `heap` are the bytes of the engine's memory at the end, if `asksForHeap`.
  */
-export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], fill = false, loads = 1, asksForHeap = false }) {
-  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, asksForHeap, sampling: GREEDY });
+export function answers(page, { address, backend = 'cpu', cache = 'f16', threads = 1, model = DEFAULT, contextTokens = 512, questions, maxTokens = 24, keep = false, probe, lose = [], stops = false, fill = false, loads = 1, asksForHeap = false }) {
+  return page.evaluate(inPage, { address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, stops, fill, loads, asksForHeap, sampling: GREEDY });
 }
 
-async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, fill, loads, asksForHeap, sampling }) {
+async function inPage({ address, backend, cache, threads, model, contextTokens, questions, maxTokens, keep, probe, lose, stops, fill, loads, asksForHeap, sampling }) {
   const worker = new Worker(address, { type: 'module' });
   const channel = probe && new BroadcastChannel(probe);
   const told = (word) =>
@@ -63,7 +64,11 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
         if (key !== 'Text') return;
         text += value.text ?? value;
         pieces += 1;
-        if (lose.includes(pieces)) told('lose').then((n) => nLost.push(n));
+        if (!lose.includes(pieces)) return;
+        told('lose').then((n) => {
+          nLost.push(n);
+          if (stops) setTimeout(() => worker.postMessage(JSON.stringify('Stop')), 200);
+        });
       }),
     );
     texts.push(text);

@@ -71,9 +71,9 @@
     absent: () => (GPU.prototype.requestAdapter = async () => null),
     'bad subgroups': () => rewrite('subgroupShuffleXor(sum', 'subgroupShuffleXor(2.0 * sum'),
     'bad sums': () => rewrite('partial[lane] += ', 'partial[lane] += 0.5 * '),
-    'bad memory': () =>
+    'bad steps': () =>
       wrap(GPUDevice, 'createBuffer', function ({ size }) {
-        if (size > 1e6) queueMicrotask(() => this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUValidationError('bad memory'), cancelable: true })));
+        if (size > 1e6) queueMicrotask(() => this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUValidationError('bad steps'), cancelable: true })));
       }),
   };
   self.spoil = (flaw) => flaws[flaw]();

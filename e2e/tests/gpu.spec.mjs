@@ -81,6 +81,18 @@ test('a reply goes on when the GPU is lost in the middle of it; lost again in th
   });
 });
 
+test('a reply that is stopped while its GPU is lost ends as stopped, and the next one is answered', async ({ probeSite }) => {
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const questions = QUESTIONS.toReversed();
+    const cpu = await answers(page, { address: loader('relaxed'), questions });
+    const run = await answers(page, { ...probed('relaxed', 'on'), questions, keep: true, lose: [3], stops: true });
+    expect(run.replies.map(({ finish }) => finish)).toEqual(['Stopped', 'End']);
+    expect(cpu.texts[0].startsWith(run.texts[0])).toBe(true);
+    expect(run.texts[1]).toBe(cpu.texts[1]);
+    expect(run.moves).toEqual([]);
+  });
+});
+
 test('a GPU without room for the model, or later for the conversation, gives way to the CPU', async ({ probeSite }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
     const long = `${'Say nothing. '.repeat(200)}${FRANCE}`; // More than the cache has room for at first.
@@ -102,7 +114,7 @@ test('a GPU that is not there, or not to be trusted, is not used further than it
     absent: ['cpu', /because this browser offers no GPU/],
     'bad subgroups': ['gpu', /^plain, because more failed: The GPU computes something else/],
     'bad sums': ['cpu', /because The GPU computes something else/],
-    'bad memory': ['cpu', /because the GPU failed while it was loaded: .*bad memory/],
+    'bad steps': ['cpu', /because the GPU failed while it was loaded: .*bad steps/],
   };
   await onAdapter('lavapipe', probeSite, async (page) => {
     const asked = { questions: [FRANCE], maxTokens: 8 };

@@ -7,9 +7,8 @@
 mod open;
 
 use engine::backend::{Backend, Batch, Outputs};
-use engine::cpu::Cpu;
+use engine::cpu::{Cpu, Timed};
 use engine::error::{Error, ErrorKind, Result};
-use engine::plan::Op;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -67,34 +66,43 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// Prints how long each kind of op takes for a batch of `n` tokens: the best of some tries, of all ops of the kind.
+/// Prints how long each kind of op takes for a batch of `n` tokens, all ops of the kind, the best of some tries; and what the
+/// core could do meanwhile.
 fn profile(cpu: &mut Cpu, start: usize, n: usize) {
     let tokens: Vec<u32> = (0..n).map(token).collect();
     let batch = Batch { tokens: &tokens, start, outputs: Outputs::Last };
-    let mut kinds: BTreeMap<String, f64> = BTreeMap::new();
+    let mut best: BTreeMap<String, Timed> = BTreeMap::new();
+    let mut peak = 0.0_f64;
     for _ in 0..TRIES {
-        let mut secs: BTreeMap<String, f64> = BTreeMap::new();
-        for (op, op_secs) in cpu.profile(&batch, open::seconds) {
-            *secs.entry(name(cpu, &op)).or_default() += op_secs;
+        let mut kinds: BTreeMap<String, Timed> = BTreeMap::new();
+        for op in cpu.profile(&batch, open::seconds) {
+            let kind = kinds.entry(op.name.clone()).or_insert(Timed { n_products: 0, time: 0.0, ..op.clone() });
+            kind.n_products += op.n_products;
+            kind.time += op.time;
         }
-        for (name, secs) in secs {
-            let best = kinds.entry(name).or_insert(secs);
-            *best = best.min(secs);
+        for (name, kind) in kinds {
+            let best = best.entry(name).or_insert_with(|| kind.clone());
+            best.time = best.time.min(kind.time);
         }
+        peak = peak.max(peak_of(if n > 1 { cpu.threads().prefill } else { cpu.threads().decode }));
     }
-    let total: f64 = kinds.values().sum();
-    println!("\n{n} tokens at {start}, {:?}:", cpu.threads());
-    for (name, secs) in kinds {
-        println!("{name:<24} {:9.3} ms {:5.1} %", 1e3 * secs, 100.0 * secs / total);
+    let total: f64 = best.values().map(|kind| kind.time).sum();
+    println!("\n{n} tokens at {start}, {:?}; vectors: {:.1} G products/s at most", cpu.threads(), peak / 1e9);
+    for Timed { name, n_products, time } in best.into_values() {
+        print!("{name:<24} {:9.3} ms {:5.1} %", 1e3 * time, 100.0 * time / total);
+        if n_products > 0 {
+            print!(" {:6.1} G products/s", n_products as f64 / time / 1e9);
+        }
+        println!();
     }
 }
 
-fn name(cpu: &Cpu, op: &Op) -> String {
-    if let Op::MatMul { weight, .. } = op {
-        let (rows, cols) = cpu.shape(*weight);
-        return format!("MatMul {rows} x {cols}");
-    }
-    format!("{op:?}").split(' ').next().unwrap_or_default().to_owned()
+/// What so many threads could multiply in a second, all at the same time.
+fn peak_of(n_threads: u32) -> f64 {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(|| engine::cpu::peak(open::seconds))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("it only counts")).sum()
+    })
 }
 
 fn usage() -> Error {

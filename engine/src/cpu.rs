@@ -12,6 +12,7 @@ mod elementwise;
 mod kernels;
 mod machine;
 mod matrix;
+mod peak;
 mod pool;
 mod rope;
 mod scales;
@@ -19,6 +20,7 @@ mod tune;
 mod vector;
 
 pub use machine::Machine;
+pub use peak::peak;
 pub use pool::{Helper, Pool, helper_died};
 
 use crate::backend::Batch;
@@ -42,6 +44,17 @@ enum Packed {
     Matrix(Box<dyn Matrix>),
     /// A vector, as numbers.
     Vector(Vec<f32>),
+}
+
+/// An op of a plan that was run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timed {
+    /// Its kind; of a matmul also rows and columns.
+    pub name: String,
+    /// Of a matmul, products of a weight and an activation.
+    pub n_products: usize,
+    /// How long it took, in the clock's unit.
+    pub time: f64,
 }
 
 /// Runs a plan on packed weights.
@@ -129,22 +142,27 @@ impl Cpu {
         self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
     }
 
-    /// Runs a batch, and says how long each op of the plan took, in `clock`'s unit.
-    pub fn profile(&mut self, batch: &Batch<'_>, clock: fn() -> f64) -> Vec<(Op, f64)> {
+    /// Runs a batch, and says how long each op of the plan took.
+    pub fn profile(&mut self, batch: &Batch<'_>, clock: fn() -> f64) -> Vec<Timed> {
         self.prepare(batch);
         let ops = self.plan.ops.clone().into_iter();
         ops.map(|op| {
             let start = clock();
             self.run(&op, batch);
-            (op, clock() - start)
+            let time = clock() - start;
+            let (name, n_products) = self.describe(&op);
+            Timed { name, n_products, time }
         })
         .collect()
     }
 
-    /// Rows and columns of a weight.
-    pub fn shape(&self, weight: Weight) -> (usize, usize) {
-        let weight = &self.plan.weights[weight.0];
-        (weight.rows, weight.cols)
+    /// What an op is, and how much it has just multiplied.
+    fn describe(&self, op: &Op) -> (String, usize) {
+        if let Op::MatMul { weight, dst, .. } = op {
+            let weight = &self.plan.weights[weight.0];
+            return (format!("MatMul {} x {}", weight.rows, weight.cols), self.bufs[dst.0].len() * weight.cols);
+        }
+        (format!("{op:?}").split(' ').next().unwrap_or_default().to_owned(), 0)
     }
 
     /// Runs the first ops of the plan.

@@ -230,8 +230,11 @@ pub enum Event {
     StartedOver(StartOver),
     /// The model answers from now on.
     Loaded(ModelInfo),
-    /// The GPU was lost, or its memory ran out: the model was loaded again, and goes on where this says.
+    /// The model was loaded again, because the GPU was lost or its memory ran out, or after another that did not come: it
+    /// goes on where this says.
     Moved(ModelInfo),
+    /// There is no model any more: it made room for one that did not come, or its device was lost, and it is not at hand.
+    Unloaded,
     /// The load was given up, as asked.
     LoadCancelled,
     /// The prompt is being read.
@@ -273,7 +276,7 @@ pub enum Event {
         /// What a token costs the GPU, of a test that generates on one.
         gpu_cost: Option<GpuCost>,
     },
-    /// A request failed; whatever had been there before is still there.
+    /// A request failed; whatever had been there before is still there, but for a model that is [unloaded](Self::Unloaded).
     Failed {
         /// Which request.
         during: Stage,

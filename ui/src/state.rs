@@ -146,6 +146,7 @@ impl State {
                     model.info = ModelInfo { name: model.info.name.clone(), ..info };
                 }
             }
+            Event::Unloaded => self.model = None,
             Event::LoadCancelled => {
                 self.load = None;
                 self.fail_waiting("The model was not loaded. Load one, then try again.");

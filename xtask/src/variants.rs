@@ -94,14 +94,15 @@ impl Variant {
     }
 }
 
-/// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; phones are never asked for
-/// more than 1 GiB, because some of them end the tab instead of refusing. The worker reads what it was given.
+/// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; Apple's are never asked for
+/// more than 1 GiB, because they may end the tab instead of refusing, and Android's, which refuse, not for more than 2 GiB.
+/// The worker reads what it was given.
 fn loader(stem: &str, initial_pages: u32) -> String {
     format!(
         "import init from './{stem}.js';
-const isPhone = /Android|iPhone|iPad/.test(navigator.userAgent);
+const device = navigator.userAgent.match(/iPhone|iPad|Android/)?.[0];
 let memory;
-for (let maximum = isPhone ? 16384 : 65536; !memory; maximum /= 2) {{
+for (let maximum = {{ iPhone: 16384, iPad: 16384, Android: 32768 }}[device] ?? 65536; !memory; maximum /= 2) {{
   try {{
     memory = new WebAssembly.Memory({{ initial: {initial_pages}, maximum, shared: true }});
     self.memoryPagesMax = maximum;

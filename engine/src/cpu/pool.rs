@@ -24,7 +24,7 @@ type Task<'a> = &'a (dyn Fn(usize) + Sync + 'a);
 /// Set in [`Board::state`] while a job can be joined; the other bits count who is at it.
 const OPEN: u32 = 1 << 31;
 
-/// How often a helper looks for a job before it sleeps: some tens of microseconds.
+/// How often a helper looks for a job before it sleeps: some tens of microseconds in wasm, which has no instruction to wait.
 const SPINS: u32 = 20_000;
 
 /// Tasks for each thread: enough that a slow thread does fewer of them.

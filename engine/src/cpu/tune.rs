@@ -23,7 +23,7 @@ const TRIES_SECS: f64 = 0.1;
 /// background.
 const WARM_UP_SECS: f64 = 0.1;
 
-/// One more thread must make it this much faster, or it is not worth its heat.
+/// More threads must make it this much faster, or they are not worth their heat.
 const GAIN: f64 = 1.03;
 
 impl Cpu {
@@ -62,7 +62,8 @@ impl Cpu {
     /// The number of threads that computes a batch of this many tokens fastest; all, if the clock is too coarse to tell.
     fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> u32 {
         let (mut best, mut best_secs) = (1, f64::INFINITY);
-        for n_threads in (1..=self.pool.n_arrived()).filter(|n| *n < 5 || n % 2 == 0) {
+        let n_arrived = self.pool.n_arrived();
+        for n_threads in (1..=n_arrived).filter(|n| *n < 5 || n % 2 == 0 || *n == n_arrived) {
             self.threads = Threads::all(n_threads);
             let mut secs = f64::INFINITY;
             let first = clock();
@@ -75,7 +76,7 @@ impl Cpu {
                 }
             }
             if secs <= 0.0 {
-                return self.pool.n_arrived();
+                return n_arrived;
             }
             if secs * GAIN < best_secs {
                 (best, best_secs) = (n_threads, secs);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A device and its queue, and the pipelines made so far. Clones are the same device.
+/// A device and its queue, and the pipelines made so far. Clones are the same device, with the same pipelines.
 #[derive(Debug, Clone)]
 pub struct Device {
     pub(super) device: wgpu::Device,
@@ -111,6 +111,11 @@ impl Device {
         })
     }
 
+    /// The same device, for another model: it makes its own pipelines.
+    pub fn without_pipelines(&self) -> Self {
+        Self { pipelines: Arc::default(), ..self.clone() }
+    }
+
     /// What it can do.
     pub fn tier(&self) -> Tier {
         self.tier
@@ -147,14 +152,20 @@ impl Device {
         self.device.destroy();
     }
 
-    /// What went wrong since the last time anyone asked. Then it is given up: what it has computed since is nothing.
+    /// What went wrong since the last time anyone asked, or that it is gone. Then it is given up: what it has computed since
+    /// is nothing.
     ///
     /// # Errors
     /// `Memory` where memory ran out, `Unsupported` where the device is lost or refused something.
     pub fn check(&self) -> Result<()> {
-        let Some(error) = lock(&self.trouble).take() else { return Ok(()) };
-        self.give_up();
-        Err(error)
+        if let Some(error) = lock(&self.trouble).take() {
+            self.give_up();
+            return Err(error);
+        }
+        if self.is_lost() {
+            return Err(Error::new(ErrorKind::Unsupported, "The GPU was lost."));
+        }
+        Ok(())
     }
 
     /// The pipeline of a kernel; kernels that differ only in their buffers have the same one.

@@ -30,6 +30,7 @@ impl Readback {
     pub(super) fn make_room(&mut self, device: &Device, bytes: usize) {
         self.len_bytes = 0;
         if self.buffer.as_ref().is_none_or(|buffer| buffer.size() < bytes as u64) {
+            self.destroy();
             self.buffer = Some(device.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("readback"),
                 size: bytes as u64,
@@ -37,6 +38,11 @@ impl Readback {
                 mapped_at_creation: false,
             }));
         }
+    }
+
+    /// Gives its memory back now; see [`super::memory`].
+    fn destroy(&mut self) {
+        self.buffer.take().iter().for_each(wgpu::Buffer::destroy);
     }
 
     /// Has the device copy the first bytes of `from`, after what it was told before.
@@ -104,6 +110,12 @@ impl Readback {
         drop(view);
         buffer.unmap();
         Ok(values)
+    }
+}
+
+impl Drop for Readback {
+    fn drop(&mut self) {
+        self.destroy();
     }
 }
 

@@ -17,6 +17,7 @@ const N_VOCAB: usize = 160;
 const WIDTH: usize = 256;
 const N_FF: usize = 320;
 const N_HEAD: usize = 4;
+const N_HEAD_KV: usize = 2;
 const HEAD_DIM: usize = 64;
 const WINDOW: usize = 48;
 const EPS: f32 = 1e-5;
@@ -48,12 +49,12 @@ pub async fn self_test(device: &Device) -> Result<()> {
             return Err(Error::new(ErrorKind::Unsupported, "The GPU computes something else than it should."));
         }
     }
-    // The most likely token, and one of all.
+    // The most likely token, one of some, and one of all.
     let batch = Batch { tokens: &[5], start: prompt.len() + 2, outputs: Outputs::Last };
     let logits = reference.forward(&batch);
-    for temperature in [0.0, 1.0] {
+    for (temperature, top_k) in [(0.0, 0), (1.0, 40), (1.0, 0)] {
         let sampling =
-            Sampling { temperature, top_k: 0, top_p: 1.0, min_p: 0.0, repeat_penalty: 1.1, ..Sampling::default() };
+            Sampling { temperature, top_k, top_p: 1.0, min_p: 0.0, repeat_penalty: 1.1, ..Sampling::default() };
         let mut sampler = Sampler::new(&sampling, 1);
         prompt.iter().for_each(|token| sampler.accept(*token));
         let drawing = Drawing { sampling, chances: sampler.chances(), recent: sampler.recent(), n_max: 1 };
@@ -74,8 +75,9 @@ fn plan() -> Plan {
     let bufs = Bufs {
         x: p.buf("x", WIDTH),
         h: p.buf("h", WIDTH),
-        qkv: ["q", "k", "v"].map(|name| p.buf(name, WIDTH)),
-        attended: p.buf("attended", WIDTH),
+        q: p.buf("q", N_HEAD * HEAD_DIM),
+        kv: ["k", "v"].map(|name| p.buf(name, N_HEAD_KV * HEAD_DIM)),
+        attended: p.buf("attended", N_HEAD * HEAD_DIM),
         ff: ["gate", "up"].map(|name| p.buf(name, N_FF)),
     };
     p.push(Op::Embed { weight: embedding, scale: 1.0, dst: bufs.x });
@@ -94,14 +96,15 @@ fn plan() -> Plan {
 struct Bufs {
     x: Buf,
     h: Buf,
-    qkv: [Buf; 3],
+    q: Buf,
+    kv: [Buf; 2],
     attended: Buf,
     ff: [Buf; 2],
 }
 
 /// A layer as llamas have it, or as gemmas do: with norms of heads and of what is added, a window, and another activation.
 fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
-    let &Bufs { x, h, qkv: [q, k, v], attended, ff: [gate, up] } = bufs;
+    let &Bufs { x, h, q, kv: [k, v], attended, ff: [gate, up] } = bufs;
     let name = |part: &str| format!("{part} {}", if is_gemma { "of gemma" } else { "of llama" });
     let norm = |p: &mut Plan, x: Buf, part: &str, cols: usize, dst: Buf| {
         let weight = p.weight(name(part), 1, cols);
@@ -126,7 +129,7 @@ fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
     // Random weights are large; with a larger scale, attention would see one position only.
     let (scale, window) = if is_gemma { (0.125, Some(WINDOW)) } else { (1e-3, None) };
     let activation = if is_gemma { Activation::Gelu } else { Activation::Silu };
-    let cache = p.cache(N_HEAD, HEAD_DIM);
+    let cache = p.cache(N_HEAD_KV, HEAD_DIM);
     norm(p, x, "norm", WIDTH, h);
     for (part, dst) in [("q", q), ("k", k), ("v", v)] {
         matmul(p, h, part, dst);

@@ -30,6 +30,8 @@ pub struct OpenOptions<'a> {
     pub file: Option<File>,
     /// Use what is stored of it. If not, it comes anew.
     pub use_stored: bool,
+    /// What is not here may come over the network.
+    pub may_download: bool,
     /// Ends every wait.
     pub cancel: &'a Cancel,
     /// Called for every chunk: where it came from, bytes that have passed, bytes of the whole file.
@@ -70,7 +72,8 @@ impl Reader {
             (None, Some((sidecar, data))) if sidecar.is_complete() => {
                 Ok(Self { kept: Kept::Yes, ..Self::new(id, sidecar, Some(data), None, &options) })
             }
-            (None, stored) => Self::remote(id, stored, &options).await,
+            (None, stored) if options.may_download => Self::remote(id, stored, &options).await,
+            (None, _) => Err(Error::new(ErrorKind::NotFound, "The model is not stored on this device any more.")),
         }
     }
 

@@ -27,12 +27,21 @@ pub struct Need {
 /// Of a small device, the system and the browser keep a quarter.
 const SMALL_DEVICE_SHARE: f64 = 0.75;
 
-/// The heap a page should take of a device with so much memory (GB; browsers say at most 8, some say nothing).
+/// What a page may take of phones that do not say what they have, by a word of their browsers: Apple's may end a tab that takes
+/// more. As in `xtask/src/variants.rs`.
+const SILENT_PHONES: [(&str, u64); 3] = [("iPhone", 1 << 30), ("iPad", 1 << 30), ("Android", 2 << 30)];
+
+/// The heap a page should take of a device with so much memory (GB; browsers say at most 8, some say nothing), whose browser
+/// calls itself so.
 #[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
-pub fn heap_bytes(device_memory_gb: Option<f64>) -> u64 {
+pub fn heap_bytes(device_memory_gb: Option<f64>, user_agent: &str) -> u64 {
     match device_memory_gb {
         Some(gb) if gb < 8.0 => ((gb * SMALL_DEVICE_SHARE * f64::from(1 << 30)) as u64).min(HEAP_BYTES_MAX),
-        Some(_) | None => HEAP_BYTES_MAX,
+        Some(_) => HEAP_BYTES_MAX,
+        None => {
+            let phone = SILENT_PHONES.iter().find(|(name, _)| user_agent.contains(name));
+            phone.map_or(HEAP_BYTES_MAX, |(_, bytes)| *bytes)
+        }
     }
 }
 
@@ -91,11 +100,16 @@ mod tests {
     }
 
     #[test]
-    fn a_device_keeps_a_quarter_for_itself() {
-        assert_eq!(heap_bytes(Some(2.0)), 1536 * MB);
-        assert_eq!(heap_bytes(Some(4.0)), 3 * GB);
-        assert_eq!(heap_bytes(Some(8.0)), 4 * GB);
-        assert_eq!(heap_bytes(None), 4 * GB);
-        assert_eq!(heap_bytes(Some(f64::NAN)), 4 * GB);
+    fn what_a_page_may_take() {
+        let phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X)";
+        for agent in ["Mozilla/5.0 (X11; Linux x86_64)", phone] {
+            assert_eq!(heap_bytes(Some(2.0), agent), 1536 * MB);
+            assert_eq!(heap_bytes(Some(4.0), agent), 3 * GB);
+            assert_eq!(heap_bytes(Some(8.0), agent), 4 * GB);
+            assert_eq!(heap_bytes(Some(f64::NAN), agent), 4 * GB);
+        }
+        assert_eq!(heap_bytes(None, "Mozilla/5.0 (X11; Linux x86_64)"), 4 * GB);
+        assert_eq!(heap_bytes(None, phone), GB);
+        assert_eq!(heap_bytes(None, "Mozilla/5.0 (Android 15; Mobile; rv:140.0)"), 2 * GB);
     }
 }

@@ -6,7 +6,7 @@ use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
 use super::reply::{self, Writer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::{Event, GenerateOptions, Kept, LoadOptions, Stage};
+use crate::protocol::{Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Stage};
 use crate::session::Session;
 use crate::store::Cancel;
 use std::rc::Rc;
@@ -16,12 +16,11 @@ use web_sys::File;
 #[derive(Default)]
 pub(super) struct Engine {
     session: Option<Session>,
-    /// How the model that answers can be had again without the network.
+    /// How the model can be had again without the network.
     again: Option<Again>,
 }
 
 /// See [`Engine`].
-#[derive(Clone)]
 struct Again {
     options: LoadOptions,
     file: Option<File>,
@@ -30,46 +29,79 @@ struct Again {
 }
 
 impl Again {
-    /// Loads the model once more, over `old`, without a word of it. No wish to stop ends this: the reply ends after it, and the
-    /// model is there for the next one.
-    async fn load(&self, old: &mut Option<Session>) -> Result<Loaded> {
+    /// Loads the model once more, without a word of it.
+    async fn load(&self, cancel: &Cancel) -> Result<Loaded> {
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        load::load(&self.options, self.file.clone(), &Cancel::default(), silent, |_why| {}, old).await
+        load::load(&self.options, self.file.clone(), false, cancel, silent, |_why| {}, &mut None).await
+    }
+
+    /// Tells the page where the model runs, if it believes something else.
+    fn tell(&mut self, info: ModelInfo) {
+        if self.backend != info.backend {
+            self.backend.clone_from(&info.backend);
+            post(&Event::Moved(info));
+        }
     }
 }
 
 impl Engine {
     /// Does a job, and answers it.
     pub(super) async fn run(&mut self, job: Job<File>) {
+        let had_model = self.has_model();
         let stage = job.work.stage();
         let outcome = match job.work {
             Work::Load(options, file) => self.load(options, file, &job.cancel).await,
             Work::Generate(options) => self.generate(&options, &job.cancel).await,
-            Work::Bench(options) => match self.session() {
+            Work::Bench(options) => match self.session(&job.cancel).await {
                 Ok(session) => reply::bench(session, options, &job.cancel).await,
                 Err(error) => Err(error),
             },
         };
-        match outcome {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Cancelled && stage == Stage::Load => post(&Event::LoadCancelled),
-            Err(error) => failed(stage, &error),
-        }
         if self.session.as_ref().is_some_and(|session| session.backend().is_lost()) {
             self.session = None;
         }
-        self.restore().await;
+        if had_model && !self.has_model() {
+            post(&Event::Unloaded);
+        }
+        match outcome {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::Cancelled && stage == Stage::Load => post(&Event::LoadCancelled),
+            Err(error) if error.kind() == ErrorKind::Cancelled && stage == Stage::Generate => reply::stopped(),
+            Err(error) => failed(stage, &error),
+        }
     }
 
-    fn session(&mut self) -> Result<&mut Session> {
+    fn has_model(&self) -> bool {
+        self.session.is_some() || self.again.is_some()
+    }
+
+    /// The model that answers. If it had to make room for one that did not come after all, or its device was lost, it is
+    /// loaded again.
+    async fn session(&mut self, cancel: &Cancel) -> Result<&mut Session> {
+        if self.session.is_none()
+            && let Some(again) = &mut self.again
+        {
+            place::note_obstacle(None);
+            match again.load(cancel).await {
+                Ok(Loaded { session, info }) => {
+                    again.tell(info);
+                    self.session = Some(session);
+                }
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                Err(error) => {
+                    self.again = None;
+                    return Err(error);
+                }
+            }
+        }
         self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotFound, "No model is loaded: choose one first."))
     }
 
     /// A reply; if the device fails in the middle of it or is full, it goes on with the file that is at hand.
     async fn generate(&mut self, options: &GenerateOptions, cancel: &Cancel) -> Result<()> {
-        let mut writer = Writer::start(self.session()?, options)?;
+        let mut writer = Writer::start(self.session(cancel).await?, options)?;
         loop {
-            let session = self.session()?;
+            let session = self.session(cancel).await?;
             let outcome = writer.write(session, cancel).await;
             let Err(error) = &outcome else {
                 place::note_success();
@@ -83,16 +115,17 @@ impl Engine {
             } else {
                 place::note_failure();
             }
-            if !self.recover().await {
+            // Who stops it meanwhile is told that it was stopped, by the session that is here.
+            if !self.recover(cancel).await && !cancel.is_cancelled() {
                 return outcome;
             }
         }
     }
 
     /// Loads the model again, and moves the session to where it is now; false if that cannot be.
-    async fn recover(&mut self) -> bool {
+    async fn recover(&mut self, cancel: &Cancel) -> bool {
         let Some(again) = &mut self.again else { return false };
-        match (again.load(&mut None).await, &mut self.session) {
+        match (again.load(cancel).await, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 let has_room = session.move_to(loaded.session.into_backend());
                 if has_room {
@@ -109,28 +142,11 @@ impl Engine {
         place::start_anew();
         let on_start_over = |why| post(&Event::StartedOver(why));
         let Loaded { session, info } =
-            load::load(&options, file.clone(), cancel, progress(), on_start_over, &mut self.session).await?;
+            load::load(&options, file.clone(), true, cancel, progress(), on_start_over, &mut self.session).await?;
         self.session = Some(session);
         let is_at_hand = info.kept == Kept::Yes || file.is_some();
         self.again = is_at_hand.then(|| Again { options, file, backend: info.backend.clone() });
         post(&Event::Loaded(info));
         Ok(())
-    }
-
-    /// If the model that answered had to make room for one that did not come after all, it answers again.
-    async fn restore(&mut self) {
-        if self.session.is_some() {
-            return;
-        }
-        let Some(mut again) = self.again.take() else { return };
-        place::note_obstacle(None);
-        if let Ok(Loaded { session, info }) = again.load(&mut self.session).await {
-            self.session = Some(session);
-            if again.backend != info.backend {
-                again.backend.clone_from(&info.backend);
-                post(&Event::Moved(info));
-            }
-            self.again = Some(again);
-        }
     }
 }

@@ -31,11 +31,13 @@ pub(super) struct Loaded {
     pub(super) info: ModelInfo,
 }
 
-/// Loads a model. `old`, the one before it, is let go when it is certain that the new one can run and fits.
-/// `on_start_over` hears why the load begins again from the first byte, if it does.
+/// Loads a model; without `may_download`, from this device or not at all. `old`, the one before it, is let go when it is
+/// certain that the new one can run, and that it fits if it runs on the CPU. `on_start_over` hears why the load begins again
+/// from the first byte, if it does.
 pub(super) async fn load(
     options: &LoadOptions,
     file: Option<File>,
+    may_download: bool,
     cancel: &Cancel,
     on_progress: Rc<dyn Fn(LoadStage, u64, u64)>,
     on_start_over: impl Fn(StartOver),
@@ -50,6 +52,7 @@ pub(super) async fn load(
             hub: &options.hub,
             file: file.clone(),
             use_stored,
+            may_download,
             cancel,
             on_progress: on_progress.clone(),
         })
@@ -61,7 +64,7 @@ pub(super) async fn load(
                 return Ok(Loaded { session, info: ModelInfo { load_secs, ..info } });
             }
             Err(error) if error.kind() == ErrorKind::Invalid => {
-                let why = reader.may_start_over().filter(|_| use_stored && can_come_again(options));
+                let why = reader.may_start_over().filter(|_| use_stored && may_download && can_come_again(options));
                 reader.discard().await;
                 let Some(why) = why else { return Err(error) };
                 on_start_over(why);
@@ -192,7 +195,9 @@ fn tokens(n: usize) -> u32 {
     reason = "a float saturates as it becomes an integer"
 )]
 fn heap_bytes() -> u64 {
-    let of_device = budget::heap_bytes(number(&js::scope().navigator(), "deviceMemory"));
+    let navigator = js::scope().navigator();
+    let user_agent = navigator.user_agent().unwrap_or_default();
+    let of_device = budget::heap_bytes(number(&navigator, "deviceMemory"), &user_agent);
     number(&js::scope(), PAGES_MAX).map_or(of_device, |pages| of_device.min(pages as u64 * PAGE_BYTES))
 }
 

@@ -152,13 +152,13 @@ thread_local! {
 
 /// A device that has passed the test, and what is used of it; or why there is none.
 async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
-    let is_good = |Tested { wish: of, device, .. }: &Tested| *of == wish && device.check().is_ok() && !device.is_lost();
+    let is_good = |Tested { wish: of, device, .. }: &Tested| *of == wish && device.check().is_ok();
     let tested = match TESTED.take().filter(is_good) {
         Some(tested) => tested,
         None => find(wish).await?,
     };
     TESTED.set(Some(tested.clone()));
-    Ok((tested.device, tested.used))
+    Ok((tested.device.without_pipelines(), tested.used))
 }
 
 /// Finds a device for a wish, and tests it; or says why there is none.

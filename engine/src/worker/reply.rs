@@ -74,6 +74,19 @@ impl Writer {
     }
 }
 
+/// Answers a request that was stopped before there was anything to write with.
+pub(super) fn stopped() {
+    post(&Event::Done(ReplyStats {
+        finish: Finish::Stopped,
+        n_prompt: 0,
+        n_cached: 0,
+        n_reply: 0,
+        prompt_secs: 0.0,
+        reply_secs: 0.0,
+        context_used: 0,
+    }));
+}
+
 /// Measures, and answers the request.
 pub(super) async fn bench(session: &mut Session, options: BenchOptions, cancel: &Cancel) -> Result<()> {
     cancel.check()?;

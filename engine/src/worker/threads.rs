@@ -57,8 +57,9 @@ fn pool(wanted: u32) -> Pool {
         places.pool
     };
     spawn::forget();
-    // If one cannot be started, its place stays empty, and the others do its work.
-    (0..n_helpers).try_for_each(|_| spawn::start(number)).unwrap_or_default();
+    // If one cannot be started, nobody waits for it, and the others do its work.
+    let n_started = (0..n_helpers).take_while(|_| spawn::start(number).is_ok()).count();
+    places().helpers.truncate(n_started);
     pool
 }
 

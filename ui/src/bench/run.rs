@@ -149,6 +149,8 @@ impl Run {
                 self.fail(message);
                 None
             }
+            // Why comes with it.
+            Event::Unloaded => None,
             Event::LoadCancelled | Event::Prompt { .. } | Event::Dropped { .. } | Event::Stored { .. } => None,
         }
     }
@@ -194,7 +196,7 @@ impl Run {
         let asked = backend_name(self.wish.backend);
         if self.wish.backend != BackendWish::Best && asked != info.backend {
             let (asked, ran) = (asked.to_uppercase(), info.backend.to_uppercase());
-            warnings.push(format!("Asked for the {asked}, but it runs on the {ran}."));
+            warnings.push(format!("Asked for the {asked}, but it runs on the {ran} ({}).", info.tier));
         }
         if self.wish.cache != info.cache {
             let (asked, ran, keeps) = (self.wish.cache.name(), info.backend.to_uppercase(), info.cache.name());

@@ -90,6 +90,15 @@ fn a_model_that_moved_says_where_it_is() {
 }
 
 #[test]
+fn a_model_that_is_gone_is_not_shown() {
+    let mut state = ready();
+    state.load(Source::Url("http://localhost/broken.gguf".to_owned()));
+    state.apply(Event::Unloaded, 0);
+    state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message: String::new() }, 0);
+    assert!(state.model.is_none() && !state.can_answer());
+}
+
+#[test]
 fn a_reply_streams_in_and_ends_with_its_stats() {
     let mut state = ready();
     let requests = state.send("What is the capital of France?", stamp(100));
