@@ -17,8 +17,8 @@ use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
 pub use conversations::edit_key;
 use engine::protocol::{
-    self, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage, StartOver,
-    StoredModel,
+    self, BackendWish, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage,
+    StartOver, StoredModel,
 };
 use load::Load;
 pub use reply::{Phase, Reply, Shown};
@@ -322,7 +322,8 @@ impl State {
 
     /// What the person should know about the model that answers, if anything.
     pub fn notes(&self) -> Option<String> {
-        let Loaded { info, started_over, .. } = self.model.as_ref().filter(|model| !model.notes_read)?;
+        let model = self.model.as_ref().filter(|model| !model.notes_read)?;
+        let Loaded { info, started_over, .. } = model;
         let started_over = started_over.map(|why| load::explain(why).to_owned());
         let kept = match &info.kept {
             Kept::No(reason) => Some(format!("The model could not be kept on this device: {reason}")),
@@ -333,7 +334,9 @@ impl State {
                 "This file has no chat template, so “{name}” is used. It may not be a chat model; expect odd replies."
             )
         });
-        let notes: Vec<String> = started_over.into_iter().chain(kept).chain(template).collect();
+        let asked_for_gpu = model.options.backend == BackendWish::Gpu;
+        let place = (asked_for_gpu && info.backend == "cpu").then(|| load::place(info).trim_end().to_owned());
+        let notes: Vec<String> = started_over.into_iter().chain(kept).chain(template).chain(place).collect();
         (!notes.is_empty()).then(|| notes.join(" "))
     }
 

@@ -93,8 +93,9 @@ impl Page {
         let source = wish.source(&base, &hub)?;
         let name = catalogue::find(&source, &base).map(|entry| entry.name.to_owned());
         let variants = self.variants.get_untracked();
+        let best = variants.last().ok_or("Which engines there are is not known yet: try again in a moment.")?;
         let variant = match &wish.variant {
-            None => variants.last().cloned().unwrap_or_else(|| variant::PLAIN.to_owned()),
+            None => best.clone(),
             Some(wanted) if variants.contains(wanted) => wanted.clone(),
             Some(wanted) => {
                 return Err(format!(
@@ -112,6 +113,9 @@ impl Page {
         let now_ms = browser::window().performance().map_or(0.0, |performance| performance.now());
         let request = self.run.try_update(|run| {
             let run = run.as_mut()?;
+            if browser::document().hidden() {
+                run.note_hidden();
+            }
             match signal {
                 Heard::Event(event) => run.apply(event, now_ms),
                 Heard::Died(reason) => {

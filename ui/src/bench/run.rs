@@ -30,6 +30,7 @@ pub struct Run {
     last_byte_ms: Option<f64>,
     last_byte_to_token_ms: Option<f64>,
     heap_bytes: u64,
+    was_hidden: bool,
 }
 
 /// How far it is.
@@ -71,7 +72,13 @@ impl Run {
             last_byte_ms: None,
             last_byte_to_token_ms: None,
             heap_bytes: 0,
+            was_hidden: false,
         }
+    }
+
+    /// Takes note that nobody sees the page now.
+    pub fn note_hidden(&mut self) {
+        self.was_hidden = true;
     }
 
     pub fn is_over(&self) -> bool {
@@ -193,6 +200,9 @@ impl Run {
     pub fn warnings(&self) -> Vec<String> {
         let Some(info) = &self.info else { return Vec::new() };
         let mut warnings = Vec::new();
+        if self.was_hidden {
+            warnings.push("The tab was not in front all the time, and browsers slow down what nobody sees.".to_owned());
+        }
         let asked = backend_name(self.wish.backend);
         if self.wish.backend != BackendWish::Best && asked != info.backend {
             let (asked, ran) = (asked.to_uppercase(), info.backend.to_uppercase());
@@ -308,6 +318,7 @@ mod tests {
         assert!(matches!(run.apply(Event::Loaded(info()), 100.0), Some(Request::Generate(_))));
         let text = Event::Text { text: "Paris".to_owned(), thought: false };
         assert_eq!(run.apply(text, 130.0), None);
+        run.note_hidden();
         let test = |n_prompt, n_gen| Some(Request::Bench(BenchOptions { n_prompt, n_gen, depth: 0, reps: 2 }));
         assert_eq!(run.apply(done(), 131.0), test(32, 0));
         assert_eq!(run.counts(), (2, 1));
@@ -321,7 +332,8 @@ mod tests {
         assert_eq!(
             report.warnings,
             [
-                "Asked for the GPU, but it runs on the CPU.",
+                "The tab was not in front all the time, and browsers slow down what nobody sees.",
+                "Asked for the GPU, but it runs on the CPU (simd128).",
                 "Asked for a cache of q8_0, but the CPU keeps f16.",
                 "Asked for 4 threads, but it runs on 1 thread."
             ]

@@ -428,6 +428,18 @@ fn an_engine_that_says_why_it_fails_is_believed() {
 }
 
 #[test]
+fn a_model_that_is_not_where_it_was_wanted_says_why() {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.settings.backend = BackendWish::Gpu;
+    state.load(source());
+    state.apply(Event::Loaded(ModelInfo { tier: "simd128, because of that".to_owned(), ..info() }), 0);
+    assert!(
+        state.notes().is_some_and(|note| note.contains("runs on the CPU, in one thread: simd128, because of that."))
+    );
+}
+
+#[test]
 fn a_load_that_began_again_says_why() {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
