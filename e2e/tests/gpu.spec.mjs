@@ -63,6 +63,7 @@ test('a token costs one submit, eight dispatches a layer, and nothing is made fo
 });
 
 test('a reply goes on when the GPU is lost in the middle of it; lost again in the same one, on the CPU', async ({ probeSite }) => {
+  test.slow(); // A program that stands in for a GPU is tested five times.
   await onAdapter('lavapipe', probeSite, async (page) => {
     const lose = [3, 12]; // The first answer is short; the second, asked first, is not.
     const lost = async (questions) => {
@@ -129,6 +130,7 @@ test('a GPU that is not there, or not to be trusted, is not used further than it
 });
 
 test('memory of the GPU is given back when a model is loaded over another, and when the context grows', async ({ probeSite }) => {
+  test.slow(); // A program that stands in for a GPU reads a long prompt.
   await onAdapter('lavapipe', probeSite, async (page) => {
     const worker = { ...probed('relaxed', 'on'), contextTokens: 2048, maxTokens: 1, keep: true };
     const short = await answers(page, { ...worker, questions: [FRANCE] });

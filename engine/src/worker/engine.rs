@@ -16,7 +16,7 @@ use web_sys::File;
 #[derive(Default)]
 pub(super) struct Engine {
     session: Option<Session>,
-    /// How the model can be had again without the network.
+    /// How the model can be had again, in all likelihood without the network.
     again: Option<Again>,
 }
 
@@ -29,10 +29,11 @@ struct Again {
 }
 
 impl Again {
-    /// Loads the model once more, without a word of it.
-    async fn load(&self, cancel: &Cancel) -> Result<Loaded> {
+    /// Loads the model once more, without a word of it. Only where a new session begins may a file come over the network, if the
+    /// browser has given its copy up: it may be another one by now.
+    async fn load(&self, may_download: bool, cancel: &Cancel) -> Result<Loaded> {
         let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        load::load(&self.options, self.file.clone(), false, cancel, silent, |_why| {}, &mut None).await
+        load::load(&self.options, self.file.clone(), may_download, cancel, silent, |_why| {}, &mut None).await
     }
 
     /// Tells the page where the model runs, if it believes something else.
@@ -82,7 +83,7 @@ impl Engine {
             && let Some(again) = &mut self.again
         {
             place::note_obstacle(None);
-            match again.load(cancel).await {
+            match again.load(true, cancel).await {
                 Ok(Loaded { session, info }) => {
                     again.tell(info);
                     self.session = Some(session);
@@ -125,7 +126,7 @@ impl Engine {
     /// Loads the model again, and moves the session to where it is now; false if that cannot be.
     async fn recover(&mut self, cancel: &Cancel) -> bool {
         let Some(again) = &mut self.again else { return false };
-        match (again.load(cancel).await, &mut self.session) {
+        match (again.load(false, cancel).await, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 let has_room = session.move_to(loaded.session.into_backend());
                 if has_room {
