@@ -1,4 +1,5 @@
-// Counts what a worker asks of WebGPU, and spoils it for tests. A script to be run before the worker's own: it has no imports and no exports.
+// Counts what a worker asks of WebGPU, and spoils it for tests. A script to be run before the worker's own: it has no imports
+// and no exports.
 // A block of its own, so that its names are not the worker's.
 
 {
