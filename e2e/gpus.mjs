@@ -23,7 +23,8 @@ const SHIM = join(import.meta.dirname, 'node_modules/.cache/minnow/libvk_swiftsh
 export function launch(adapter) {
   if (!ADAPTERS.includes(adapter)) throw new Error(`${adapter} is no adapter; there are ${ADAPTERS.join(' and ')}`);
   const env = adapter === 'lavapipe' ? { ...process.env, LD_PRELOAD: shim(), LVP_SO: lavapipe() } : process.env;
-  return chromium.launch({ ...launchOptions, env, args: [...launchOptions.args, '--enable-unsafe-webgpu'] });
+  // A program takes longer than a GPU may, before the browser takes it for stuck and ends it.
+  return chromium.launch({ ...launchOptions, env, args: [...launchOptions.args, '--enable-unsafe-webgpu', '--disable-gpu-watchdog'] });
 }
 
 /** The library that gives lavapipe SwiftShader's name, compiled. */

@@ -81,3 +81,27 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
   worker.terminate();
   return { info, texts, replies, counts, nLost, moves, held, heap };
 }
+
+/** The answer to a load of the default model that is cancelled when the GPU is asked for the first time. */
+export function cancelled(page, { address, probe, backend }) {
+  return page.evaluate(
+    async ({ address, probe, backend, model }) => {
+      const worker = new Worker(address, { type: 'module' });
+      const channel = new BroadcastChannel(probe);
+      channel.onmessage = ({ data }) => data === 'asked' && worker.postMessage(JSON.stringify('CancelLoad'));
+      const answer = await new Promise((resolve) => {
+        worker.onmessage = ({ data }) => {
+          const event = JSON.parse(data);
+          const name = typeof event === 'string' ? event : Object.keys(event)[0];
+          if (name === 'Ready') {
+            const source = { Url: new URL(model, location.href).href };
+            worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: 512, keep: false, backend, cache: 'f16', threads: 1 } }));
+          } else if (name !== 'Progress') resolve(name);
+        };
+      });
+      worker.terminate();
+      return answer;
+    },
+    { address, probe, backend, model: DEFAULT },
+  );
+}

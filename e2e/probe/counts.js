@@ -18,9 +18,9 @@
     };
   }
 
-  /** What a browser says after the fact. */
-  function outOfMemory() {
-    return new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUOutOfMemoryError('no room left'), cancelable: true });
+  /** Has a device say this, after the fact. */
+  function complain(device, error) {
+    queueMicrotask(() => device.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error, cancelable: true })));
   }
 
   if (self.GPUDevice) {
@@ -41,7 +41,7 @@
       living.add(buffer);
       held += buffer.size;
       room -= buffer.size;
-      if (room < 0) queueMicrotask(() => this.dispatchEvent(outOfMemory()));
+      if (room < 0) complain(this, new GPUOutOfMemoryError('no room left'));
       return buffer;
     };
     wrap(GPUBuffer, 'destroy', function () {
@@ -68,20 +68,41 @@
       return create.call(this, { ...rest, code: code.replaceAll(from, to) });
     };
   };
+  /** What it promises never comes; who asked knows from `asked`. */
+  const silence = (type, method) => (type.prototype[method] = () => (asked(), new Promise(() => {})));
+  let asked = () => {};
+  /** Long waits are short. */
+  const hurry = () => {
+    const wait = setTimeout;
+    self.setTimeout = (call, ms, ...rest) => wait(call, ms < 10_000 ? ms : ms / 30, ...rest);
+  };
   const flaws = {
     absent: () => (GPU.prototype.requestAdapter = async () => null),
     'bad subgroups': () => rewrite('subgroupShuffleXor(sum', 'subgroupShuffleXor(2.0 * sum'),
     'bad sums': () => rewrite('partial[lane] += ', 'partial[lane] += 0.5 * '),
     'bad steps': () =>
       wrap(GPUDevice, 'createBuffer', function ({ size }) {
-        if (size > 1e6) queueMicrotask(() => this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', { error: new GPUValidationError('bad steps'), cancelable: true })));
+        if (size > 8e6) complain(this, new GPUValidationError('bad steps'));
       }),
+    'no answer': () => (silence(GPU, 'requestAdapter'), hurry()),
+    'no result': () => (silence(GPUBuffer, 'mapAsync'), hurry()),
+    'no shared memory': () => {
+      WebAssembly.Memory = class extends WebAssembly.Memory {
+        constructor(wanted) {
+          if (wanted.shared) throw new RangeError('no room left');
+          super(wanted);
+        }
+      };
+    },
+    'no answer yet': () => silence(GPU, 'requestAdapter'),
   };
   self.spoil = (flaw) => flaws[flaw]();
 
-  /** Answers on the channel of this name: what was counted, what buffers hold, begin again, lose the GPU, have no more memory. */
+  /** Answers on the channel of this name: what was counted, what buffers hold, begin again, lose the GPU, have memory for
+   * small things only, or all there is. */
   self.answerCounts = (name) => {
     const channel = new BroadcastChannel(name);
+    asked = () => channel.postMessage('asked');
     channel.onmessage = ({ data }) => {
       if (data === 'counts?') channel.postMessage({ ...counts });
       if (data === 'held?') channel.postMessage(held);
@@ -89,8 +110,8 @@
         for (const key of Object.keys(counts)) counts[key] = 0;
         channel.postMessage({ ...counts });
       }
-      if (data === 'fill') {
-        room = 0;
+      if (data === 'fill' || data === 'empty') {
+        room = data === 'fill' ? 2e6 : Infinity;
         channel.postMessage(true);
       }
       if (data === 'lose') {

@@ -9,6 +9,8 @@ import { Minnow } from './minnow.mjs';
 export { DIST, expect };
 
 export const MODELS = resolve(import.meta.dirname, '../../models');
+/** Scripts that are put before the worker's own. */
+export const PROBE = resolve(import.meta.dirname, '../probe');
 
 const errors = [];
 
@@ -29,7 +31,7 @@ export const test = base.extend({
   /** The same, with what tests put in the place of its scripts. */
   probeSite: [
     async ({}, use) => {
-      const site = await startSite({ dirs: { 'probe/': resolve(import.meta.dirname, '../probe'), '': DIST } });
+      const site = await startSite({ dirs: { 'probe/': PROBE, '': DIST } });
       await use(site);
       await site.stop();
     },

@@ -3,8 +3,9 @@
 
 import { tinyModel } from '../gguf.mjs';
 import { launch } from '../gpus.mjs';
-import { answers, loader, probed } from '../worker.mjs';
-import { expect, test } from './fixtures.mjs';
+import { startSite } from '../site.mjs';
+import { answers, cancelled, loader, probed } from '../worker.mjs';
+import { DIST, expect, MODELS, PROBE, test } from './fixtures.mjs';
 import { Minnow } from './minnow.mjs';
 
 const FRANCE = 'What is the capital of France?';
@@ -47,6 +48,22 @@ for (const [adapter, tiers, questions] of [['lavapipe', ['on', 'plain'], QUESTIO
   });
 }
 
+test('a gemma, with its wide heads and its windows, says on the GPU what it says on the CPU', async () => {
+  const site = await startSite({ dirs: { 'probe/': PROBE, 'test-models/': MODELS, '': DIST } });
+  try {
+    await onAdapter('lavapipe', site, async (page) => {
+      const asked = { model: 'test-models/gemma-3-270m.Q4_K_M.gguf', questions: [FRANCE], maxTokens: 12 };
+      const cpu = await answers(page, { address: loader('relaxed'), ...asked });
+      const gpu = await answers(page, { ...probed('relaxed', 'on'), ...asked });
+      expect(gpu.info).toMatchObject({ backend: 'gpu', architecture: 'gemma3', tier: 'subgroups of 8' });
+      expect(gpu.replies[0].n_reply).toBe(12);
+      expect(gpu.texts).toEqual(cpu.texts);
+    });
+  } finally {
+    await site.stop();
+  }
+});
+
 test('a token costs one submit, eight dispatches a layer, and nothing is made for it', async ({ probeSite }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
     const run = await answers(page, { ...probed('relaxed', 'on'), questions: QUESTIONS });
@@ -56,7 +73,8 @@ test('a token costs one submit, eight dispatches a layer, and nothing is made fo
     expect(token.submits).toBeGreaterThan(0);
     expect(token.submits).toBeLessThanOrEqual(1);
     expect(token.writes).toBeLessThanOrEqual(2);
-    expect(token.written_bytes).toBeLessThanOrEqual(512);
+    expect(token.written_bytes).toBeLessThanOrEqual(2 * 256);
+    expect(run.counts[1].largest_write).toBeLessThanOrEqual(256); // Also of those that begin the answer.
     expect([token.bind_groups, token.pipelines]).toEqual([0, 0]);
     expect(token.buffers).toBeLessThanOrEqual(0); // The first reply makes some, the second has them.
   });
@@ -105,7 +123,7 @@ test('a GPU without room for the model, or later for the conversation, gives way
     expect(small.texts).toEqual(cpu.texts);
     const full = await answers(page, { ...worker, fill: true, ...asked });
     expect(full.info.backend).toBe('gpu');
-    expect(full.moves).toEqual([expect.objectContaining({ backend: 'cpu', tier: expect.stringContaining('with a smaller context') })]);
+    expect(full.moves).toEqual([expect.objectContaining({ backend: 'cpu', roomy_context_tokens: 512, tier: expect.stringContaining('with a context of 512 tokens') })]);
     expect(full.texts).toEqual(cpu.texts);
   });
 });
@@ -116,6 +134,8 @@ test('a GPU that is not there, or not to be trusted, is not used further than it
     'bad subgroups': ['gpu', /^plain, because more failed: The GPU computes something else/],
     'bad sums': ['cpu', /because The GPU computes something else/],
     'bad steps': ['cpu', /because the GPU failed while it was loaded: .*bad steps/],
+    'no answer': ['cpu', /because the GPU does not answer/],
+    'no result': ['cpu', /because the GPU does not answer/],
   };
   await onAdapter('lavapipe', probeSite, async (page) => {
     const asked = { questions: [FRANCE], maxTokens: 8 };
@@ -126,6 +146,13 @@ test('a GPU that is not there, or not to be trusted, is not used further than it
       expect(run.info).toMatchObject({ backend, tier: expect.stringMatching(tier) });
       expect(run.texts).toEqual(texts);
     }
+  });
+});
+
+test('a load can be cancelled while the GPU does not answer', async ({ probeSite }) => {
+  await onAdapter('lavapipe', probeSite, async (page) => {
+    const worker = probed('relaxed', 'on');
+    expect(await cancelled(page, { ...worker, address: `${worker.address}&flaw=no answer yet` })).toBe('LoadCancelled');
   });
 });
 
@@ -167,6 +194,34 @@ test('the page says where the model runs, and lets one choose', async ({ site, h
     await minnow.newChat();
     await minnow.answers();
     await choose(null, /now runs on the CPU/);
+  });
+});
+
+test('a GPU that is full is told of, with a button for what would fit', async ({ probeSite, hub }) => {
+  await onAdapter('lavapipe', probeSite, async (_, context) => {
+    // The page's own worker, behind the probe.
+    await context.route(/worker\w*_loader\.js$/, async (route) => {
+      const body = `import '/probe/counts.js'; self.answerCounts('page'); await import('${route.request().url()}?itself');`;
+      await route.fulfill({ response: await route.fetch(), body });
+    });
+    const minnow = await Minnow.open({ context, site: probeSite, hub, errors: [] });
+    const tell = (word) =>
+      minnow.page.evaluate((word) => new Promise((resolve) => ((globalThis.probe ??= new BroadcastChannel('page')), (probe.onmessage = resolve), probe.postMessage(word))), word);
+    await minnow.inDialog('Settings', (dialog) => dialog.getByRole('radio', { name: 'On the GPU' }).check());
+    await minnow.set('Longest reply', 8);
+    await minnow.loadDefault();
+    await tell('fill');
+    await minnow.ask(`${'Say nothing. '.repeat(200)}${FRANCE}`);
+    await expect(minnow.alert).toContainText('with a context of 512 tokens, it stays there');
+    await tell('empty');
+    await minnow.page.getByRole('button', { name: 'Reload with 512 tokens' }).click();
+    await expect(minnow.alert).toHaveCount(0);
+    await minnow.newChat();
+    await minnow.answers();
+    await minnow.inDialog('Settings', async (dialog) => {
+      await expect(dialog).toContainText('The model now runs on the GPU');
+      await expect(dialog).toContainText('The model now has 512 tokens');
+    });
   });
 });
 

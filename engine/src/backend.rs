@@ -144,6 +144,14 @@ impl Backend {
         }
     }
 
+    /// Tokens for which a GPU had memory, if it has run out of it.
+    pub fn n_ctx_before(&self) -> usize {
+        match self {
+            Self::Reference(_) | Self::Cpu(_) => self.n_ctx(),
+            Self::Gpu(gpu) => gpu.n_ctx_before(),
+        }
+    }
+
     /// How keys and values are kept; the definition keeps them as floats.
     pub fn cache_type(&self) -> CacheType {
         match self {

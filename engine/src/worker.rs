@@ -10,9 +10,13 @@ pub mod queue;
 pub mod text;
 
 #[cfg(target_arch = "wasm32")]
+mod adapter;
+#[cfg(target_arch = "wasm32")]
 mod engine;
 #[cfg(target_arch = "wasm32")]
 mod load;
+#[cfg(target_arch = "wasm32")]
+mod patience;
 #[cfg(target_arch = "wasm32")]
 mod place;
 #[cfg(target_arch = "wasm32")]
@@ -25,7 +29,7 @@ mod start;
 mod threads;
 
 #[cfg(target_arch = "wasm32")]
-pub use place::gpu_options;
+pub use adapter::gpu_options;
 pub use queue::Queue;
 #[cfg(target_arch = "wasm32")]
 pub use start::start;

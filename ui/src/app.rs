@@ -140,6 +140,7 @@ pub fn App() -> impl IntoView {
         <NoticeBar
             notice=page.notice
             on_undo=Callback::new(move |()| page.undelete())
+            on_shrink=Callback::new(move |n| page.shrink_context(n))
             on_close=Callback::new(move |()| page.close_notice())
         />
     }

@@ -11,7 +11,7 @@ use web_sys::{ErrorEvent, File, MessageEvent, Worker, WorkerOptions, WorkerType}
 /// What comes from the worker.
 #[derive(Debug)]
 pub enum Signal {
-    Event(Event),
+    Event(Box<Event>),
     /// The worker is gone, for this reason, in whole sentences.
     Died(String),
 }
@@ -112,7 +112,7 @@ impl Engine {
             // Page and worker are built together, so an event that does not parse is a bug or a mix of versions.
             (inner.listener)(serde_json::from_str(&json).map_or_else(
                 |_| Signal::Died("Page and engine are of different versions: reload the page.".to_owned()),
-                Signal::Event,
+                |event| Signal::Event(Box::new(event)),
             ));
         });
         let inner = Rc::clone(&self.0);

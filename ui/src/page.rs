@@ -7,7 +7,6 @@ use crate::browser;
 use crate::engine::{Engine, Signal};
 use crate::hub;
 use crate::state::chat::{Chat, Id};
-use crate::state::load::place;
 use crate::state::{State, WorkerStatus, exchange};
 use crate::storage::Storage;
 use engine::protocol::{Event, Request, Source};
@@ -103,7 +102,7 @@ impl Page {
                 self.state.update(|state| state.worker_died(reason, browser::now_ms()));
                 return self.bury_engine();
             }
-            Signal::Event(event) => event,
+            Signal::Event(event) => *event,
         };
         let can_wait = matches!(event, Event::Text { .. } | Event::Prompt { .. } | Event::Progress { .. });
         let was_empty = self.parts.with_value(|parts| parts.inbox.is_empty());
@@ -127,7 +126,7 @@ impl Page {
         let now_ms = browser::now_ms();
         self.act(|state| events.into_iter().flat_map(|event| state.apply(event, now_ms)).collect());
         if let Some(info) = moved {
-            self.trouble(place(&info).trim_end().to_owned());
+            self.left_the_gpu(&info);
         }
         if ended {
             self.save();

@@ -12,16 +12,14 @@ pub struct Cancel(Rc<Shared>);
 #[derive(Default)]
 struct Shared {
     wished: Cell<bool>,
-    wake: RefCell<Option<Box<dyn Fn()>>>,
+    wakes: RefCell<Vec<Box<dyn Fn()>>>,
 }
 
 impl Cancel {
     /// Wishes it, and wakes who waits for something else.
     pub fn cancel(&self) {
         self.0.wished.set(true);
-        if let Some(wake) = &*self.0.wake.borrow() {
-            wake();
-        }
+        self.0.wakes.borrow().iter().for_each(|wake| wake());
     }
 
     /// Whether it was wished.
@@ -37,9 +35,9 @@ impl Cancel {
         }
     }
 
-    /// What ends the wait in progress; replaces the one before.
+    /// What ends a wait; what ended others, which may be over, is kept.
     pub fn on_cancel(&self, wake: impl Fn() + 'static) {
-        *self.0.wake.borrow_mut() = Some(Box::new(wake));
+        self.0.wakes.borrow_mut().push(Box::new(wake));
     }
 }
 

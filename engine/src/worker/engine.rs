@@ -1,7 +1,7 @@
 //! The model that answers, if there is one.
 
-use super::load::{self, Loaded};
-use super::place;
+use super::load::{Loaded, Wanted, load};
+use super::place::{Obstacle, Places};
 use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
 use super::reply::{self, Writer};
@@ -18,31 +18,44 @@ pub(super) struct Engine {
     session: Option<Session>,
     /// How the model can be had again, in all likelihood without the network.
     again: Option<Again>,
+    places: Places,
 }
 
 /// See [`Engine`].
 struct Again {
     options: LoadOptions,
     file: Option<File>,
-    /// Where the page believes that it runs.
-    backend: String,
+    /// Where the page believes that it runs, and with what.
+    told: (String, String),
 }
 
 impl Again {
     /// Loads the model once more, without a word of it. Only where a new session begins may a file come over the network, if the
     /// browser has given its copy up: it may be another one by now.
-    async fn load(&self, may_download: bool, cancel: &Cancel) -> Result<Loaded> {
-        let silent = Rc::new(|_stage, _loaded_bytes, _total_bytes| {});
-        load::load(&self.options, self.file.clone(), may_download, cancel, silent, |_why| {}, &mut None).await
+    async fn load(&self, may_download: bool, cancel: &Cancel, places: &mut Places) -> Result<Loaded> {
+        let wanted = Wanted {
+            options: &self.options,
+            file: self.file.clone(),
+            may_download,
+            cancel,
+            on_progress: Rc::new(|_stage, _loaded_bytes, _total_bytes| {}),
+            on_start_over: |_why| {},
+        };
+        load(wanted, places, &mut None).await
     }
 
     /// Tells the page where the model runs, if it believes something else.
     fn tell(&mut self, info: ModelInfo) {
-        if self.backend != info.backend {
-            self.backend.clone_from(&info.backend);
+        let now = told(&info);
+        if self.told != now {
+            self.told = now;
             post(&Event::Moved(info));
         }
     }
+}
+
+fn told(info: &ModelInfo) -> (String, String) {
+    (info.backend.clone(), info.tier.clone())
 }
 
 impl Engine {
@@ -82,8 +95,8 @@ impl Engine {
         if self.session.is_none()
             && let Some(again) = &mut self.again
         {
-            place::note_obstacle(None);
-            match again.load(true, cancel).await {
+            self.places.forget_obstacle();
+            match again.load(true, cancel, &mut self.places).await {
                 Ok(Loaded { session, info }) => {
                     again.tell(info);
                     self.session = Some(session);
@@ -105,16 +118,17 @@ impl Engine {
             let session = self.session(cancel).await?;
             let outcome = writer.write(session, cancel).await;
             let Err(error) = &outcome else {
-                place::note_success();
+                self.places.note_success();
                 return outcome;
             };
             if !session.backend().is_lost() {
                 return outcome;
             }
+            let n_ctx_before = session.backend().n_ctx_before();
             if error.kind() == ErrorKind::Memory {
-                place::note_obstacle(Some(place::Obstacle::NoRoomForConversation));
+                self.places.note_obstacle(Obstacle::NoRoomForConversation(n_ctx_before));
             } else {
-                place::note_failure();
+                self.places.note_failure();
             }
             // Who stops it meanwhile is told that it was stopped, by the session that is here.
             if !self.recover(cancel).await && !cancel.is_cancelled() {
@@ -126,11 +140,11 @@ impl Engine {
     /// Loads the model again, and moves the session to where it is now; false if that cannot be.
     async fn recover(&mut self, cancel: &Cancel) -> bool {
         let Some(again) = &mut self.again else { return false };
-        match (again.load(false, cancel).await, &mut self.session) {
+        match (again.load(false, cancel, &mut self.places).await, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 let has_room = session.move_to(loaded.session.into_backend());
                 if has_room {
-                    again.backend.clone_from(&loaded.info.backend);
+                    again.told = told(&loaded.info);
                     post(&Event::Moved(loaded.info));
                 }
                 has_room
@@ -140,13 +154,19 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
-        place::start_anew();
-        let on_start_over = |why| post(&Event::StartedOver(why));
-        let Loaded { session, info } =
-            load::load(&options, file.clone(), true, cancel, progress(), on_start_over, &mut self.session).await?;
+        self.places.start_anew();
+        let wanted = Wanted {
+            options: &options,
+            file: file.clone(),
+            may_download: true,
+            cancel,
+            on_progress: progress(),
+            on_start_over: |why| post(&Event::StartedOver(why)),
+        };
+        let Loaded { session, info } = load(wanted, &mut self.places, &mut self.session).await?;
         self.session = Some(session);
         let is_at_hand = info.kept == Kept::Yes || file.is_some();
-        self.again = is_at_hand.then(|| Again { options, file, backend: info.backend.clone() });
+        self.again = is_at_hand.then(|| Again { told: told(&info), options, file });
         post(&Event::Loaded(info));
         Ok(())
     }

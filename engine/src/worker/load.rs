@@ -1,6 +1,7 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
-use super::{budget, info, place, threads};
+use super::place::{self, Obstacle, Place, Places};
+use super::{budget, info, threads};
 use crate::backend::{Backend, BackendKind, Batch, Outputs};
 use crate::chat::Template;
 use crate::cpu::Cpu;
@@ -31,34 +32,39 @@ pub(super) struct Loaded {
     pub(super) info: ModelInfo,
 }
 
-/// Loads a model; without `may_download`, from this device or not at all. `old`, the one before it, is let go when it is
-/// certain that the new one can run, and that it fits if it runs on the CPU. `on_start_over` hears why the load begins again
-/// from the first byte, if it does.
-pub(super) async fn load(
-    options: &LoadOptions,
-    file: Option<File>,
-    may_download: bool,
-    cancel: &Cancel,
-    on_progress: Rc<dyn Fn(LoadStage, u64, u64)>,
-    on_start_over: impl Fn(StartOver),
-    old: &mut Option<Session>,
-) -> Result<Loaded> {
+/// Which model, and how.
+pub(super) struct Wanted<'a> {
+    pub(super) options: &'a LoadOptions,
+    /// A person's own file.
+    pub(super) file: Option<File>,
+    /// Otherwise it comes from this device or not at all.
+    pub(super) may_download: bool,
+    pub(super) cancel: &'a Cancel,
+    pub(super) on_progress: Rc<dyn Fn(LoadStage, u64, u64)>,
+    /// Hears why the load begins again from the first byte, if it does.
+    pub(super) on_start_over: fn(StartOver),
+}
+
+/// Loads a model. `old`, the one before it, is let go when it is certain that the new one can run, and that it fits if it
+/// runs on the CPU.
+pub(super) async fn load(wanted: Wanted<'_>, places: &mut Places, old: &mut Option<Session>) -> Result<Loaded> {
+    let Wanted { options, may_download, cancel, on_start_over, .. } = wanted;
     let start_ms = js::now_ms();
     let mut use_stored = true;
     loop {
-        let had_obstacle = place::has_obstacle();
+        let had_obstacle = places.has_obstacle();
         let mut reader = Reader::open(OpenOptions {
             source: &options.source,
             hub: &options.hub,
-            file: file.clone(),
+            file: wanted.file.clone(),
             use_stored,
             may_download,
             cancel,
-            on_progress: on_progress.clone(),
+            on_progress: wanted.on_progress.clone(),
         })
         .await?;
-        reader.outdated().into_iter().for_each(&on_start_over);
-        match read(&mut reader, options, old).await {
+        reader.outdated().into_iter().for_each(on_start_over);
+        match read(&mut reader, options, cancel, places, old).await {
             Ok(Loaded { session, info }) => {
                 let load_secs = (js::now_ms() - start_ms) / 1000.0;
                 return Ok(Loaded { session, info: ModelInfo { load_secs, ..info } });
@@ -71,7 +77,7 @@ pub(super) async fn load(
                 use_stored = false;
             }
             // Once more, on the CPU.
-            Err(_) if !had_obstacle && place::has_obstacle() => {}
+            Err(_) if !had_obstacle && places.has_obstacle() => {}
             Err(error) => return Err(error),
         }
     }
@@ -84,33 +90,34 @@ fn can_come_again(options: &LoadOptions) -> bool {
     }
 }
 
-async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Session>) -> Result<Loaded> {
+async fn read(
+    reader: &mut Reader,
+    options: &LoadOptions,
+    cancel: &Cancel,
+    places: &mut Places,
+    old: &mut Option<Session>,
+) -> Result<Loaded> {
     let gguf = header(reader).await?;
-    let place = place::choose(place::wish(options.backend), options.cache).await;
-    let is_cpu = matches!(place.kind, BackendKind::Cpu(_));
+    let Place { kind, tier } = places.choose(place::wish(options.backend), options.cache, cancel).await?;
+    let is_cpu = matches!(kind, BackendKind::Cpu(_));
     let n_ctx = context(&gguf, options, is_cpu)?;
     if reader.is_remote() {
         // The session makes both again, which takes a moment; a download in vain takes longer.
         Template::new(&gguf.metadata, &Tokenizer::new(&gguf.metadata)?)?;
     }
     *old = None;
-    let tier = match place.why.as_str() {
-        "" => info::tier().to_owned(),
-        why if is_cpu => format!("{}, because {why}", info::tier()),
-        tier => tier.to_owned(),
-    };
     // On a GPU, there is nothing for threads to do.
     let n_threads = if is_cpu { options.threads } else { 1 };
-    let loader = Loader::new(&gguf, place.kind, n_ctx, threads::machine(n_threads));
+    let loader = Loader::new(&gguf, kind, n_ctx, threads::machine(n_threads));
     let filled = match loader {
         Ok(loader) => fill(reader, loader, options.keep).await,
         Err(error) => Err(error),
     };
     let (model, backend, kept) = filled.inspect_err(|error| {
         if error.kind() == ErrorKind::Memory && !is_cpu {
-            place::note_obstacle(Some(place::Obstacle::NoRoomForModel));
+            places.note_obstacle(Obstacle::NoRoomForModel);
         } else if error.kind() == ErrorKind::Unsupported && !is_cpu {
-            place::note_obstacle(Some(place::Obstacle::Failure(error.to_string())));
+            places.note_obstacle(Obstacle::Failure(error.to_string()));
         }
     })?;
     let info = ModelInfo {
@@ -119,10 +126,11 @@ async fn read(reader: &mut Reader, options: &LoadOptions, old: &mut Option<Sessi
         weight_type: info::weight_type(&gguf),
         n_params: info::n_params(&gguf),
         size_bytes: reader.total_bytes(),
-        context_tokens: tokens(n_ctx),
+        context_tokens: tokens(backend.n_ctx()),
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
         tier,
+        roomy_context_tokens: places.roomy_context().map(tokens),
         cache: backend.cache_type(),
         threads: backend.threads(),
         can_think: false,

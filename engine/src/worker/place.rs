@@ -3,23 +3,17 @@
 //! The worker's own address can say it, for tests: `?gpu=off`, `?gpu=plain` (nothing but what every GPU can do), `?gpu=on`
 //! (also one that is a program on the CPU), `?gpu=dots` (the same, with products of bytes, also where they are slow).
 
+use super::adapter::Adapter;
+use super::{info, patience};
 use crate::backend::BackendKind;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Device, Options, self_test};
 use crate::protocol::{BackendWish, CacheType};
-use crate::store::js;
-use js_sys::{Array, Function, Object, Promise, Reflect};
-use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use wasm_bindgen::prelude::*;
+use crate::store::{Cancel, js};
+use js_sys::Reflect;
 
-/// A feature of WebGPU that kernels use.
-const SUBGROUPS: &str = "subgroups";
-/// A feature of its language.
-const DOTS: &str = "packed_4x8_integer_dot_product";
-/// How the names of architectures begin that have an instruction for it, in the words of Chromium's `GPUAdapterInfo`.
-const DOTS_ARCHITECTURES: [&str; 11] =
-    ["rdna-2", "rdna-3", "rdna-4", "gen-12", "xe", "pascal", "volta", "turing", "ampere", "lovelace", "blackwell"];
+/// After so many failures, the GPU is left alone.
+const N_FAILURES_MAX: usize = 2;
 
 /// What a person, or a test, wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +28,6 @@ pub(super) enum Wish {
     Plain,
     /// On the GPU, with products of bytes.
     Dots,
-}
-
-/// Where a model is to run.
-pub(super) struct Place {
-    pub(super) kind: BackendKind,
-    /// What of that device's abilities is used; on the CPU, why it is not the GPU, if anybody could wonder.
-    pub(super) why: String,
 }
 
 /// What the worker's own address says; where it says nothing, what the page wishes.
@@ -61,32 +48,19 @@ pub(super) fn wish(of_page: BackendWish) -> Wish {
     }
 }
 
-/// How often a device was lost, or refused a step, since a person chose the model or a reply came to its end.
-static N_FAILURES: AtomicUsize = AtomicUsize::new(0);
-/// After so many failures, the GPU is left alone.
-const N_FAILURES_MAX: usize = 2;
-
-/// Takes note that a person chooses a model: whatever failed before may work now.
-pub(super) fn start_anew() {
-    N_FAILURES.store(0, Ordering::Relaxed);
-    note_obstacle(None);
-}
-
-/// Takes note that a device was lost, or refused a step.
-pub(super) fn note_failure() {
-    N_FAILURES.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Takes note that a reply came to its end: what fails next, a computer's sleep between two replies, say, is something new.
-pub(super) fn note_success() {
-    N_FAILURES.store(0, Ordering::Relaxed);
+/// Where a model is to run.
+pub(super) struct Place {
+    pub(super) kind: BackendKind,
+    /// What of the device's abilities is used, and why no more, if anybody could wonder.
+    pub(super) tier: String,
 }
 
 /// What keeps a model from the GPU.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum Obstacle {
     NoRoomForModel,
-    NoRoomForConversation,
+    /// But there was room for so many tokens.
+    NoRoomForConversation(usize),
     /// What was said when it failed.
     Failure(String),
 }
@@ -97,203 +71,138 @@ impl Obstacle {
         match self {
             Self::NoRoomForModel => "the GPU has not enough memory for it".to_owned(),
             Self::Failure(message) => format!("the GPU failed while it was loaded: {message}"),
-            Self::NoRoomForConversation => "the GPU has not enough memory for so long a conversation; with a smaller \
-                                            context, in the settings, it stays there"
-                .to_owned(),
+            Self::NoRoomForConversation(0) => "the GPU has not enough memory for a conversation".to_owned(),
+            Self::NoRoomForConversation(n_ctx) => format!(
+                "the GPU has not enough memory for so long a conversation; with a context of {n_ctx} tokens, it stays there"
+            ),
         }
-    }
-}
-
-thread_local! {
-    /// Of the model that is here, or on its way.
-    static OBSTACLE: RefCell<Option<Obstacle>> = const { RefCell::new(None) };
-}
-
-/// Takes note of what keeps the model from the GPU, or, with none, that nothing is known to.
-pub(super) fn note_obstacle(obstacle: Option<Obstacle>) {
-    OBSTACLE.set(obstacle);
-}
-
-/// Whether anything does.
-pub(super) fn has_obstacle() -> bool {
-    OBSTACLE.with_borrow(Option::is_some)
-}
-
-/// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
-pub(super) async fn choose(wish: Wish, cache_type: CacheType) -> Place {
-    if N_FAILURES.load(Ordering::Relaxed) >= N_FAILURES_MAX {
-        return Place { kind: BackendKind::Cpu(cache_type), why: "the GPU failed twice".to_owned() };
-    }
-    if let Some(why) = OBSTACLE.with_borrow(|obstacle| obstacle.as_ref().map(Obstacle::why)) {
-        return Place { kind: BackendKind::Cpu(cache_type), why };
-    }
-    if wish == Wish::Cpu {
-        return Place { kind: BackendKind::Cpu(cache_type), why: String::new() };
-    }
-    match device(wish).await {
-        Ok((device, why)) => Place { kind: BackendKind::Gpu(device), why },
-        Err(why) => Place { kind: BackendKind::Cpu(cache_type), why },
     }
 }
 
 /// A device that has passed the test.
-#[derive(Clone)]
 struct Tested {
     wish: Wish,
     device: Device,
-    /// What of its abilities is used.
-    used: String,
+    tier: String,
 }
 
-thread_local! {
-    /// The last one, for the next model.
-    static TESTED: RefCell<Option<Tested>> = const { RefCell::new(None) };
+/// What is known of the places of this device, from one load to the next.
+#[derive(Default)]
+pub(super) struct Places {
+    /// How often a device was lost, or refused a step, since a person chose the model or a reply came to its end.
+    n_failures: usize,
+    /// Of the model that is here, or on its way.
+    obstacle: Option<Obstacle>,
+    /// The last device that passed, for the next model.
+    tested: Option<Tested>,
 }
 
-/// A device that has passed the test, and what is used of it; or why there is none.
-async fn device(wish: Wish) -> std::result::Result<(Device, String), String> {
-    let is_good = |Tested { wish: of, device, .. }: &Tested| *of == wish && device.check().is_ok();
-    let tested = match TESTED.take().filter(is_good) {
-        Some(tested) => tested,
-        None => find(wish).await?,
-    };
-    TESTED.set(Some(tested.clone()));
-    Ok((tested.device.without_pipelines(), tested.used))
-}
-
-/// Finds a device for a wish, and tests it; or says why there is none.
-async fn find(wish: Wish) -> std::result::Result<Tested, String> {
-    let adapter = Adapter::find().await.ok_or("this browser offers no GPU to compute with")?;
-    if adapter.is_software && wish == Wish::Best {
-        return Err("the browser's GPU is a program, and slower".to_owned());
+impl Places {
+    /// Takes note that a person chooses a model: whatever failed before may work now.
+    pub(super) fn start_anew(&mut self) {
+        self.n_failures = 0;
+        self.obstacle = None;
     }
-    let best = Options { has_dots: adapter.has_dots || wish == Wish::Dots, ..adapter.options() };
+
+    /// Takes note that a device was lost, or refused a step.
+    pub(super) fn note_failure(&mut self) {
+        self.n_failures += 1;
+    }
+
+    /// Takes note that a reply came to its end: what fails next, a computer's sleep between two replies, say, is something new.
+    pub(super) fn note_success(&mut self) {
+        self.n_failures = 0;
+    }
+
+    /// Takes note of what keeps the model from the GPU.
+    pub(super) fn note_obstacle(&mut self, obstacle: Obstacle) {
+        self.obstacle = Some(obstacle);
+    }
+
+    /// Forgets what did, for it may have passed.
+    pub(super) fn forget_obstacle(&mut self) {
+        self.obstacle = None;
+    }
+
+    /// Whether anything is known to.
+    pub(super) fn has_obstacle(&self) -> bool {
+        self.obstacle.is_some()
+    }
+
+    /// A context with which nothing would, if its size does.
+    pub(super) fn roomy_context(&self) -> Option<usize> {
+        match self.obstacle {
+            Some(Obstacle::NoRoomForConversation(n_ctx @ 1..)) => Some(n_ctx),
+            Some(Obstacle::NoRoomForConversation(0) | Obstacle::NoRoomForModel | Obstacle::Failure(_)) | None => None,
+        }
+    }
+
+    /// Tries what is wished, and steps down until something works; the CPU then keeps keys and values this way.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub(super) async fn choose(&mut self, wish: Wish, cache_type: CacheType, cancel: &Cancel) -> Result<Place> {
+        let on_cpu = |tier: String| Ok(Place { kind: BackendKind::Cpu(cache_type), tier });
+        if wish == Wish::Cpu {
+            return on_cpu(info::tier().to_owned());
+        }
+        let because = |why: &str| format!("{}, because {why}", info::tier());
+        if self.n_failures >= N_FAILURES_MAX {
+            return on_cpu(because("the GPU failed twice"));
+        }
+        if let Some(obstacle) = &self.obstacle {
+            return on_cpu(because(&obstacle.why()));
+        }
+        match patience::wait(self.device(wish), cancel).await {
+            Ok((device, tier)) => Ok(Place { kind: BackendKind::Gpu(device), tier }),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            Err(error) => on_cpu(because(&error.to_string())),
+        }
+    }
+
+    /// A device that has passed the test, and what is used of it.
+    async fn device(&mut self, wish: Wish) -> Result<(Device, String)> {
+        let is_good = |Tested { wish: of, device, .. }: &Tested| *of == wish && device.check().is_ok();
+        let tested = match self.tested.take().filter(is_good) {
+            Some(tested) => tested,
+            None => find(wish).await?,
+        };
+        let Tested { device, tier, .. } = self.tested.insert(tested);
+        Ok((device.without_pipelines(), tier.clone()))
+    }
+}
+
+/// Finds a device for a wish, and tests it.
+///
+/// # Errors
+/// Why there is none.
+async fn find(wish: Wish) -> Result<Tested> {
+    let none = |why| Error::new(ErrorKind::Unsupported, why);
+    let adapter = Adapter::find().await.ok_or_else(|| none("this browser offers no GPU to compute with"))?;
+    if adapter.is_software && wish == Wish::Best {
+        return Err(none("the browser's GPU is a program, and slower"));
+    }
     let plain = Options { plain: true, ..Options::default() };
-    let mut steps = vec![best, Options { has_dots: false, ..best }, plain];
+    let mut steps = vec![adapter.options(adapter.has_dots || wish == Wish::Dots), adapter.options(false), plain];
     steps.dedup();
-    let mut why = String::new();
+    let mut failure = None;
     for options in steps.into_iter().filter(|options| options.plain || wish != Wish::Plain) {
         match tested(options).await {
             Ok(device) => {
-                let tier = device.tier();
-                let used =
-                    if why.is_empty() { tier.to_string() } else { format!("{tier}, because more failed: {why}") };
-                return Ok(Tested { wish, device, used });
+                let tier = match &failure {
+                    None => device.tier().to_string(),
+                    Some(error) => format!("{}, because more failed: {error}", device.tier()),
+                };
+                return Ok(Tested { wish, device, tier });
             }
-            Err(error) => why = error.to_string(),
+            Err(error) => failure = Some(error),
         }
     }
-    Err(why)
+    Err(failure.expect("plain is always tried"))
 }
 
 async fn tested(options: Options) -> Result<Device> {
     let device = Device::open(options).await?;
     self_test(&device).await.inspect_err(|_error| device.destroy())?;
     Ok(device)
-}
-
-/// What can be used of this browser's GPU; none if it has none.
-pub async fn gpu_options() -> Option<Options> {
-    Some(Adapter::find().await?.options())
-}
-
-/// What the browser says of its GPU.
-struct Adapter {
-    has_subgroups: bool,
-    has_dots: bool,
-    is_software: bool,
-}
-
-impl Adapter {
-    async fn find() -> Option<Self> {
-        let gpu = Reflect::get(&js::scope().navigator(), &"gpu".into()).ok().filter(JsValue::is_object)?;
-        ask_for_subgroups(&gpu);
-        let request: Function = Reflect::get(&gpu, &"requestAdapter".into()).ok()?.dyn_into().ok()?;
-        // As `Device::open` asks: of two GPUs, the same one.
-        let wanted = Object::new();
-        Reflect::set(&wanted, &"powerPreference".into(), &"high-performance".into()).ok()?;
-        let promise: Promise = request.call1(&gpu, &wanted).ok()?.dyn_into().ok()?;
-        let adapter = promise.await.ok().filter(JsValue::is_object)?;
-        let info = Reflect::get(&adapter, &"info".into()).unwrap_or_default();
-        let text = |name: &str| Reflect::get(&info, &name.into()).ok().and_then(|v| v.as_string()).unwrap_or_default();
-        let is_fallback = Reflect::get(&info, &"isFallbackAdapter".into()).is_ok_and(|v| v.is_truthy());
-        let words = ["architecture", "device", "description"].map(text).join(" ").to_lowercase();
-        let is_software =
-            is_fallback || ["swiftshader", "llvmpipe", "basic render"].iter().any(|name| words.contains(name));
-        // Every browser that has the language feature has the function, but not every GPU an instruction for it, and no browser
-        // tells. Metal has none for any of them. Before Adreno 750, Qualcomm's multiplies only unlike signs; for that one,
-        // Mesa's compiler crashes (25.0.7, `ir3_rpt.c`).
-        let is_known = has(&Reflect::get(&gpu, &"wgslLanguageFeatures".into()).unwrap_or_default(), DOTS);
-        let is_metal = js::scope().navigator().user_agent().is_ok_and(|agent| agent.contains("Mac OS"));
-        let architecture = text("architecture").to_lowercase();
-        let has_dots = is_known
-            && !is_software
-            && !is_metal
-            && DOTS_ARCHITECTURES.iter().any(|name| architecture.starts_with(name));
-        Some(Self { has_subgroups: has_feature(&adapter, SUBGROUPS), has_dots, is_software })
-    }
-
-    fn options(&self) -> Options {
-        Options { has_subgroups: self.has_subgroups, has_dots: self.has_dots, ..Options::default() }
-    }
-}
-
-fn has_feature(adapter: &JsValue, name: &str) -> bool {
-    has(&Reflect::get(adapter, &"features".into()).unwrap_or_default(), name)
-}
-
-/// Whether a set has this member.
-fn has(set: &JsValue, name: &str) -> bool {
-    let answer = method(set, "has").and_then(|has| has.call1(set, &name.into()).ok());
-    answer.is_some_and(|answer| answer.is_truthy())
-}
-
-/// The library that talks to the GPU never asks a browser for subgroups (<https://github.com/gfx-rs/wgpu/issues/10146>), so
-/// this puts them into what it asks for: `navigator.gpu.requestAdapter` gives adapters whose `requestDevice` adds them.
-fn ask_for_subgroups(gpu: &JsValue) {
-    let Some(request) = method(gpu, "requestAdapter") else { return };
-    let is_done = Reflect::get(gpu, &DONE.into()).is_ok_and(|done| done.is_truthy());
-    if is_done {
-        return;
-    }
-    let this = gpu.clone();
-    let wrapped = Closure::<dyn Fn(JsValue) -> JsValue>::new(move |options: JsValue| {
-        let wrap = Closure::once_into_js(|adapter: JsValue| {
-            wrap_adapter(&adapter);
-            adapter
-        });
-        let adapter = request.call1(&this, &options).unwrap_or_default();
-        match method(&adapter, "then") {
-            Some(then) => then.call1(&adapter, &wrap).unwrap_or_default(),
-            None => adapter,
-        }
-    });
-    set(gpu, "requestAdapter", &wrapped.into_js_value());
-    set(gpu, DONE, &JsValue::TRUE);
-}
-
-/// A mark of ours on the browser's object.
-const DONE: &str = "minnowAsksForSubgroups";
-
-fn wrap_adapter(adapter: &JsValue) {
-    let Some(request) = method(adapter, "requestDevice").filter(|_| has_feature(adapter, SUBGROUPS)) else { return };
-    let this = adapter.clone();
-    let wrapped = Closure::<dyn Fn(JsValue) -> JsValue>::new(move |descriptor: JsValue| {
-        let descriptor = if descriptor.is_object() { descriptor } else { Object::new().into() };
-        let features = Reflect::get(&descriptor, &"requiredFeatures".into()).unwrap_or_default();
-        let features = if features.is_object() { Array::from(&features) } else { Array::new() };
-        features.push(&SUBGROUPS.into());
-        set(&descriptor, "requiredFeatures", &features);
-        request.call1(&this, &descriptor).unwrap_or_default()
-    });
-    set(adapter, "requestDevice", &wrapped.into_js_value());
-}
-
-fn method(object: &JsValue, name: &str) -> Option<Function> {
-    Reflect::get(object, &name.into()).ok()?.dyn_into().ok()
-}
-
-/// Browsers let their objects have properties of ours; where one does not, all stays as it was.
-fn set(object: &JsValue, name: &str, value: &JsValue) {
-    Reflect::set(object, &name.into(), value).ok();
 }

@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn bench() -> Work<()> {
-        Work::Bench(BenchOptions { n_prompt: 1, n_gen: 1, depth: 0, reps: 1 })
+        Work::Bench(BenchOptions { n_prompt: 1, n_gen: 1, depth: 0, reps: 1, profile: false })
     }
 
     /// The first of `before` runs, the others wait; then `act`. Which of them are to end?

@@ -104,8 +104,8 @@ pub(super) async fn bench(session: &mut Session, options: BenchOptions, cancel: 
                 cancel.check()?;
             }
             // No pause: once the last one is told, a new request must not meet this one.
-            BenchStep::Measured { test, tokens_per_sec, gpu_cost } => {
-                post(&Event::Measured { test, tokens_per_sec, heap_bytes: js::heap_bytes(), gpu_cost });
+            BenchStep::Measured { test, tokens_per_sec, gpu_cost, profile } => {
+                post(&Event::Measured { test, tokens_per_sec, heap_bytes: js::heap_bytes(), gpu_cost, profile });
             }
             BenchStep::Done => return Ok(()),
         }

@@ -1,6 +1,9 @@
 //! The short message at the bottom. Saving is tried every second; that it fails is said once.
 
 use super::Page;
+use crate::state::dials::CONTEXT;
+use crate::state::load::place;
+use engine::protocol::ModelInfo;
 use leptos::prelude::*;
 
 /// A short message at the bottom.
@@ -16,6 +19,15 @@ pub enum NoticeKind {
     /// A conversation was deleted, and can come back.
     Deleted,
     Trouble,
+    /// The GPU had no room for so long a conversation; it has for a context of so many tokens.
+    NoRoom(u32),
+}
+
+impl NoticeKind {
+    /// Something went wrong: it stays until it is closed.
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Trouble | Self::NoRoom(_))
+    }
 }
 
 impl Page {
@@ -27,6 +39,20 @@ impl Page {
 
     pub(super) fn trouble(self, text: String) {
         self.notice.set(Some(Notice { text, kind: NoticeKind::Trouble }));
+    }
+
+    /// The model left the GPU: says why, and offers what would bring it back.
+    pub(super) fn left_the_gpu(self, info: &ModelInfo) {
+        let offer = info.roomy_context_tokens.filter(|n| CONTEXT.accepts((*n).into()));
+        let kind = offer.map_or(NoticeKind::Trouble, NoticeKind::NoRoom);
+        self.notice.set(Some(Notice { text: place(info).trim_end().to_owned(), kind }));
+    }
+
+    /// Loads the model again with a context of so many tokens, from now on.
+    pub fn shrink_context(self, context_tokens: u32) {
+        self.notice.set(None);
+        self.state.update(|state| state.settings.context_tokens = context_tokens);
+        self.reload_model();
     }
 
     /// Tells the person that saving has failed, unless they know.

@@ -13,22 +13,33 @@ const SHOWN: Duration = Duration::from_secs(10);
 pub fn NoticeBar(
     #[prop(into)] notice: Signal<Option<Notice>>,
     on_undo: Callback<()>,
+    /// With a context of so many tokens the model stays on the GPU.
+    on_shrink: Callback<u32>,
     on_close: Callback<()>,
 ) -> impl IntoView {
     Effect::new(move |timer: Option<Option<TimeoutHandle>>| {
         if let Some(timer) = timer.flatten() {
             timer.clear();
         }
-        let passes = notice.with(|notice| notice.as_ref().is_some_and(|notice| notice.kind != NoticeKind::Trouble));
+        let passes = notice.with(|notice| notice.as_ref().is_some_and(|notice| !notice.kind.is_trouble()));
         if passes { set_timeout_with_handle(move || on_close.run(()), SHOWN).ok() } else { None }
     });
     let bar = move |Notice { text, kind }: Notice| {
-        let role = if kind == NoticeKind::Trouble { "alert" } else { "status" };
+        let role = if kind.is_trouble() { "alert" } else { "status" };
+        let remedy = match kind {
+            NoticeKind::Done | NoticeKind::Trouble => None,
+            NoticeKind::Deleted => Some(("Undo".to_owned(), on_undo)),
+            NoticeKind::NoRoom(n) => {
+                Some((format!("Reload with {n} tokens"), Callback::new(move |()| on_shrink.run(n))))
+            }
+        };
+        let button = |(label, act): (String, Callback<()>)| {
+            view! { <button class="button" on:click=move |_| act.run(())>{label}</button> }
+        };
         view! {
-            <div class="notice" class:notice--trouble=kind == NoticeKind::Trouble role=role>
+            <div class="notice" class:notice--trouble=kind.is_trouble() role=role>
                 <span>{text}</span>
-                {(kind == NoticeKind::Deleted)
-                    .then(|| view! { <button class="button" on:click=move |_| on_undo.run(())>"Undo"</button> })}
+                {remedy.map(button)}
                 <button class="button button--icon" aria-label="Dismiss" on:click=move |_| on_close.run(())>
                     <Icon glyph=Glyph::Close />
                 </button>

@@ -27,6 +27,7 @@ fn info() -> ModelInfo {
         tier: "simd128".to_owned(),
         can_think: true,
         fallback_template: None,
+        roomy_context_tokens: None,
         load_secs: 1.0,
         kept: Kept::Yes,
     }
