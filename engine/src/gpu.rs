@@ -117,7 +117,9 @@ impl Gpu {
             let message = format!("Heads of {} elements are too large for the GPU.", cache.head_dim);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let fused = fuse(&plan, &dtypes, device.binding_bytes_max());
+        let fused = fuse(&plan, &dtypes, device.piece_bytes_max());
+        memory::check_sizes(&device, &plan, &fused)?;
+        let n_ctx = n_ctx.min(memory::n_ctx_max(&plan, device.buffer_bytes_max()));
         let memory = Memory::new(&device, &plan, &fused, n_ctx);
         device.check()?;
         Ok(Self {
@@ -149,9 +151,14 @@ impl Gpu {
         }
     }
 
-    /// Tokens that fit into the cache.
+    /// Tokens that fit into the cache: no more than one buffer has room for.
     pub fn n_ctx(&self) -> usize {
         self.n_ctx
+    }
+
+    /// Tokens that fitted into the cache before it grew: if memory has run out since, there was enough for these.
+    pub fn n_ctx_before(&self) -> usize {
+        self.memory.capacity_before
     }
 
     /// The device that it runs on.
@@ -169,9 +176,6 @@ impl Gpu {
     /// # Errors
     /// What the device says: it is lost, it has no memory left, it refused a kernel.
     pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
-        let (start, n_tokens) = (batch.start, batch.tokens.len());
-        assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
-        assert!(start <= self.n_cached, "a gap in the cache: {} cached, {start} next", self.n_cached);
         let n_most = match batch.outputs {
             Outputs::All => TOKENS_MAX.min((LOGITS_BYTES_MAX / self.logits_stride().max(1) / 4).max(1)),
             Outputs::Last | Outputs::None => TOKENS_MAX,
@@ -179,12 +183,12 @@ impl Gpu {
         let mut logits = Vec::new();
         let mut done = 0;
         for tokens in batch.tokens.chunks(n_most) {
-            let is_last = done + tokens.len() == n_tokens;
+            let is_last = done + tokens.len() == batch.tokens.len();
             let outputs = match batch.outputs {
                 Outputs::Last if !is_last => Outputs::None,
                 outputs @ (Outputs::None | Outputs::Last | Outputs::All) => outputs,
             };
-            logits.extend(self.run(&Batch { tokens, start: start + done, outputs }).await?);
+            logits.extend(self.run(&Batch { tokens, start: batch.start + done, outputs }).await?);
             done += tokens.len();
         }
         Ok(logits)
@@ -247,6 +251,10 @@ impl Gpu {
     /// Has the device do some work, and add what comes of it to `results`: logits, or a token; of a batch without logits, any
     /// word.
     fn submit(&mut self, size: &Size, work: Work<'_>, results: &mut Readback) {
+        assert!(size.n_tokens <= TOKENS_MAX, "{} tokens in a batch of {TOKENS_MAX}", size.n_tokens);
+        assert!(size.start <= self.n_cached, "a gap in the cache: {} cached, {} next", self.n_cached, size.start);
+        let end = size.start + size.n_tokens;
+        assert!(end <= self.n_ctx, "{end} tokens in a context of {}", self.n_ctx);
         self.prepare(size);
         if let Work::Batch(batch) | Work::BatchAndDraw(batch) = work {
             let first_output = batch.output_rows().start;

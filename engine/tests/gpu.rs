@@ -36,7 +36,11 @@ fn parse(file: &[u8]) -> gguf::Gguf {
 }
 
 fn load(file: &[u8], kind: BackendKind) -> Backend {
-    let mut loader = Loader::new(&parse(file), kind, N_CTX, Machine::alone()).expect("it fits");
+    load_with(file, kind, N_CTX)
+}
+
+fn load_with(file: &[u8], kind: BackendKind, n_ctx: usize) -> Backend {
+    let mut loader = Loader::new(&parse(file), kind, n_ctx, Machine::alone()).expect("it fits");
     for piece in loader.pieces() {
         let start = usize::try_from(piece.offset).expect("small");
         loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");
@@ -83,6 +87,37 @@ fn answers_are_the_references() {
             }
         }
     }
+}
+
+/// It grows by pages of 512 positions.
+#[test]
+fn a_cache_that_grows_keeps_what_it_holds() {
+    let file = tiny::llama().finish();
+    let kinds = [BackendKind::Reference, BackendKind::Gpu(device(Options::default()))];
+    let answers = kinds.map(|kind| {
+        let mut backend = load_with(&file, kind, 600);
+        let prompt: Vec<u32> = (0..530).map(|i| i * 7 % 20).collect();
+        let (before, after) = prompt.split_at(505);
+        forward(&mut backend, before, 0, Outputs::None);
+        forward(&mut backend, after, before.len(), Outputs::Last)
+    });
+    let error: f32 = answers[0].iter().zip(&answers[1]).map(|(a, b)| (a - b).powi(2)).sum();
+    let size: f32 = answers[0].iter().map(|a| a.powi(2)).sum();
+    assert!(error / size < 1e-5, "error {}", error / size);
+}
+
+/// On a 32-bit machine, its sizes would wrap around.
+#[test]
+fn what_is_too_wide_is_refused() {
+    let mut plan = Plan::default();
+    let narrow = plan.buf("narrow", 32);
+    let wide = plan.buf("wide", 1 << 24);
+    let weight = plan.weight("weight", 1 << 24, 32);
+    plan.push(Op::Embed { weight, scale: 1.0, dst: narrow });
+    plan.push(Op::MatMul { x: narrow, weight, bias: None, dst: wide });
+    let error = Gpu::new(device(Options::default()), plan, vec![DType::Q4_0], N_CTX).expect_err("16 GiB");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("too wide"), "{error}");
 }
 
 #[test]

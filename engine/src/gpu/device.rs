@@ -14,7 +14,8 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     tier: Tier,
     name: String,
-    binding_bytes_max: usize,
+    piece_bytes_max: usize,
+    buffer_bytes_max: u64,
     pipelines: Arc<Mutex<Pipelines>>,
     trouble: Arc<Mutex<Option<Error>>>,
     is_lost: Arc<AtomicBool>,
@@ -28,10 +29,12 @@ pub struct Options {
     /// A browser's device has been given subgroups, which the library does not ask for there
     /// (<https://github.com/gfx-rs/wgpu/issues/10146>).
     pub has_subgroups: bool,
+    /// How many invocations its subgroups have, where that is known better than the device tells.
+    pub subgroup_size: Option<u32>,
     /// The device has an instruction that multiplies bytes by fours and adds them up: neither the library nor a browser tells.
     pub has_dots: bool,
-    /// Bind no buffer that is longer; what the device allows if none.
-    pub binding_bytes_max: Option<usize>,
+    /// Cut matrices into pieces that are no longer; what the device allows if none.
+    pub piece_bytes_max: Option<usize>,
 }
 
 /// Shaders by text, pipelines by shader and constants.
@@ -83,7 +86,7 @@ impl Device {
             max_buffer_size: theirs.max_buffer_size,
             ..wgpu::Limits::default()
         };
-        let binding_bytes_max =
+        let buffer_bytes_max =
             limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(u64::from(u32::MAX));
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("minnow"),
@@ -102,9 +105,10 @@ impl Device {
             queue,
             tier,
             name: info.name.clone(),
-            binding_bytes_max: options
-                .binding_bytes_max
-                .unwrap_or_else(|| usize::try_from(binding_bytes_max).unwrap_or(usize::MAX)),
+            piece_bytes_max: options
+                .piece_bytes_max
+                .unwrap_or_else(|| usize::try_from(buffer_bytes_max).unwrap_or(usize::MAX)),
+            buffer_bytes_max,
             pipelines: Arc::default(),
             trouble,
             is_lost,
@@ -126,9 +130,14 @@ impl Device {
         &self.name
     }
 
+    /// The longest piece of a matrix.
+    pub fn piece_bytes_max(&self) -> usize {
+        self.piece_bytes_max
+    }
+
     /// The longest buffer that a kernel can see.
-    pub fn binding_bytes_max(&self) -> usize {
-        self.binding_bytes_max
+    pub fn buffer_bytes_max(&self) -> u64 {
+        self.buffer_bytes_max
     }
 
     /// Pipelines made so far.
@@ -246,7 +255,7 @@ impl Device {
 
 /// The features to ask for, and what they give.
 fn best(adapter: &wgpu::Adapter, info: &wgpu::AdapterInfo, options: Options) -> (wgpu::Features, Tier) {
-    let size_min = info.subgroup_min_size;
+    let size_min = options.subgroup_size.unwrap_or(info.subgroup_min_size);
     let features = adapter.features() & wgpu::Features::SUBGROUP;
     let has_subgroups = options.has_subgroups || !features.is_empty();
     if has_subgroups && size_min.is_power_of_two() && size_min >= SUBGROUP_MIN {

@@ -384,9 +384,9 @@ fn writes(op: &Op) -> Option<Buf> {
 fn can_join(plan: &Plan, dtypes: &[DType], products: &[Product], plane_bytes_max: usize) -> bool {
     let rows = |p: &Product| plan.weights[p.weight.0].rows;
     let cols = plan.weights[products[0].weight.0].cols;
-    let n_chunks = products.iter().map(rows).sum::<usize>() * cols.div_ceil(super::layout::CHUNK);
     let dtype = dtypes[products[0].weight.0];
-    let is_small = layout(dtype).plane_bytes(n_chunks).into_iter().all(|bytes| bytes <= plane_bytes_max);
+    let plane_bytes = layout(dtype).longest_plane_bytes(products.iter().map(rows).sum(), cols);
+    let is_small = plane_bytes <= plane_bytes_max as u64;
     let is_apart = products.iter().enumerate().all(|(i, p)| products[..i].iter().all(|q| q.weight != p.weight));
     let is_plain = products.iter().all(|p| p.bias.is_none() && !p.add && dtypes[p.weight.0] == dtype);
     let is_even = products[..products.len() - 1].iter().all(|p| rows(p).is_multiple_of(ROWS_STEP));

@@ -502,6 +502,7 @@ fn number(n: usize) -> f64 {
     narrow(n).into()
 }
 
-fn narrow(n: usize) -> u32 {
+/// What is a number of the device's own.
+pub(super) fn narrow(n: usize) -> u32 {
     u32::try_from(n).expect("sizes on the GPU are u32")
 }

@@ -50,7 +50,7 @@ pub enum Scales {
     Half,
     /// An f16 and an f16 offset for a chunk.
     HalfPair,
-    /// An i8 for a chunk, and an f32 for eight.
+    /// An i8 for a chunk, and an f32 for eight. The file has an f16 there, often a subnormal one, which GPUs may take for 0.
     Super,
     /// Two i8 for a chunk, and an f32 for eight.
     Super16,
@@ -100,7 +100,12 @@ impl Layout {
             .map(|bytes| bytes.next_multiple_of(4))
     }
 
-    /// Of a chunk.
+    /// The longest plane of so many rows.
+    pub fn longest_plane_bytes(self, rows: usize, cols: usize) -> u64 {
+        rows as u64 * cols.div_ceil(CHUNK) as u64 * self.low_bytes() as u64
+    }
+
+    /// Of a chunk; more than of the other planes.
     fn low_bytes(self) -> usize {
         match self.plane {
             Plane::Q2 | Plane::Q3 => 8,
@@ -135,8 +140,8 @@ impl Layout {
 
 /// Divides a matrix by rows, so that no plane is longer than a binding may be.
 pub fn split(layout: Layout, rows: usize, cols: usize, bytes_max: usize) -> Vec<Range<usize>> {
-    let step_bytes = layout.plane_bytes(ROWS_STEP * cols.div_ceil(CHUNK)).into_iter().max().unwrap_or(1);
-    let rows_max = (bytes_max / step_bytes).max(1) * ROWS_STEP;
+    let steps_max = bytes_max as u64 / layout.longest_plane_bytes(ROWS_STEP, cols).max(1);
+    let rows_max = usize::try_from(steps_max).unwrap_or(usize::MAX).clamp(1, rows.max(1)) * ROWS_STEP;
     (0..rows).step_by(rows_max).map(|start| start..rows.min(start + rows_max)).collect()
 }
 

@@ -2,10 +2,11 @@
 
 use super::device::Device;
 use super::fuse::{Angles, Fused};
-use super::kernels::{CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE, eights, found_len, slices};
+use super::kernels::{CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE, eights, found_len, narrow, slices};
 use super::layout::{self, CHUNK, Layout, ROWS_STEP};
 use crate::dtype::DType;
-use crate::plan::{Plan, Rows, Weight};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{CacheInfo, Plan, Rows, Weight};
 use crate::quant;
 use crate::reference::cos_sin;
 use std::ops::Range;
@@ -55,6 +56,8 @@ pub(super) struct Memory {
     pub(super) chances: wgpu::Buffer,
     /// Positions that the cache has room for.
     capacity: usize,
+    /// Positions that it had room for before it grew.
+    pub(super) capacity_before: usize,
     /// Rows that buffers of outputs have room for.
     n_outputs: usize,
 }
@@ -65,7 +68,7 @@ impl Memory {
         let parts: Vec<Vec<Range<usize>>> = fused
             .matrices
             .iter()
-            .map(|m| layout::split(layout::layout(m.dtype), m.rows, m.cols, device.binding_bytes_max()))
+            .map(|m| layout::split(layout::layout(m.dtype), m.rows, m.cols, device.piece_bytes_max()))
             .collect();
         let matrices = fused.matrices.iter().zip(&parts);
         let matrices = matrices.map(|(matrix, parts)| {
@@ -97,6 +100,7 @@ impl Memory {
             quantized: quantized(device, fused),
             found: buffer(device, "found", found_len(plan, n_ctx) * 4),
             capacity: 0,
+            capacity_before: 0,
             n_outputs: 0,
             parts,
         }
@@ -153,7 +157,7 @@ impl Memory {
         }
         // Tables that were made before these came.
         for (kind, table) in fused.angles.iter().zip(&self.angles).filter(|(kind, _)| kind.factors == Some(weight)) {
-            device.queue.write_buffer(table, 0, bytemuck::cast_slice(&self.turns(kind, self.capacity)));
+            device.queue.write_buffer(table, 0, bytemuck::cast_slice(&self.turns(kind, 0..self.capacity)));
         }
     }
 
@@ -164,9 +168,8 @@ impl Memory {
         if end > self.capacity {
             let capacity = end.next_multiple_of(PAGE).min(n_ctx).next_multiple_of(KEYS_BLOCK);
             self.grow_caches(device, plan, capacity);
-            let angles = fused.angles.iter().map(|kind| self.angles(device, kind, capacity)).collect();
-            std::mem::replace(&mut self.angles, angles).iter().for_each(wgpu::Buffer::destroy);
-            self.capacity = capacity;
+            self.grow_angles(device, fused, capacity);
+            self.capacity_before = std::mem::replace(&mut self.capacity, capacity);
             is_new = true;
         }
         if size.n_outputs > self.n_outputs {
@@ -202,18 +205,29 @@ impl Memory {
         }
     }
 
-    /// Cosines and sines of `capacity` positions; without factors that have not come yet.
-    fn turns(&self, kind: &Angles, capacity: usize) -> Vec<[f32; 2]> {
-        let factors = kind.factors.map(|w| &self.factors[w.0][..]).filter(|factors| !factors.is_empty());
-        (0..capacity).flat_map(|pos| cos_sin(&kind.rope, factors, pos)).map(|(cos, sin)| [cos, sin]).collect()
+    /// Makes tables of angles longer; what they have is copied.
+    fn grow_angles(&mut self, device: &Device, fused: &Fused, capacity: usize) {
+        let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut angles = Vec::new();
+        for (i, kind) in fused.angles.iter().enumerate() {
+            let turns = self.turns(kind, self.capacity..capacity);
+            let row_bytes = turns.len() * 8 / (capacity - self.capacity);
+            let table = buffer(device, "angles", capacity * row_bytes);
+            let old_bytes = (self.capacity * row_bytes) as u64;
+            device.queue.write_buffer(&table, old_bytes, bytemuck::cast_slice(&turns));
+            if let Some(old) = self.angles.get(i) {
+                encoder.copy_buffer_to_buffer(old, 0, &table, 0, old_bytes);
+            }
+            angles.push(table);
+        }
+        device.queue.submit([encoder.finish()]);
+        std::mem::replace(&mut self.angles, angles).iter().for_each(wgpu::Buffer::destroy);
     }
 
-    /// The same, in a buffer.
-    fn angles(&self, device: &Device, kind: &Angles, capacity: usize) -> wgpu::Buffer {
-        let turns = self.turns(kind, capacity);
-        let table = buffer(device, "angles", turns.len() * 8);
-        device.queue.write_buffer(&table, 0, bytemuck::cast_slice(&turns));
-        table
+    /// Cosines and sines of these positions; without factors that have not come yet.
+    fn turns(&self, kind: &Angles, positions: Range<usize>) -> Vec<[f32; 2]> {
+        let factors = kind.factors.map(|w| &self.factors[w.0][..]).filter(|factors| !factors.is_empty());
+        positions.flat_map(|pos| cos_sin(&kind.rope, factors, pos)).map(|(cos, sin)| [cos, sin]).collect()
     }
 
     /// The buffer that a kernel means, and how much of it.
@@ -310,6 +324,51 @@ fn planes(device: &Device, layout: Layout, rows: usize, cols: usize) -> Planes {
     Planes { low: buffer(device, "low", low), high: some("high", high), scales: some("scales", scales) }
 }
 
-fn narrow(n: usize) -> u32 {
-    u32::try_from(n).expect("sizes on the GPU are u32")
+/// Errs if a buffer would be longer than the device lets a kernel see: widths may be anything that a file says.
+///
+/// # Errors
+/// `Unsupported`.
+pub(super) fn check_sizes(device: &Device, plan: &Plan, fused: &Fused) -> Result<()> {
+    let bytes_max = device.buffer_bytes_max();
+    let rows_of = |rows: Rows| if rows == Rows::Tokens { TOKENS_MAX } else { 1 };
+    let activations = fused.bufs.iter().map(|buf| buf.stride as u64 * rows_of(buf.rows) as u64 * 4);
+    let bytes = fused.matrices.iter().map(|matrix| matrix.cols.next_multiple_of(CHUNK) as u64 * TOKENS_MAX as u64 * 2);
+    let rows = fused.matrices.iter().map(|m| layout::layout(m.dtype).longest_plane_bytes(ROWS_STEP, m.cols));
+    let positions = plan.caches.iter().map(|info| position_bytes(info) * KEYS_BLOCK as u64);
+    match activations.chain(bytes).chain(rows).chain(positions).max() {
+        Some(bytes) if bytes > bytes_max => {
+            let message =
+                format!("The model is too wide for the GPU: {bytes} bytes in one piece, of at most {bytes_max}.");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Tokens whose keys, or values, one buffer of so many bytes has room for.
+pub(super) fn n_ctx_max(plan: &Plan, bytes_max: u64) -> usize {
+    let positions = plan.caches.iter().map(|info| bytes_max / position_bytes(info)).min().unwrap_or(u64::MAX);
+    let positions = usize::try_from(positions).unwrap_or(usize::MAX);
+    positions / KEYS_BLOCK * KEYS_BLOCK
+}
+
+/// Of the keys, or the values, of one position in one layer.
+fn position_bytes(info: &CacheInfo) -> u64 {
+    info.n_head_kv as u64 * eights(info.head_dim) as u64 * 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_fits_one_binding() {
+        let mut plan = Plan::default();
+        assert!(n_ctx_max(&plan, 128 << 20) > 1 << 30);
+        plan.cache(8, 128);
+        assert_eq!(n_ctx_max(&plan, 128 << 20), 65536);
+        plan.cache(8, 257);
+        assert_eq!(n_ctx_max(&plan, 128 << 20), 31744);
+        assert_eq!(n_ctx_max(&plan, 100), 0);
+    }
 }

@@ -1,7 +1,7 @@
 //! Kernels with their pipelines and bind groups, made once and run for every batch.
 
 use super::device::Device;
-use super::kernels::{Grid, Kernel, Size, When};
+use super::kernels::{Grid, Kernel, Size, When, narrow};
 use super::memory::Memory;
 
 /// See the module.
@@ -73,8 +73,4 @@ impl Replay {
         }
         n
     }
-}
-
-fn narrow(n: usize) -> u32 {
-    u32::try_from(n).expect("grids on the GPU are u32")
 }

@@ -14,11 +14,9 @@ use crate::sampler::Sampler;
 const N_CTX: usize = 128;
 /// More than the candidates that a draw is from, if it is not from all.
 const N_VOCAB: usize = 160;
-const WIDTH: usize = 256;
-const N_FF: usize = 320;
-const N_HEAD: usize = 4;
-const N_HEAD_KV: usize = 2;
-const HEAD_DIM: usize = 64;
+/// Of more than 16 chunks, so that a sum is shared by as many invocations as by any model.
+const WIDTH: usize = 544;
+const N_FF: usize = 544;
 const WINDOW: usize = 48;
 const EPS: f32 = 1e-5;
 /// Σ (a − b)² / Σ a²: keys and values are halves.
@@ -66,45 +64,41 @@ pub async fn self_test(device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// The heads of a layer.
+struct Heads {
+    n_head: usize,
+    n_head_kv: usize,
+    head_dim: usize,
+}
+
+/// Some that share keys and values.
+const OF_LLAMA: Heads = Heads { n_head: 4, n_head_kv: 2, head_dim: 64 };
+/// So large that as many invocations share one as by any model.
+const OF_GEMMA: Heads = Heads { n_head: 1, n_head_kv: 1, head_dim: 256 };
+
 /// A layer of a llama and one of a gemma, with tied embeddings.
 fn plan() -> Plan {
     let mut plan = Plan::default();
     let p = &mut plan;
     let embedding = p.weight("embedding", N_VOCAB, WIDTH);
     let last_norm = p.weight("last_norm", 1, WIDTH);
-    let bufs = Bufs {
-        x: p.buf("x", WIDTH),
-        h: p.buf("h", WIDTH),
-        q: p.buf("q", N_HEAD * HEAD_DIM),
-        kv: ["k", "v"].map(|name| p.buf(name, N_HEAD_KV * HEAD_DIM)),
-        attended: p.buf("attended", N_HEAD * HEAD_DIM),
-        ff: ["gate", "up"].map(|name| p.buf(name, N_FF)),
-    };
-    p.push(Op::Embed { weight: embedding, scale: 1.0, dst: bufs.x });
-    add_layer(p, &bufs, false);
-    add_layer(p, &bufs, true);
+    let [x, h] = ["x", "h"].map(|name| p.buf(name, WIDTH));
+    let ff = ["gate", "up"].map(|name| p.buf(name, N_FF));
+    p.push(Op::Embed { weight: embedding, scale: 1.0, dst: x });
+    add_layer(p, [x, h], ff, OF_LLAMA, false);
+    add_layer(p, [x, h], ff, OF_GEMMA, true);
     let [last, normed] = ["last", "normed"].map(|name| p.output_buf(name, WIDTH));
     let logits = p.output_buf("logits", N_VOCAB);
-    p.push(Op::TakeOutputs { x: bufs.x, dst: last });
+    p.push(Op::TakeOutputs { x, dst: last });
     p.push(Op::RmsNorm { x: last, weight: last_norm, eps: EPS, dst: normed });
     p.push(Op::MatMul { x: normed, weight: embedding, bias: None, dst: logits });
     plan.logits = Some(logits);
     plan
 }
 
-/// What layers share.
-struct Bufs {
-    x: Buf,
-    h: Buf,
-    q: Buf,
-    kv: [Buf; 2],
-    attended: Buf,
-    ff: [Buf; 2],
-}
-
 /// A layer as llamas have it, or as gemmas do: with norms of heads and of what is added, a window, and another activation.
-fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
-    let &Bufs { x, h, q, kv: [k, v], attended, ff: [gate, up] } = bufs;
+fn add_layer(p: &mut Plan, [x, h]: [Buf; 2], [gate, up]: [Buf; 2], heads: Heads, is_gemma: bool) {
+    let Heads { n_head, n_head_kv, head_dim } = heads;
     let name = |part: &str| format!("{part} {}", if is_gemma { "of gemma" } else { "of llama" });
     let norm = |p: &mut Plan, x: Buf, part: &str, cols: usize, dst: Buf| {
         let weight = p.weight(name(part), 1, cols);
@@ -117,7 +111,7 @@ fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
     };
     let rope = Rope {
         pairs: RopePairs::Halves,
-        n_rot: HEAD_DIM,
+        n_rot: head_dim,
         freq_base: 10_000.0,
         freq_scale: 1.0,
         ext_factor: 0.0,
@@ -127,21 +121,23 @@ fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
         n_ctx_orig: N_CTX,
     };
     // Random weights are large; with a larger scale, attention would see one position only.
-    let (scale, window) = if is_gemma { (0.125, Some(WINDOW)) } else { (1e-3, None) };
+    let (scale, window) = if is_gemma { (0.0625, Some(WINDOW)) } else { (1e-3, None) };
     let activation = if is_gemma { Activation::Gelu } else { Activation::Silu };
-    let cache = p.cache(N_HEAD_KV, HEAD_DIM);
+    let [q, attended] = ["q", "attended"].map(|name| p.buf(name, n_head * head_dim));
+    let [k, v] = ["k", "v"].map(|name| p.buf(name, n_head_kv * head_dim));
+    let cache = p.cache(n_head_kv, head_dim);
     norm(p, x, "norm", WIDTH, h);
     for (part, dst) in [("q", q), ("k", k), ("v", v)] {
         matmul(p, h, part, dst);
     }
     if is_gemma {
-        norm(p, q, "q_norm", HEAD_DIM, q);
-        norm(p, k, "k_norm", HEAD_DIM, k);
+        norm(p, q, "q_norm", head_dim, q);
+        norm(p, k, "k_norm", head_dim, k);
     }
-    p.push(Op::Rope { x: q, head_dim: HEAD_DIM, factors: None, rope });
-    p.push(Op::Rope { x: k, head_dim: HEAD_DIM, factors: None, rope });
+    p.push(Op::Rope { x: q, head_dim, factors: None, rope });
+    p.push(Op::Rope { x: k, head_dim, factors: None, rope });
     p.push(Op::Store { k, v, cache });
-    p.push(Op::Attention { q, cache, n_head: N_HEAD, scale, window, dst: attended });
+    p.push(Op::Attention { q, cache, n_head, scale, window, dst: attended });
     matmul(p, attended, "o", h);
     if is_gemma {
         norm(p, h, "post_norm", WIDTH, h);
@@ -156,4 +152,29 @@ fn add_layer(p: &mut Plan, bufs: &Bufs, is_gemma: bool) {
         norm(p, h, "post_ffn_norm", WIDTH, h);
     }
     p.push(Op::Add { x: h, dst: x });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::kernels;
+    use crate::gpu::tier::Tier;
+
+    /// A GPU is not trusted with more invocations to a sum, or to a head, than it was tested with.
+    #[test]
+    fn as_many_invocations_share_the_work_as_by_any_model() {
+        let plan = plan();
+        let dtypes = vec![DType::Q4_0; plan.weights.len()];
+        for tier in [Tier::PLAIN, Tier::subgroups(8), Tier::subgroups(32)] {
+            let kernels = kernels::all(&plan, &dtypes, tier, N_CTX);
+            let most = |name: &str| {
+                let constants = kernels.iter().flat_map(|kernel| &kernel.constants);
+                constants.filter(|(constant, _)| *constant == name).map(|(_, n)| *n).fold(0.0, f64::max)
+            };
+            assert_eq!(most("LANES"), tier.lanes_max as f64, "{tier}");
+            if tier == Tier::subgroups(32) {
+                assert_eq!(most("UNITS"), 32.0);
+            }
+        }
+    }
 }

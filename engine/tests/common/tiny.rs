@@ -40,7 +40,7 @@ fn metadata(architecture: &str, n_layer: u32) -> Writer {
     Writer::default()
         .entry("general.architecture", architecture)
         .entry(&key("block_count"), n_layer)
-        .entry(&key("context_length"), 64u32)
+        .entry(&key("context_length"), 1024u32)
         .entry(&key("embedding_length"), u32::try_from(N_EMBD).expect("small"))
         .entry(&key("feed_forward_length"), u32::try_from(N_FF).expect("small"))
         .entry(&key("attention.head_count"), N_HEAD)

@@ -169,7 +169,7 @@ impl Target<'_> {
         let (gate, up) = (self.run(gate), self.run(up));
         let n_rows = gate.rows.len();
         let both = self.pieces_of(gate.matrix, &(gate.rows.start..up.rows.end));
-        let [Piece { part, .. }] = both[..] else { unreachable!("matrices that are fused have one part") };
+        let [Piece { part, first_row: 0, .. }] = both[..] else { unreachable!("both are one matrix, of one part") };
         let Linked { source: weights, bindings: planes, mut constants } = self.weights(part);
         let lanes = self.lanes(gate.matrix);
         let mut bindings = vec![(1, self.read(project.x)), (2, self.write(gate.dst))];
