@@ -34,6 +34,19 @@ test('an address is measured without a hand', async ({ page, site }) => {
   await expect(table).toContainText(/93\.81 MiB\s*134\.52 M\s*CPU\s*1\s*q8_0\s*pp32\s*\d+\.\d\d ± \d+\.\d\d/);
 });
 
+test('a profile says what takes how long, and what the cores could do', async ({ page, site }) => {
+  await open({ page, site }, { ...NUMBERS, reps: 1, backend: 'cpu', threads: 1, profile: 1 });
+  const { tests, warnings } = await result(page);
+  expect(warnings).toEqual([]);
+  expect(tests.map(({ profile }) => [profile.n_tokens, profile.start, profile.threads])).toEqual([[32, 0, 1], [1, 7, 1]]);
+  for (const { profile } of tests) {
+    const { n_products, secs } = profile.ops.find(({ name }) => name === 'MatMul 1536 x 576');
+    expect(n_products).toBe(profile.n_tokens * 30 * 2 * 1536 * 576);
+    expect(profile.products_per_sec_max).toBeGreaterThan(n_products / secs / 10);
+  }
+  await expect(page.getByText(/^pp32, its last batch: 32 tokens at 0, 1 thread; at most/)).toContainText(/Attention +\d+\.\d+ ms/);
+});
+
 test('the result can be copied as Markdown and as JSON', async ({ page, site }) => {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await open({ page, site }, { ...NUMBERS, reps: 1 });
@@ -64,6 +77,7 @@ const WRONG = {
   'reps=0': /reps is a number from 1/,
   'backend=npu': /cpu, gpu or best/,
   'cache=q4_0': /f16 or q8_0/,
+  'profile=yes': /from 0 to 1/,
   'model=nothing': /no model “nothing”.*smollm2-135m/,
   'variant=turbo': /no variant “turbo”.*plain/,
 };

@@ -7,16 +7,13 @@
 mod open;
 
 use engine::backend::{Backend, Batch, Outputs};
-use engine::cpu::{Cpu, Timed};
+use engine::cpu::Cpu;
 use engine::error::{Error, ErrorKind, Result};
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// Tokens read at once.
 const CHUNK: usize = 128;
-/// Times that a batch is profiled.
-const TRIES: usize = 10;
 
 fn main() -> ExitCode {
     match run() {
@@ -60,49 +57,16 @@ fn run() -> Result<()> {
         println!("a token: {:#?}", after.cost_since(&before));
     }
     if let (Backend::Cpu(cpu), true) = (&mut backend, args.iter().any(|arg| arg == "--profile")) {
-        profile(cpu, depth, n_prompt.min(CHUNK));
+        profile(cpu, depth, n_prompt.clamp(1, CHUNK));
         profile(cpu, depth, 1);
     }
     Ok(())
 }
 
-/// Prints how long each kind of op takes for a batch of `n` tokens, all ops of the kind, the best of some tries; and what the
-/// core could do meanwhile.
+/// Prints what takes how long for a batch of `n` tokens.
 fn profile(cpu: &mut Cpu, start: usize, n: usize) {
     let tokens: Vec<u32> = (0..n).map(token).collect();
-    let batch = Batch { tokens: &tokens, start, outputs: Outputs::Last };
-    let mut best: BTreeMap<String, Timed> = BTreeMap::new();
-    let mut peak = 0.0_f64;
-    for _ in 0..TRIES {
-        let mut kinds: BTreeMap<String, Timed> = BTreeMap::new();
-        for op in cpu.profile(&batch, open::seconds) {
-            let kind = kinds.entry(op.name.clone()).or_insert(Timed { n_products: 0, time: 0.0, ..op.clone() });
-            kind.n_products += op.n_products;
-            kind.time += op.time;
-        }
-        for (name, kind) in kinds {
-            let best = best.entry(name).or_insert_with(|| kind.clone());
-            best.time = best.time.min(kind.time);
-        }
-        peak = peak.max(peak_of(if n > 1 { cpu.threads().prefill } else { cpu.threads().decode }));
-    }
-    let total: f64 = best.values().map(|kind| kind.time).sum();
-    println!("\n{n} tokens at {start}, {:?}; vectors: {:.1} G products/s at most", cpu.threads(), peak / 1e9);
-    for Timed { name, n_products, time } in best.into_values() {
-        print!("{name:<24} {:9.3} ms {:5.1} %", 1e3 * time, 100.0 * time / total);
-        if n_products > 0 {
-            print!(" {:6.1} G products/s", n_products as f64 / time / 1e9);
-        }
-        println!();
-    }
-}
-
-/// What so many threads could multiply in a second, all at the same time.
-fn peak_of(n_threads: u32) -> f64 {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(|| engine::cpu::peak(open::seconds))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("it only counts")).sum()
-    })
+    println!("\n{}", cpu.profile(&Batch { tokens: &tokens, start, outputs: Outputs::Last }));
 }
 
 fn usage() -> Error {

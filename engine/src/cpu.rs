@@ -1,4 +1,5 @@
-//! Runs a plan fast on the CPU: packed weights, integer dot products, all threads at one op.
+//! Runs a plan fast on the CPU: packed weights, integer dot products, all threads at one op (of a single token, at its
+//! products and its attention: the rest is too little to share).
 //!
 //! Weights are packed once, while the file arrives ([`matrix`]); activations are quantised once for all the matrices
 //! that read them ([`activations`]); what the machine can do is in one place ([`vector`]).
@@ -14,13 +15,13 @@ mod machine;
 mod matrix;
 mod peak;
 mod pool;
+mod profile;
 mod rope;
 mod scales;
 mod tune;
 mod vector;
 
 pub use machine::Machine;
-pub use peak::peak;
 pub use pool::{Helper, Pool, helper_died};
 
 use crate::backend::Batch;
@@ -46,17 +47,6 @@ enum Packed {
     Vector(Vec<f32>),
 }
 
-/// An op of a plan that was run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Timed {
-    /// Its kind; of a matmul also rows and columns.
-    pub name: String,
-    /// Of a matmul, products of a weight and an activation.
-    pub n_products: usize,
-    /// How long it took, in the clock's unit.
-    pub time: f64,
-}
-
 /// Runs a plan on packed weights.
 #[derive(Debug)]
 pub struct Cpu {
@@ -75,8 +65,9 @@ pub struct Cpu {
     kernels: Kernels,
     pool: Pool,
     threads: Threads,
-    /// With which to tune.
-    clock: Option<fn() -> f64>,
+    clock: fn() -> f64,
+    /// Whether to find out how many threads pay off.
+    tunes: bool,
 }
 
 impl Cpu {
@@ -100,7 +91,8 @@ impl Cpu {
             scratch: Scratch::default(),
             kernels,
             threads: Threads::all(pool.n_threads_max()),
-            clock: tune.then_some(clock),
+            clock,
+            tunes: tune,
             pool,
             plan,
             dtypes,
@@ -140,29 +132,6 @@ impl Cpu {
     pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
         self.run_ops(self.plan.ops.len(), batch);
         self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
-    }
-
-    /// Runs a batch, and says how long each op of the plan took.
-    pub fn profile(&mut self, batch: &Batch<'_>, clock: fn() -> f64) -> Vec<Timed> {
-        self.prepare(batch);
-        let ops = self.plan.ops.clone().into_iter();
-        ops.map(|op| {
-            let start = clock();
-            self.run(&op, batch);
-            let time = clock() - start;
-            let (name, n_products) = self.describe(&op);
-            Timed { name, n_products, time }
-        })
-        .collect()
-    }
-
-    /// What an op is, and how much it has just multiplied.
-    fn describe(&self, op: &Op) -> (String, usize) {
-        if let Op::MatMul { weight, dst, .. } = op {
-            let weight = &self.plan.weights[weight.0];
-            return (format!("MatMul {} x {}", weight.rows, weight.cols), self.bufs[dst.0].len() * weight.cols);
-        }
-        (format!("{op:?}").split(' ').next().unwrap_or_default().to_owned(), 0)
     }
 
     /// Runs the first ops of the plan.

@@ -6,6 +6,7 @@
 
 pub use crate::error::ErrorKind;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// What the page asks of the worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub struct BenchOptions {
     pub depth: u32,
     /// How often each test is repeated.
     pub reps: u32,
+    /// Whether to say what takes how long, at the end of each test; on the CPU only.
+    pub profile: bool,
 }
 
 /// Where a model comes from, and how to run it.
@@ -275,6 +278,8 @@ pub enum Event {
         heap_bytes: u64,
         /// What a token costs the GPU, of a test that generates on one.
         gpu_cost: Option<GpuCost>,
+        /// What took how long on the CPU, if that was asked for.
+        profile: Option<Profile>,
     },
     /// A request failed; whatever had been there before is still there, but for a model that is [unloaded](Self::Unloaded).
     Failed {
@@ -306,6 +311,50 @@ pub struct GpuCost {
     pub read_bytes: f64,
     /// Pipelines made so far, for everything.
     pub pipelines: u32,
+}
+
+/// What takes how long on the CPU, for one batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Of the batch.
+    pub n_tokens: u32,
+    /// Tokens before it.
+    pub start: u32,
+    /// Threads that computed it.
+    pub threads: u32,
+    /// Products of a weight and an activation of 16 bits that these threads can do and sum up in a second, with nothing to
+    /// load or to store.
+    pub products_per_sec_max: f64,
+    /// Every kind of op.
+    pub ops: Vec<OpTime>,
+}
+
+/// All ops of a kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpTime {
+    /// Its kind; of a matmul also rows and columns.
+    pub name: String,
+    /// Of matmuls, products of a weight and an activation.
+    pub n_products: u64,
+    /// How long they took.
+    pub secs: f64,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { n_tokens, start, threads, products_per_sec_max, .. } = self;
+        let (s, at_most) = (if *threads == 1 { "" } else { "s" }, products_per_sec_max / 1e9);
+        writeln!(f, "{n_tokens} tokens at {start}, {threads} thread{s}; at most {at_most:.1} G products/s")?;
+        let total: f64 = self.ops.iter().map(|op| op.secs).sum();
+        for OpTime { name, n_products, secs } in &self.ops {
+            write!(f, "{name:<24} {:9.3} ms {:5.1} %", 1e3 * secs, 100.0 * secs / total)?;
+            if *n_products > 0 {
+                write!(f, " {:6.1} G products/s", *n_products as f64 / secs / 1e9)?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
 }
 
 /// The steps of a load.
@@ -400,6 +449,8 @@ pub struct ModelInfo {
     /// What of that device's abilities it uses: `simd128`, `relaxed-simd`, `subgroups`, …; and why it is not the GPU, if
     /// anybody could wonder.
     pub tier: String,
+    /// On the CPU because the GPU had no room for so long a conversation: a context, in tokens, that it has room for.
+    pub roomy_context_tokens: Option<u32>,
     /// How it keeps keys and values; on a GPU always as halves.
     pub cache: CacheType,
     /// How many threads it runs on.

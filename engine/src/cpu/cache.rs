@@ -102,9 +102,10 @@ impl<H: Head> Cache for Heads<H> {
         let width = self.heads.len() * head_dim;
         let n_cached = start + k.len() / width;
         self.n_cached = n_cached;
+        // Not in a task: if memory runs out here, this thread can say so.
+        self.heads.iter_mut().for_each(|head| head.resize(n_cached));
         pool.rows(&mut self.heads, 1, |first, heads| {
             for (h, head) in (first..).zip(heads) {
-                head.resize(n_cached);
                 for (i, (k, v)) in k.chunks_exact(width).zip(v.chunks_exact(width)).enumerate() {
                     head.put(start + i, &k[h * head_dim..][..head_dim], &v[h * head_dim..][..head_dim]);
                 }

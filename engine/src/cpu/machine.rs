@@ -7,7 +7,7 @@ use super::Pool;
 pub struct Machine {
     /// The threads.
     pub pool: Pool,
-    /// Seconds since any fixed moment, to tune with.
+    /// Seconds since any fixed moment, to tune and to profile with.
     pub clock: fn() -> f64,
     /// Whether to find out how many of the threads pay off; else all are used.
     pub tune: bool,

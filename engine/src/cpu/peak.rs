@@ -8,9 +8,9 @@ use std::hint::black_box;
 const STARTS: [i32; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 const ROUNDS: usize = 1 << 21;
 
-/// Products of halfwords that this core can do and sum up in `clock`'s unit, now: with nothing to load or to store. A core
-/// whose units are shared with somebody else's thread does fewer, at the same number of cycles a second.
-pub fn peak(clock: fn() -> f64) -> f64 {
+/// Products of halfwords that this core can do and sum up in a second, now: with nothing to load or to store. A core whose
+/// units are shared with somebody else's thread does fewer, at the same number of cycles a second.
+pub(super) fn peak(clock: fn() -> f64) -> f64 {
     let one = black_box(Best::splat_int(0x0001_0001));
     let mut sums = black_box(STARTS).map(Best::splat_int);
     let start = clock();

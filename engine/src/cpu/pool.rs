@@ -14,7 +14,8 @@ mod share;
 pub(super) use parts::Columns;
 
 use share::Share;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -40,6 +41,18 @@ static IS_BROKEN: AtomicBool = AtomicBool::new(false);
 /// Says that a helper has died, so that nobody waits for it.
 pub fn helper_died() {
     IS_BROKEN.store(true, Ordering::Relaxed);
+}
+
+/// Ends the program: a thread may still be at a job whose task is gone as soon as this one goes on. A panic does so in wasm;
+/// elsewhere it would go on, somewhere else.
+fn give_up(message: &str) -> ! {
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        eprintln!("{message}");
+        std::process::abort();
+    }
+    #[cfg(target_arch = "wasm32")]
+    panic!("{message}");
 }
 
 /// What all threads see.
@@ -77,7 +90,7 @@ impl Drop for Closing<'_> {
             }
             std::hint::spin_loop();
         }
-        panic!("A thread has stopped in the middle of its work.");
+        give_up("A thread has stopped in the middle of its work.");
     }
 }
 
@@ -108,6 +121,8 @@ pub struct Pool {
     board: Arc<Board>,
     n_threads_max: usize,
     n_threads: usize,
+    /// One thread opens jobs.
+    not_sync: PhantomData<Cell<()>>,
 }
 
 impl Pool {
@@ -117,7 +132,7 @@ impl Pool {
         let shares = (0..n_threads).map(|_| Share::default()).collect();
         let board = Arc::new(Board { shares, ..Board::default() });
         let helpers = (0..narrow(n_threads - 1)).map(|number| Helper { board: board.clone(), number }).collect();
-        let mut pool = Self { board, n_threads_max: n_threads, n_threads };
+        let mut pool = Self { board, n_threads_max: n_threads, n_threads, not_sync: PhantomData };
         pool.use_threads(n_threads);
         (pool, helpers)
     }
@@ -175,7 +190,7 @@ impl Pool {
         unsafe { *board.job.get() = Some(task_for_all) };
         let bound = |i: usize| n_tasks * i.min(self.n_threads) / self.n_threads;
         board.shares.iter().enumerate().for_each(|(i, share)| share.fill(bound(i)..bound(i + 1)));
-        board.state.store(OPEN, Ordering::Release);
+        assert_eq!(board.state.swap(OPEN, Ordering::Release), 0, "a task opened a job");
         board.epoch.fetch_add(1, Ordering::SeqCst);
         if board.sleepers.load(Ordering::SeqCst) > 0 {
             board.wake_all();

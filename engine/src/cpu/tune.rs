@@ -41,15 +41,18 @@ impl Cpu {
 
     /// Finds out how many threads pay off, by computing some layers of the model, once its weights and its threads are there.
     pub fn tune(&mut self) {
-        let Some(clock) = self.clock.filter(|_| self.pool.n_arrived() > 1) else { return };
+        if !self.tunes || self.pool.n_arrived() == 1 {
+            return;
+        }
+        let clock = self.clock;
         let n_tokens = (2 * PREFILL_TOKENS).min(self.n_ctx);
         let start = clock();
         while clock() - start < WARM_UP_SECS {
             self.try_out(1);
             self.try_out(n_tokens);
         }
-        let decode = self.fastest(1, clock);
-        let prefill = self.fastest(n_tokens, clock);
+        let decode = self.fastest(1);
+        let prefill = self.fastest(n_tokens);
         self.threads = Threads { decode, prefill };
     }
 
@@ -60,7 +63,8 @@ impl Cpu {
     }
 
     /// The number of threads that computes a batch of this many tokens fastest; all, if the clock is too coarse to tell.
-    fn fastest(&mut self, n_tokens: usize, clock: fn() -> f64) -> u32 {
+    fn fastest(&mut self, n_tokens: usize) -> u32 {
+        let clock = self.clock;
         let (mut best, mut best_secs) = (1, f64::INFINITY);
         let n_arrived = self.pool.n_arrived();
         for n_threads in (1..=n_arrived).filter(|n| *n < 5 || n % 2 == 0 || *n == n_arrived) {

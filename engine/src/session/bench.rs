@@ -7,10 +7,10 @@
 //! <https://github.com/ggml-org/llama.cpp/tree/b6527/tools/llama-bench>
 
 use super::Session;
-use crate::backend::{Batch, Outputs};
+use crate::backend::{Backend, Batch, Outputs};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Counters, Drawing};
-use crate::protocol::{BenchOptions, GpuCost, Sampling};
+use crate::protocol::{BenchOptions, GpuCost, Profile, Sampling};
 use crate::rng::Rng;
 use crate::sampler::Chances;
 use std::collections::VecDeque;
@@ -46,6 +46,8 @@ pub enum BenchStep {
         tokens_per_sec: Vec<f64>,
         /// What a token cost the GPU, of a generation on one.
         gpu_cost: Option<GpuCost>,
+        /// What took how long on the CPU, if that was asked for.
+        profile: Option<Profile>,
     },
     /// There are no more tests.
     Done,
@@ -56,6 +58,7 @@ pub(super) struct Bench {
     tests: VecDeque<Test>,
     depth: usize,
     reps: usize,
+    profile: bool,
     rng: Rng,
     /// Of all tests: tokens that are computed, and tokens there are to compute.
     done: usize,
@@ -110,6 +113,7 @@ impl Session {
             tests,
             depth,
             reps,
+            profile: options.profile,
             rng: Rng::new(seed),
             done: 0,
             next: None,
@@ -170,9 +174,20 @@ impl Session {
         }
         bench.n_done += n;
         bench.done += n;
-        let step = if bench.n_done == n_run { bench.end_run(test, self.backend.counters()) } else { bench.working() };
+        let mut step =
+            if bench.n_done == n_run { bench.end_run(test, self.backend.counters()) } else { bench.working() };
+        if let BenchStep::Measured { profile, .. } = &mut step {
+            *profile = bench.profile.then(|| self.profile(n)).flatten();
+        }
         self.bench = Some(bench);
         Ok(step)
+    }
+
+    /// Computes the last `n` tokens again, and says what takes how long; on the CPU only.
+    fn profile(&mut self, n: usize) -> Option<Profile> {
+        let Backend::Cpu(cpu) = &mut self.backend else { return None };
+        let start = self.cached.len() - n;
+        Some(cpu.profile(&Batch { tokens: &self.cached[start..], start, outputs: Outputs::Last }))
     }
 
     /// Generates a token, of `n_left`, where the device draws it.
@@ -219,7 +234,7 @@ impl Bench {
         self.is_warm = false;
         let gpu_cost = counters.zip(self.counters.take()).map(|(after, before)| after.cost_since(&before));
         let tokens_per_sec = std::mem::take(&mut self.tokens_per_sec);
-        BenchStep::Measured { test: test.name(self.depth), tokens_per_sec, gpu_cost }
+        BenchStep::Measured { test: test.name(self.depth), tokens_per_sec, gpu_cost, profile: None }
     }
 }
 

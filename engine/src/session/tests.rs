@@ -298,7 +298,9 @@ fn a_bench_measures_every_test() {
     let mut session = session();
     let mut measured = Vec::new();
     for depth in [0, 100] {
-        session.start_bench(&BenchOptions { n_prompt: 150, n_gen: 5, depth, reps: 2 }, 1).expect("it fits");
+        session
+            .start_bench(&BenchOptions { n_prompt: 150, n_gen: 5, depth, reps: 2, profile: false }, 1)
+            .expect("it fits");
         let now_secs = Cell::new(0.0);
         // Every look at the clock is a second later, so that every step takes one.
         let clock = || {
@@ -320,7 +322,7 @@ fn a_bench_measures_every_test() {
     let expected = [("pp150", 75.0), ("tg5", 1.0), ("pp150 @ d100", 75.0), ("tg5 @ d100", 1.0)];
     assert_eq!(measured, expected.map(|(test, speed)| (test.to_string(), vec![speed; 2])));
 
-    let error = session.start_bench(&BenchOptions { n_prompt: 250, n_gen: 5, depth: 10, reps: 1 }, 1);
+    let error = session.start_bench(&BenchOptions { n_prompt: 250, n_gen: 5, depth: 10, reps: 1, profile: false }, 1);
     assert_eq!(error.expect_err("260 tokens in 256").kind(), ErrorKind::ContextFull);
     check_equals_a_fresh_one(&mut session, &[message(Role::User, "hello")]);
 }

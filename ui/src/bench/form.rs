@@ -24,6 +24,7 @@ pub fn Form(page: Page, is_running: Memo<bool>) -> impl IntoView {
             <Choice page is_running name="cache" label="Cache" options=Signal::stored(caches()) />
             <Choice page is_running name="backend" label="Runs on" options=Signal::stored(backends()) />
             <Choice page is_running name="variant" label="Build" options=Signal::derive(move || builds(page)) />
+            <Choice page is_running name="profile" label="Profile" options=Signal::stored(profiles()) />
             <button class="button button--primary bench__go" type="submit">
                 {move || if is_running.get() { "Stop" } else { "Start" }}
             </button>
@@ -37,6 +38,10 @@ fn caches() -> Vec<(String, String)> {
 
 fn backends() -> Vec<(String, String)> {
     [("best", "whatever is faster"), ("cpu", "CPU"), ("gpu", "GPU")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
+}
+
+fn profiles() -> Vec<(String, String)> {
+    [("", "no"), ("1", "what takes how long")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
 }
 
 fn builds(page: Page) -> Vec<(String, String)> {

@@ -117,7 +117,7 @@ impl Page {
                 run.note_hidden();
             }
             match signal {
-                Heard::Event(event) => run.apply(event, now_ms),
+                Heard::Event(event) => run.apply(*event, now_ms),
                 Heard::Died(reason) => {
                     run.fail(format!("The engine has stopped. {reason}"));
                     None
@@ -224,6 +224,8 @@ fn Outcome(page: Page) -> impl IntoView {
     let warnings = Memo::new(move |_| page.run.with(|run| run.as_ref().map(Run::warnings).unwrap_or_default()));
     let costs = Memo::new(move |_| page.run.with(|run| run.as_ref().map(costs).unwrap_or_default()));
     let waits = Memo::new(move |_| page.run.with(|run| run.as_ref().and_then(Run::waits)));
+    let profiles = Memo::new(move |_| page.run.with(|run| run.as_ref().map(profiles).unwrap_or_default()));
+    let profile = |text: String| view! { <pre class="bench__profile">{text}</pre> };
     let note = |text: String| view! { <p class="bench__status">{text}</p> };
     let warning = |text: String| view! { <p class="bench__warning" role="alert">{text}</p> };
     let is_done = Memo::new(move |_| page.run.with(|run| run.as_ref().is_some_and(|run| run.step == Step::Done)));
@@ -238,6 +240,7 @@ fn Outcome(page: Page) -> impl IntoView {
             <Table page />
             {move || waits.get().map(note)}
             {move || costs.get().into_iter().map(note).collect_view()}
+            {move || profiles.get().into_iter().map(profile).collect_view()}
             <Show when=move || is_done.get()>
                 <div class="bench__actions">
                     <CopyText words="Copy as Markdown" text=move || page.markdown() />
@@ -286,6 +289,12 @@ fn lines(run: &Run) -> Vec<[String; COLUMNS.len()]> {
 fn costs(run: &Run) -> Vec<String> {
     let line = |row: &Row| Some(format!("A token of {}: {}.", row.test, cost(row.gpu_cost.as_ref()?)));
     run.rows.iter().filter_map(line).collect()
+}
+
+/// What takes how long, by test.
+fn profiles(run: &Run) -> Vec<String> {
+    let profile = |row: &Row| Some(format!("{}, its last batch: {}", row.test, row.profile.as_ref()?));
+    run.rows.iter().filter_map(profile).collect()
 }
 
 /// A button that copies, and says so.

@@ -1,6 +1,6 @@
 //! What was measured: for people as llama-bench's table, for programs as JSON.
 
-use engine::protocol::{BenchOptions, GpuCost, ModelInfo, Threads};
+use engine::protocol::{BenchOptions, GpuCost, ModelInfo, Profile, Threads};
 use serde::Serialize;
 
 /// What was measured, with everything that it depends on.
@@ -56,6 +56,8 @@ pub struct Row {
     pub sd: f64,
     /// Of a generation on a GPU.
     pub gpu_cost: Option<GpuCost>,
+    /// Of the last batch, on the CPU, if that was asked for.
+    pub profile: Option<Profile>,
 }
 
 impl Row {
@@ -65,11 +67,12 @@ impl Row {
         threads: Threads,
         tokens_per_sec: Vec<f64>,
         gpu_cost: Option<GpuCost>,
+        profile: Option<Profile>,
     ) -> Self {
         let BenchOptions { n_prompt, n_gen, depth, .. } = options;
         let threads = if n_gen > 0 { threads.decode } else { threads.prefill };
         let (mean, sd) = mean_and_sd(&tokens_per_sec);
-        Self { test, n_prompt, n_gen, depth, threads, tokens_per_sec, mean, sd, gpu_cost }
+        Self { test, n_prompt, n_gen, depth, threads, tokens_per_sec, mean, sd, gpu_cost, profile }
     }
 
     pub fn speed(&self) -> String {
@@ -126,10 +129,21 @@ fn secs(ms: f64) -> String {
 
 /// The table as llama-bench prints it.
 pub fn markdown(info: &ModelInfo, rows: &[Row]) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let line =
+        |cells: &[String]| format!("| {} |\n", cells.iter().map(|cell| escape(cell)).collect::<Vec<_>>().join(" | "));
     let rule = ["---", "---:", "---:", "---", "---:", "---", "---:", "---:"];
     let head = line(&COLUMNS.map(str::to_owned)) + &line(&rule.map(str::to_owned));
     rows.iter().fold(head, |table, row| table + &line(&cells(info, row)))
+}
+
+/// A cell of a table in Markdown: a file may say anything of itself.
+fn escape(cell: &str) -> String {
+    let special = |c| matches!(c, '|' | '\\' | '[' | '<' | '`');
+    cell.chars().fold(String::new(), |text, c| match c {
+        '\n' | '\r' => text + " ",
+        c if special(c) => text + "\\" + c.encode_utf8(&mut [0; 4]),
+        c => text + c.encode_utf8(&mut [0; 4]),
+    })
 }
 
 fn size(bytes: u64) -> String {
@@ -165,6 +179,11 @@ mod tests {
             "Loaded in 1.50 s; the first token came 0.18 s after a first question, 0.42 s after the last byte."
         );
         assert_eq!(waits(20.0, None, None), "Loaded in 0.02 s.");
+    }
+
+    #[test]
+    fn a_name_stays_in_its_cell() {
+        assert_eq!(escape("a|b\n[c](d) Q4_0"), "a\\|b \\[c](d) Q4_0");
     }
 
     #[test]

@@ -141,10 +141,10 @@ impl Run {
                 self.step = Step::Measuring { done_tokens, total_tokens };
                 None
             }
-            Event::Measured { test, tokens_per_sec, heap_bytes, gpu_cost } => {
+            Event::Measured { test, tokens_per_sec, heap_bytes, gpu_cost, profile } => {
                 let options = self.tests.pop_front()?;
                 let threads = self.info.as_ref().map_or(Threads::ONE, |info| info.threads);
-                self.rows.push(Row::new(test, options, threads, tokens_per_sec, gpu_cost));
+                self.rows.push(Row::new(test, options, threads, tokens_per_sec, gpu_cost, profile));
                 self.heap_bytes = heap_bytes;
                 self.next()
             }
@@ -211,6 +211,12 @@ impl Run {
         if self.wish.cache != info.cache {
             let (asked, ran, keeps) = (self.wish.cache.name(), info.backend.to_uppercase(), info.cache.name());
             warnings.push(format!("Asked for a cache of {asked}, but the {ran} keeps {keeps}."));
+        }
+        if self.wish.profile && info.backend != "cpu" {
+            warnings.push(format!(
+                "Asked for a profile, but only the CPU has one; it runs on the {}.",
+                info.backend.to_uppercase()
+            ));
         }
         let n_threads = info.threads.most();
         if self.wish.threads != 0 && self.wish.threads != n_threads {
@@ -281,6 +287,7 @@ mod tests {
             threads: Threads::ONE,
             can_think: false,
             fallback_template: None,
+            roomy_context_tokens: None,
             load_secs: 1.0,
             kept: Kept::Yes,
         }
@@ -305,12 +312,13 @@ mod tests {
     }
 
     fn measured(test: &str, speed: f64) -> Event {
-        Event::Measured { test: test.to_owned(), tokens_per_sec: vec![speed; 2], heap_bytes: 64, gpu_cost: None }
+        let (tokens_per_sec, heap_bytes) = (vec![speed; 2], 64);
+        Event::Measured { test: test.to_owned(), tokens_per_sec, heap_bytes, gpu_cost: None, profile: None }
     }
 
     #[test]
     fn a_run_measures_everything_in_turn() {
-        let mut run = run("pp=32&tg=8&reps=2&threads=4&cache=q8_0&backend=gpu");
+        let mut run = run("pp=32&tg=8&reps=2&threads=4&cache=q8_0&backend=gpu&profile=1");
         assert!(matches!(run.apply(Event::Ready, 0.0), Some(Request::Load(_))));
         let progress = |loaded_bytes| Event::Progress { stage: LoadStage::Download, loaded_bytes, total_bytes: 9 };
         assert_eq!(run.apply(progress(8), 60.0), None);
@@ -319,7 +327,8 @@ mod tests {
         let text = Event::Text { text: "Paris".to_owned(), thought: false };
         assert_eq!(run.apply(text, 130.0), None);
         run.note_hidden();
-        let test = |n_prompt, n_gen| Some(Request::Bench(BenchOptions { n_prompt, n_gen, depth: 0, reps: 2 }));
+        let options = BenchOptions { n_prompt: 0, n_gen: 0, depth: 0, reps: 2, profile: true };
+        let test = |n_prompt, n_gen| Some(Request::Bench(BenchOptions { n_prompt, n_gen, ..options }));
         assert_eq!(run.apply(done(), 131.0), test(32, 0));
         assert_eq!(run.counts(), (2, 1));
         assert_eq!(run.apply(measured("pp32", 50.0), 200.0), test(0, 8));

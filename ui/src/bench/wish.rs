@@ -24,6 +24,8 @@ pub struct Wish {
     pub reps: u32,
     /// The build of the engine; none for the fastest.
     pub variant: Option<String>,
+    /// Whether to say what takes how long.
+    pub profile: bool,
 }
 
 impl Default for Wish {
@@ -38,12 +40,14 @@ impl Default for Wish {
             depth: vec![0],
             reps: 3,
             variant: None,
+            profile: false,
         }
     }
 }
 
 /// The names that an address may use, in the order of the form.
-pub const NAMES: [&str; 9] = ["model", "pp", "tg", "depth", "reps", "threads", "cache", "backend", "variant"];
+pub const NAMES: [&str; 10] =
+    ["model", "pp", "tg", "depth", "reps", "threads", "cache", "backend", "variant", "profile"];
 
 /// More would not be a measurement but a mistake.
 const TOKENS_MAX: u32 = 1 << 20;
@@ -82,6 +86,7 @@ impl Wish {
             "depth" => self.depth = numbers(name, value)?,
             "reps" => self.reps = number(name, value, 1..=REPS_MAX)?,
             "variant" => self.variant = Some(value.to_owned()).filter(|name| !name.is_empty()),
+            "profile" => self.profile = number(name, if value.is_empty() { "0" } else { value }, 0..=1)? == 1,
             _ => return Err(format!("The address says “{name}”, and only {} are known.", NAMES.join(", "))),
         }
         Ok(())
@@ -99,6 +104,7 @@ impl Wish {
             "depth" => list(&self.depth),
             "reps" => self.reps.to_string(),
             "variant" => self.variant.clone().unwrap_or_default(),
+            "profile" if self.profile => "1".to_owned(),
             _ => String::new(),
         }
     }
@@ -115,7 +121,8 @@ impl Wish {
     pub fn tests(&self) -> Vec<BenchOptions> {
         let mut tests = Vec::new();
         for depth in self.depth.iter().copied() {
-            let test = |n_prompt, n_gen| BenchOptions { n_prompt, n_gen, depth, reps: self.reps };
+            let test =
+                |n_prompt, n_gen| BenchOptions { n_prompt, n_gen, depth, reps: self.reps, profile: self.profile };
             tests.extend(self.pp.iter().map(|n| test(*n, 0)));
             tests.extend(self.tg.iter().map(|n| test(0, *n)));
         }
@@ -215,7 +222,7 @@ mod tests {
     #[test]
     fn an_address_is_read_and_written() {
         let wish = Wish::parse(
-            "model=https%3A%2F%2Fa.b%2Fc.gguf%3Fx%3D1%26y&pp=128,512&tg=0&depth=0,64&reps=1&backend=gpu&threads=2&cache=q8_0&variant=plain",
+            "model=https%3A%2F%2Fa.b%2Fc.gguf%3Fx%3D1%26y&pp=128,512&tg=0&depth=0,64&reps=1&backend=gpu&threads=2&cache=q8_0&variant=plain&profile=1",
         );
         let wish = wish.expect("it is right");
         let want = Wish {
@@ -228,6 +235,7 @@ mod tests {
             depth: vec![0, 64],
             reps: 1,
             variant: Some("plain".to_owned()),
+            profile: true,
         };
         assert_eq!(wish, want);
         let again = wish.address();
@@ -250,6 +258,7 @@ mod tests {
             ("threads=two", "“two”"),
             ("backend=npu", "cpu, gpu or best"),
             ("cache=q4_0", "f16 or q8_0"),
+            ("profile=yes", "from 0 to 1"),
             ("pp=0&tg=0", "nothing to measure"),
             ("model=", "Name a model"),
             ("model=%zz", "not written"),

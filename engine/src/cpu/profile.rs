@@ -1,0 +1,71 @@
+//! What takes how long.
+
+use super::Cpu;
+use super::peak::peak;
+use crate::backend::Batch;
+use crate::plan::Op;
+use crate::protocol::{OpTime, Profile};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// A batch is run so often; the best time of each kind of op counts.
+const TRIES: usize = 5;
+
+impl Cpu {
+    /// Runs a batch, and says how long each kind of op took, and what the cores could do meanwhile.
+    pub fn profile(&mut self, batch: &Batch<'_>) -> Profile {
+        let mut best = BTreeMap::new();
+        let mut products_per_sec_max = 0.0_f64;
+        for _ in 0..TRIES {
+            for (name, op) in self.time_kinds(batch) {
+                let best = best.entry(name).or_insert_with(|| op.clone());
+                best.secs = op.secs.min(best.secs);
+            }
+            products_per_sec_max = products_per_sec_max.max(self.peak());
+        }
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Profile {
+            n_tokens: narrow(batch.tokens.len()),
+            start: narrow(batch.start),
+            threads: narrow(self.pool.n_threads()),
+            products_per_sec_max,
+            ops: best.into_values().collect(),
+        }
+    }
+
+    /// Runs a batch once; all ops of a kind together.
+    fn time_kinds(&mut self, batch: &Batch<'_>) -> BTreeMap<String, OpTime> {
+        self.prepare(batch);
+        let mut kinds = BTreeMap::new();
+        for op in self.plan.ops.clone() {
+            let start = (self.clock)();
+            self.run(&op, batch);
+            let secs = (self.clock)() - start;
+            let (name, n_products) = self.describe(&op);
+            let kind = kinds.entry(name.clone()).or_insert(OpTime { name, n_products: 0, secs: 0.0 });
+            kind.n_products += n_products;
+            kind.secs += secs;
+        }
+        kinds
+    }
+
+    /// What kind of op it is, and how much it has just multiplied.
+    fn describe(&self, op: &Op) -> (String, u64) {
+        if let Op::MatMul { weight, dst, .. } = op {
+            let weight = &self.plan.weights[weight.0];
+            let n_products = self.bufs[dst.0].len() as u64 * weight.cols as u64;
+            return (format!("MatMul {} x {}", weight.rows, weight.cols), n_products);
+        }
+        (format!("{op:?}").split(' ').next().unwrap_or_default().to_owned(), 0)
+    }
+
+    /// What the threads of the last batch could multiply in a second, all at the same time.
+    fn peak(&self) -> f64 {
+        let (sum, clock) = (Mutex::new(0.0), self.clock);
+        self.pool.run(self.pool.n_threads(), &|_| {
+            let peak = peak(clock);
+            *sum.lock().unwrap_or_else(PoisonError::into_inner) += peak;
+        });
+        sum.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
