@@ -148,7 +148,8 @@ function machine() {
   };
 }
 
-/** Speeds of every engine, and how many times faster than each peer the fastest of ours is. */
+/** Speeds of every engine, and how many times faster than each peer ours is, in the build that the page takes for as
+ * many threads: without shared memory there is one. */
 function markdown({ date, model, machine, rows }) {
   const at = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test)?.median;
   const ours = names.filter((name) => name.startsWith('minnow'));
@@ -156,9 +157,9 @@ function markdown({ date, model, machine, rows }) {
   const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
   const lines = [...new Set(rows.map(({ threads }) => threads))].flatMap((threads) =>
     tests.map(({ name: test }) => {
-      const best = Math.max(...ours.map((name) => at(name, threads, test) ?? 0));
+      const chosen = at(ours.filter((name) => threads > 1 || name !== 'minnow:threads').findLast((name) => at(name, threads, test)) ?? ours.at(-1), threads, test);
       const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
-      return [threads, test, ...speeds, ...peers.map((peer) => ratio(best, at(peer, threads, test)))];
+      return [threads, test, ...speeds, ...peers.map((peer) => ratio(chosen, at(peer, threads, test)))];
     }),
   );
   const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; medians of ${reps}`;

@@ -2,7 +2,7 @@
 
 import { compare, goldenFolder } from '../golden.mjs';
 import { startSite } from '../site.mjs';
-import { answers, loader } from '../worker.mjs';
+import { answers, loader, probed } from '../worker.mjs';
 import { DIST, expect, test } from './fixtures.mjs';
 
 test('every build gives the golden texts', async ({ page }) => {
@@ -23,6 +23,15 @@ test('every build gives the golden texts', async ({ page }) => {
     await site.stop();
     remove();
   }
+});
+
+test('where no memory can be shared, the model runs in one thread', async ({ page, probeSite }) => {
+  await page.goto(probeSite.url);
+  const question = { questions: ['What is the capital of France?'], threads: 2 };
+  const worker = { ...probed('threads', 'off'), backend: 'cpu' };
+  const run = await answers(page, { ...worker, address: `${worker.address}&flaw=no shared memory`, ...question });
+  expect(run.info.threads).toEqual({ prefill: 1, decode: 1 });
+  expect(run.texts).toEqual((await answers(page, { address: loader('relaxed'), ...question })).texts);
 });
 
 test('threads of models that are gone leave no memory behind', async ({ page, site }) => {

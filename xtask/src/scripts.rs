@@ -57,13 +57,13 @@ fn golden_python() -> Result<PathBuf> {
 }
 
 /// The script that runs a program of wasm tests in a browser with this adapter, and what it needs, as cargo takes a runner.
-pub(crate) fn ops_runner<'a>(adapter: &str, cargo: &'a mut Command) -> Result<&'a mut Command> {
+pub(crate) fn browser_runner<'a>(adapter: &str, cargo: &'a mut Command) -> Result<&'a mut Command> {
     install(E2E)?;
     let script = root().join(E2E).join("ops.mjs");
     let runner = ["node", &script.to_string_lossy(), "--adapter", adapter].map(str::to_owned);
     let config = format!("target.{TARGET}.runner={runner:?}");
     let cargo = cargo.args(["--config", &config]).env("MINNOW_TEST_RUNNER", WASM_TEST_RUNNER.ensure()?);
-    with_browsers(cargo.env("MINNOW_OPS_ON_WEBGPU", "yes"))
+    with_browsers(cargo)
 }
 
 /// Makes a command run among the browser tests, with the site, the browsers and the GPU that it needs.

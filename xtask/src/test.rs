@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::command::{command, output, run as run_command, seconds, step};
 use crate::tools::{NODE, WASM_TEST_RUNNER, ensure, ensure_gpu};
-use crate::variants::{PLAIN, VARIANTS};
+use crate::variants::{PLAIN, RELAXED, VARIANTS};
 use crate::wasm::{TARGET, Toolchain};
 use crate::{dist, models, scripts};
 
@@ -21,7 +21,7 @@ const CHECKS: [Check; 10] = [
     ("native tests", native_tests),
     ("other subgroups", ops_on_other_subgroups),
     ("wasm tests", wasm_tests),
-    ("ops on WebGPU", ops_in_browsers),
+    ("ops in browsers", ops_in_browsers),
     ("build of the page", dist::build),
     ("browser tests", scripts::browser_tests),
 ];
@@ -86,13 +86,16 @@ fn wasm_tests() -> Result<()> {
 }
 
 /// Every op on every type of weights, and every shader, on the WebGPU of browsers: two programs in Chromium that stand in for
-/// GPUs, and Firefox.
+/// GPUs, and Firefox. Before that the kernels of relaxed SIMD, in the browser that runs them: Node may have another compiler.
 fn ops_in_browsers() -> Result<()> {
     let toolchain = Toolchain::ensure()?;
+    let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
+    scripts::browser_runner("lavapipe", toolchain.apply(RELAXED.apply(&mut test)))?;
+    run_command(&mut test)?;
     for adapter in ["lavapipe", "swiftshader", "firefox"] {
         let mut test = command("cargo", ["test", "--package", "minnow-engine", "--test", "ops", "--test", "shaders"]);
-        scripts::ops_runner(adapter, toolchain.apply(PLAIN.apply(&mut test)))?;
-        run_command(&mut test)?;
+        scripts::browser_runner(adapter, toolchain.apply(PLAIN.apply(&mut test)))?;
+        run_command(test.env("MINNOW_OPS_ON_WEBGPU", "yes"))?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ pub(crate) struct Variant {
 pub(crate) const PLAIN: Variant = Variant { name: "plain", rustflags: &[], has_threads: false };
 
 /// With fused multiply-add and dot products of bytes.
-const RELAXED: Variant =
+pub(crate) const RELAXED: Variant =
     Variant { name: "relaxed", rustflags: &["-Ctarget-feature=+relaxed-simd"], has_threads: false };
 
 /// The same, on shared memory. What is exported is what makes a new thread's stack and thread-local variables.
@@ -78,7 +78,7 @@ impl Variant {
             );
         }
         let pages = initial_pages(&dist.join(format!("{stem}.js")))?;
-        write(&dist.join(format!("{stem}_loader.js")), &loader(&stem, pages))?;
+        write(&dist.join(format!("{stem}_loader.js")), &loader(&stem, pages, RELAXED.name))?;
         write(&dist.join(format!("{stem}_helper.js")), &helper(&stem))
     }
 
@@ -96,25 +96,26 @@ impl Variant {
 
 /// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; Apple's are never asked for
 /// more than 1 GiB, because they may end the tab instead of refusing, and Android's, which refuse, not for more than 2 GiB.
-/// The worker reads what it was given.
-fn loader(stem: &str, initial_pages: u32) -> String {
+/// The worker reads what it was given; where nothing is given, it is the next best one, whose memory needs no maximum.
+fn loader(stem: &str, initial_pages: u32, next_best: &str) -> String {
     format!(
         "import init from './{stem}.js';
 const device = navigator.userAgent.match(/iPhone|iPad|Android/)?.[0];
 let memory;
-for (let maximum = {{ iPhone: 16384, iPad: 16384, Android: 32768 }}[device] ?? 65536; !memory; maximum /= 2) {{
+for (let maximum = {{ iPhone: 16384, iPad: 16384, Android: 32768 }}[device] ?? 65536; !memory && maximum > 2048; maximum /= 2) {{
   try {{
     memory = new WebAssembly.Memory({{ initial: {initial_pages}, maximum, shared: true }});
     self.memoryPagesMax = maximum;
-  }} catch (error) {{
-    if (maximum <= 4096) throw error;
+  }} catch {{
+    // A smaller one.
   }}
 }}
 // A program on shared memory fails inside promises, of which the page hears nothing.
 self.addEventListener('unhandledrejection', ({{ reason }}) => {{
   if (reason instanceof WebAssembly.RuntimeError) setTimeout(() => {{ throw reason; }});
 }});
-await init({{ memory }});
+if (memory) await init({{ memory }});
+else await import('./worker_{next_best}_loader.js');
 "
     )
 }
