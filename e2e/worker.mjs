@@ -76,7 +76,7 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
     if (probe) counts.push(await told('counts?'));
   }
   const held = probe && (await told('held?'));
-  if (asksForHeap) worker.postMessage(JSON.stringify({ Bench: { n_prompt: 0, n_gen: 1, depth: 0, reps: 1 } }));
+  if (asksForHeap) worker.postMessage(JSON.stringify({ Bench: { n_prompt: 0, n_gen: 1, depth: 0, reps: 1, profile: false } }));
   const heap = asksForHeap && (await until('Measured')).heap_bytes;
   worker.terminate();
   return { info, texts, replies, counts, nLost, moves, held, heap };

@@ -144,10 +144,10 @@ impl Backend {
         }
     }
 
-    /// Tokens for which a GPU had memory, if it has run out of it.
-    pub fn n_ctx_before(&self) -> usize {
+    /// Tokens for which a GPU had memory, if it has run out of it for more.
+    pub fn n_ctx_before(&self) -> Option<usize> {
         match self {
-            Self::Reference(_) | Self::Cpu(_) => self.n_ctx(),
+            Self::Reference(_) | Self::Cpu(_) => None,
             Self::Gpu(gpu) => gpu.n_ctx_before(),
         }
     }

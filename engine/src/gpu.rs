@@ -119,7 +119,8 @@ impl Gpu {
         }
         let fused = fuse(&plan, &dtypes, device.piece_bytes_max());
         memory::check_sizes(&device, &plan, &fused)?;
-        let n_ctx = n_ctx.min(memory::n_ctx_max(&plan, device.buffer_bytes_max()));
+        let position_bytes = memory::position_bytes(&plan, &fused.angles);
+        let n_ctx = n_ctx.min(memory::n_ctx_max(position_bytes, device.buffer_bytes_max()));
         let memory = Memory::new(&device, &plan, &fused, n_ctx);
         device.check()?;
         Ok(Self {
@@ -156,9 +157,11 @@ impl Gpu {
         self.n_ctx
     }
 
-    /// Tokens that fitted into the cache before it grew: if memory has run out since, there was enough for these.
-    pub fn n_ctx_before(&self) -> usize {
-        self.memory.capacity_before
+    /// Tokens that fitted into the cache before it grew, if it has only just grown: if memory has run out, it was by that.
+    pub fn n_ctx_before(&self) -> Option<usize> {
+        let before = self.memory.capacity_before;
+        let has_just_grown = self.n_cached > before && self.n_cached - before <= TOKENS_MAX;
+        (before > 0 && has_just_grown).then_some(before)
     }
 
     /// The device that it runs on.

@@ -347,8 +347,8 @@ impl fmt::Display for Profile {
         writeln!(f, "{n_tokens} tokens at {start}, {threads} thread{s}; at most {at_most:.1} G products/s")?;
         let total: f64 = self.ops.iter().map(|op| op.secs).sum();
         for OpTime { name, n_products, secs } in &self.ops {
-            write!(f, "{name:<24} {:9.3} ms {:5.1} %", 1e3 * secs, 100.0 * secs / total)?;
-            if *n_products > 0 {
+            write!(f, "{name:<24} {:9.3} ms {:5.1} %", 1e3 * secs, 100.0 * secs / total.max(f64::MIN_POSITIVE))?;
+            if *n_products > 0 && *secs > 0.0 {
                 write!(f, " {:6.1} G products/s", *n_products as f64 / secs / 1e9)?;
             }
             writeln!(f)?;
@@ -455,6 +455,8 @@ pub struct ModelInfo {
     pub cache: CacheType,
     /// How many threads it runs on.
     pub threads: Threads,
+    /// The build of the engine: `plain`, `relaxed` or `threads`.
+    pub variant: String,
     /// Whether its template can switch thinking on and off.
     pub can_think: bool,
     /// If the file has no chat template: the name of the one used instead.

@@ -166,6 +166,7 @@ impl Page {
 impl Page {
     pub fn load(self, source: Source) {
         self.dialog.set(None);
+        self.forget_offer();
         let dead = self.state.with_untracked(|state| matches!(state.worker, WorkerStatus::Dead(_)));
         self.act(|state| state.load(source));
         if dead {

@@ -8,15 +8,16 @@ use std::hint::black_box;
 const STARTS: [i32; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
 const ROUNDS: usize = 1 << 21;
 
-/// Products of halfwords that this core can do and sum up in a second, now: with nothing to load or to store. A core whose
-/// units are shared with somebody else's thread does fewer, at the same number of cycles a second.
-pub(super) fn peak(clock: fn() -> f64) -> f64 {
+/// Products of halfwords that [`multiply`] does.
+pub(super) const N_PRODUCTS: usize = 8 * STARTS.len() * ROUNDS;
+
+/// Multiplies and sums up as fast as this core can now, with nothing to load or to store. A core whose units are shared with
+/// somebody else's thread takes longer, at the same number of cycles a second.
+pub(super) fn multiply() {
     let one = black_box(Best::splat_int(0x0001_0001));
     let mut sums = black_box(STARTS).map(Best::splat_int);
-    let start = clock();
     for _ in 0..ROUNDS {
         sums = sums.map(|sum| Best::add_int(sum, Best::dot_pairs(sum, one)));
     }
     black_box(sums.map(sum_int::<Best>));
-    (8 * STARTS.len() * ROUNDS) as f64 / (clock() - start)
 }

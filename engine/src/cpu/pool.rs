@@ -184,13 +184,14 @@ impl Pool {
             return;
         }
         let board = &*self.board;
+        assert_eq!(board.state.load(Ordering::Acquire), 0, "a task opened a job");
         // SAFETY: only the lifetime changes. When this returns, the job is closed and nobody is at it.
         let task_for_all = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
         // SAFETY: the last job is closed and nobody is at it, so nobody reads the cell.
         unsafe { *board.job.get() = Some(task_for_all) };
         let bound = |i: usize| n_tasks * i.min(self.n_threads) / self.n_threads;
         board.shares.iter().enumerate().for_each(|(i, share)| share.fill(bound(i)..bound(i + 1)));
-        assert_eq!(board.state.swap(OPEN, Ordering::Release), 0, "a task opened a job");
+        board.state.store(OPEN, Ordering::Release);
         board.epoch.fetch_add(1, Ordering::SeqCst);
         if board.sleepers.load(Ordering::SeqCst) > 0 {
             board.wake_all();

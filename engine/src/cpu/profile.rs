@@ -1,15 +1,15 @@
 //! What takes how long.
 
-use super::Cpu;
-use super::peak::peak;
+use super::{Cpu, peak};
 use crate::backend::Batch;
 use crate::plan::Op;
 use crate::protocol::{OpTime, Profile};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 /// A batch is run so often; the best time of each kind of op counts.
 const TRIES: usize = 5;
+/// Some milliseconds each: a coarse clock moves within them.
+const PEAK_TRIES: usize = 50;
 
 impl Cpu {
     /// Runs a batch, and says how long each kind of op took, and what the cores could do meanwhile.
@@ -59,13 +59,17 @@ impl Cpu {
         (format!("{op:?}").split(' ').next().unwrap_or_default().to_owned(), 0)
     }
 
-    /// What the threads of the last batch could multiply in a second, all at the same time.
+    /// What the threads of the last batch could multiply in a second, all at the same time; 0 if the clock stands still.
     fn peak(&self) -> f64 {
-        let (sum, clock) = (Mutex::new(0.0), self.clock);
-        self.pool.run(self.pool.n_threads(), &|_| {
-            let peak = peak(clock);
-            *sum.lock().unwrap_or_else(PoisonError::into_inner) += peak;
-        });
-        sum.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let n_threads = self.pool.n_threads();
+        let start = (self.clock)();
+        for n_done in 1..=PEAK_TRIES {
+            self.pool.run(n_threads, &|_| peak::multiply());
+            let secs = (self.clock)() - start;
+            if secs > 0.0 {
+                return (n_done * n_threads * peak::N_PRODUCTS) as f64 / secs;
+            }
+        }
+        0.0
     }
 }

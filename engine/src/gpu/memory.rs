@@ -6,7 +6,7 @@ use super::kernels::{CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE,
 use super::layout::{self, CHUNK, Layout, ROWS_STEP};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{CacheInfo, Plan, Rows, Weight};
+use crate::plan::{Plan, Rows, Weight};
 use crate::quant;
 use crate::reference::cos_sin;
 use std::ops::Range;
@@ -334,7 +334,7 @@ pub(super) fn check_sizes(device: &Device, plan: &Plan, fused: &Fused) -> Result
     let activations = fused.bufs.iter().map(|buf| buf.stride as u64 * rows_of(buf.rows) as u64 * 4);
     let bytes = fused.matrices.iter().map(|matrix| matrix.cols.next_multiple_of(CHUNK) as u64 * TOKENS_MAX as u64 * 2);
     let rows = fused.matrices.iter().map(|m| layout::layout(m.dtype).longest_plane_bytes(ROWS_STEP, m.cols));
-    let positions = plan.caches.iter().map(|info| position_bytes(info) * KEYS_BLOCK as u64);
+    let positions = [position_bytes(plan, &fused.angles) * KEYS_BLOCK as u64];
     match activations.chain(bytes).chain(rows).chain(positions).max() {
         Some(bytes) if bytes > bytes_max => {
             let message =
@@ -345,16 +345,16 @@ pub(super) fn check_sizes(device: &Device, plan: &Plan, fused: &Fused) -> Result
     }
 }
 
-/// Tokens whose keys, or values, one buffer of so many bytes has room for.
-pub(super) fn n_ctx_max(plan: &Plan, bytes_max: u64) -> usize {
-    let positions = plan.caches.iter().map(|info| bytes_max / position_bytes(info)).min().unwrap_or(u64::MAX);
-    let positions = usize::try_from(positions).unwrap_or(usize::MAX);
-    positions / KEYS_BLOCK * KEYS_BLOCK
+/// Tokens for which the longest buffer has room, if it has so many bytes.
+pub(super) fn n_ctx_max(position_bytes: u64, bytes_max: u64) -> usize {
+    usize::try_from(bytes_max / position_bytes).unwrap_or(usize::MAX) / KEYS_BLOCK * KEYS_BLOCK
 }
 
-/// Of the keys, or the values, of one position in one layer.
-fn position_bytes(info: &CacheInfo) -> u64 {
-    info.n_head_kv as u64 * eights(info.head_dim) as u64 * 16
+/// What a position takes of the buffer that takes most for it: of keys, or values, of a layer, or of angles.
+pub(super) fn position_bytes(plan: &Plan, angles: &[Angles]) -> u64 {
+    let caches = plan.caches.iter().map(|info| (info.n_head_kv * eights(info.head_dim) * 16) as u64);
+    let angles = angles.iter().map(|kind| (kind.rope.n_rot / 2 * 8) as u64);
+    caches.chain(angles).max().unwrap_or(0).max(1)
 }
 
 #[cfg(test)]
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn a_cache_fits_one_binding() {
         let mut plan = Plan::default();
-        assert!(n_ctx_max(&plan, 128 << 20) > 1 << 30);
+        let n_ctx_max = |plan: &Plan, bytes_max| n_ctx_max(position_bytes(plan, &[]), bytes_max);
         plan.cache(8, 128);
         assert_eq!(n_ctx_max(&plan, 128 << 20), 65536);
         plan.cache(8, 257);

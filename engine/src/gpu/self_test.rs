@@ -1,5 +1,6 @@
 //! Does this device compute what it should? A small plan with every fused step, on the device and by its definition.
 
+use super::tier::{Reduce, Tier};
 use super::{Device, Drawing, Gpu};
 use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
@@ -27,7 +28,7 @@ const NMSE_MAX: f32 = 1e-5;
 /// # Errors
 /// `Unsupported` if they disagree, and what the device says.
 pub async fn self_test(device: &Device) -> Result<()> {
-    let plan = plan();
+    let plan = plan(device.tier());
     let dtypes: Vec<DType> = plan.matrices().iter().map(|m| if *m { DType::Q4_0 } else { DType::F32 }).collect();
     let mut gpu = Gpu::new(device.clone(), plan.clone(), dtypes.clone(), N_CTX)?;
     let mut reference = Reference::new(plan.clone(), dtypes.clone(), N_CTX);
@@ -73,11 +74,18 @@ struct Heads {
 
 /// Some that share keys and values.
 const OF_LLAMA: Heads = Heads { n_head: 4, n_head_kv: 2, head_dim: 64 };
-/// So large that as many invocations share one as by any model.
-const OF_GEMMA: Heads = Heads { n_head: 1, n_head_kv: 1, head_dim: 256 };
+
+/// One so large that as many invocations of a subgroup share it as by any model.
+fn of_gemma(tier: Tier) -> Heads {
+    let head_dim = match tier.reduce {
+        Reduce::Subgroup => 8 * tier.lanes_max,
+        Reduce::Workgroup => 256,
+    };
+    Heads { n_head: 1, n_head_kv: 1, head_dim }
+}
 
 /// A layer of a llama and one of a gemma, with tied embeddings.
-fn plan() -> Plan {
+fn plan(tier: Tier) -> Plan {
     let mut plan = Plan::default();
     let p = &mut plan;
     let embedding = p.weight("embedding", N_VOCAB, WIDTH);
@@ -86,7 +94,7 @@ fn plan() -> Plan {
     let ff = ["gate", "up"].map(|name| p.buf(name, N_FF));
     p.push(Op::Embed { weight: embedding, scale: 1.0, dst: x });
     add_layer(p, [x, h], ff, OF_LLAMA, false);
-    add_layer(p, [x, h], ff, OF_GEMMA, true);
+    add_layer(p, [x, h], ff, of_gemma(tier), true);
     let [last, normed] = ["last", "normed"].map(|name| p.output_buf(name, WIDTH));
     let logits = p.output_buf("logits", N_VOCAB);
     p.push(Op::TakeOutputs { x, dst: last });
@@ -158,23 +166,21 @@ fn add_layer(p: &mut Plan, [x, h]: [Buf; 2], [gate, up]: [Buf; 2], heads: Heads,
 mod tests {
     use super::*;
     use crate::gpu::kernels;
-    use crate::gpu::tier::Tier;
 
     /// A GPU is not trusted with more invocations to a sum, or to a head, than it was tested with.
     #[test]
     fn as_many_invocations_share_the_work_as_by_any_model() {
-        let plan = plan();
-        let dtypes = vec![DType::Q4_0; plan.weights.len()];
-        for tier in [Tier::PLAIN, Tier::subgroups(8), Tier::subgroups(32)] {
+        for tier in [4, 8, 16, 64].map(Tier::subgroups).into_iter().chain([Tier::PLAIN]) {
+            let plan = plan(tier);
+            let dtypes = vec![DType::Q4_0; plan.weights.len()];
             let kernels = kernels::all(&plan, &dtypes, tier, N_CTX);
             let most = |name: &str| {
                 let constants = kernels.iter().flat_map(|kernel| &kernel.constants);
                 constants.filter(|(constant, _)| *constant == name).map(|(_, n)| *n).fold(0.0, f64::max)
             };
             assert_eq!(most("LANES"), tier.lanes_max as f64, "{tier}");
-            if tier == Tier::subgroups(32) {
-                assert_eq!(most("UNITS"), 32.0);
-            }
+            let units = if tier.reduce == Reduce::Subgroup { tier.lanes_max } else { 0 };
+            assert_eq!(most("UNITS"), units as f64, "{tier}");
         }
     }
 }

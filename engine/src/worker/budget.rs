@@ -54,8 +54,8 @@ pub fn context_tokens(need: Need, heap_bytes: u64) -> Result<usize> {
     if fits < CONTEXT_TOKENS_MIN.min(wanted) {
         let least = need.weights_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
         let message = format!(
-            "This model needs {} of memory, and a page on this device can have {}. Choose a smaller model, or its Q4_0 \
-             file.",
+            "This model needs {} of memory, and a page on this device can have {}. Choose a smaller model; of one model, the \
+             Q4_0 file takes least.",
             megabytes(least),
             megabytes(heap_bytes)
         );

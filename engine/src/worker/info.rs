@@ -25,6 +25,15 @@ pub fn weight_type(gguf: &Gguf) -> String {
     n_by_type.into_iter().max_by_key(|(_, n)| *n).map_or_else(String::new, |(name, _)| name.to_owned())
 }
 
+/// Which build this is (`xtask/src/variants.rs`).
+pub fn variant() -> &'static str {
+    match tier() {
+        _ if cfg!(target_feature = "atomics") => "threads",
+        "relaxed-simd" => "relaxed",
+        _ => "plain",
+    }
+}
+
 /// What this build uses of the CPU.
 pub fn tier() -> &'static str {
     if cfg!(target_feature = "relaxed-simd") { "relaxed-simd" } else { "simd128" }

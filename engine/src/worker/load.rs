@@ -133,6 +133,7 @@ async fn read(
         roomy_context_tokens: places.roomy_context().map(tokens),
         cache: backend.cache_type(),
         threads: backend.threads(),
+        variant: info::variant().to_owned(),
         can_think: false,
         fallback_template: None,
         load_secs: 0.0,

@@ -12,23 +12,34 @@ const LIMIT_MS: u32 = 60_000;
 /// What `answer` comes to.
 ///
 /// # Errors
-/// Its own; `Cancelled` as soon as that is wished; `Unsupported` after a minute.
-pub(super) async fn wait<T>(answer: impl Future<Output = Result<T>>, cancel: &Cancel) -> Result<T> {
-    cancel.check()?;
+/// Its own; `Unsupported` after a minute.
+pub(super) async fn within_a_minute<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
     let (mut answer, mut limit) = (pin!(answer), pin!(js::sleep(LIMIT_MS)));
+    poll_fn(move |context| match answer.as_mut().poll(context) {
+        Poll::Ready(answer) => Poll::Ready(answer),
+        Poll::Pending => {
+            limit.as_mut().poll(context).map(|()| Err(Error::new(ErrorKind::Unsupported, "the GPU does not answer")))
+        }
+    })
+    .await
+}
+
+/// What `answer` comes to.
+///
+/// # Errors
+/// Its own; `Cancelled` as soon as that is wished.
+pub(super) async fn unless_cancelled<T>(cancel: &Cancel, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut answer = pin!(answer);
     let mut listens = false;
     poll_fn(move |context| {
         if !std::mem::replace(&mut listens, true) {
             let waker = context.waker().clone();
             cancel.on_cancel(move || waker.wake_by_ref());
         }
-        if let Err(cancelled) = cancel.check() {
-            return Poll::Ready(Err(cancelled));
+        match cancel.check() {
+            Ok(()) => answer.as_mut().poll(context),
+            Err(cancelled) => Poll::Ready(Err(cancelled)),
         }
-        if let Poll::Ready(answer) = answer.as_mut().poll(context) {
-            return Poll::Ready(answer);
-        }
-        limit.as_mut().poll(context).map(|()| Err(Error::new(ErrorKind::Unsupported, "the GPU does not answer")))
     })
     .await
 }

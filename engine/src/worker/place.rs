@@ -4,7 +4,8 @@
 //! (also one that is a program on the CPU), `?gpu=dots` (the same, with products of bytes, also where they are slow).
 
 use super::adapter::Adapter;
-use super::{info, patience};
+use super::info;
+use super::patience::{unless_cancelled, within_a_minute};
 use crate::backend::BackendKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Device, Options, self_test};
@@ -59,8 +60,8 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) enum Obstacle {
     NoRoomForModel,
-    /// But there was room for so many tokens.
-    NoRoomForConversation(usize),
+    /// But there was room for so many tokens, if that is known.
+    NoRoomForConversation(Option<usize>),
     /// What was said when it failed.
     Failure(String),
 }
@@ -71,8 +72,8 @@ impl Obstacle {
         match self {
             Self::NoRoomForModel => "the GPU has not enough memory for it".to_owned(),
             Self::Failure(message) => format!("the GPU failed while it was loaded: {message}"),
-            Self::NoRoomForConversation(0) => "the GPU has not enough memory for a conversation".to_owned(),
-            Self::NoRoomForConversation(n_ctx) => format!(
+            Self::NoRoomForConversation(None) => "the GPU has not enough memory for a conversation".to_owned(),
+            Self::NoRoomForConversation(Some(n_ctx)) => format!(
                 "the GPU has not enough memory for so long a conversation; with a context of {n_ctx} tokens, it stays there"
             ),
         }
@@ -95,6 +96,8 @@ pub(super) struct Places {
     obstacle: Option<Obstacle>,
     /// The last device that passed, for the next model.
     tested: Option<Tested>,
+    /// Why there is none for a wish.
+    refused: Option<(Wish, String)>,
 }
 
 impl Places {
@@ -102,6 +105,7 @@ impl Places {
     pub(super) fn start_anew(&mut self) {
         self.n_failures = 0;
         self.obstacle = None;
+        self.refused = None;
     }
 
     /// Takes note that a device was lost, or refused a step.
@@ -132,8 +136,8 @@ impl Places {
     /// A context with which nothing would, if its size does.
     pub(super) fn roomy_context(&self) -> Option<usize> {
         match self.obstacle {
-            Some(Obstacle::NoRoomForConversation(n_ctx @ 1..)) => Some(n_ctx),
-            Some(Obstacle::NoRoomForConversation(0) | Obstacle::NoRoomForModel | Obstacle::Failure(_)) | None => None,
+            Some(Obstacle::NoRoomForConversation(n_ctx)) => n_ctx,
+            Some(Obstacle::NoRoomForModel | Obstacle::Failure(_)) | None => None,
         }
     }
 
@@ -153,10 +157,18 @@ impl Places {
         if let Some(obstacle) = &self.obstacle {
             return on_cpu(because(&obstacle.why()));
         }
-        match patience::wait(self.device(wish), cancel).await {
+        if let Some(why) = self.refused.as_ref().filter(|refused| refused.0 == wish).map(|refused| &refused.1) {
+            return on_cpu(because(why));
+        }
+        match unless_cancelled(cancel, self.device(wish)).await {
             Ok((device, tier)) => Ok(Place { kind: BackendKind::Gpu(device), tier }),
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
-            Err(error) => on_cpu(because(&error.to_string())),
+            Err(error) => {
+                let why = error.to_string();
+                let tier = because(&why);
+                self.refused = Some((wish, why));
+                on_cpu(tier)
+            }
         }
     }
 
@@ -178,7 +190,10 @@ impl Places {
 /// Why there is none.
 async fn find(wish: Wish) -> Result<Tested> {
     let none = |why| Error::new(ErrorKind::Unsupported, why);
-    let adapter = Adapter::find().await.ok_or_else(|| none("this browser offers no GPU to compute with"))?;
+    let adapter = within_a_minute(async {
+        Adapter::find().await.ok_or_else(|| none("this browser offers no GPU to compute with"))
+    });
+    let adapter = adapter.await?;
     if adapter.is_software && wish == Wish::Best {
         return Err(none("the browser's GPU is a program, and slower"));
     }
@@ -202,7 +217,7 @@ async fn find(wish: Wish) -> Result<Tested> {
 }
 
 async fn tested(options: Options) -> Result<Device> {
-    let device = Device::open(options).await?;
-    self_test(&device).await.inspect_err(|_error| device.destroy())?;
+    let device = within_a_minute(Device::open(options)).await?;
+    within_a_minute(self_test(&device)).await.inspect_err(|_error| device.destroy())?;
     Ok(device)
 }

@@ -212,6 +212,10 @@ impl Run {
             let (asked, ran, keeps) = (self.wish.cache.name(), info.backend.to_uppercase(), info.cache.name());
             warnings.push(format!("Asked for a cache of {asked}, but the {ran} keeps {keeps}."));
         }
+        if self.variant != info.variant {
+            let (asked, ran) = (&self.variant, &info.variant);
+            warnings.push(format!("The build {asked} gets no memory that can be shared, so {ran} runs."));
+        }
         if self.wish.profile && info.backend != "cpu" {
             warnings.push(format!(
                 "Asked for a profile, but only the CPU has one; it runs on the {}.",
@@ -241,7 +245,7 @@ impl Run {
             tier: info.tier.clone(),
             threads: info.threads.most(),
             cache: info.cache.name().to_owned(),
-            variant: self.variant.clone(),
+            variant: info.variant.clone(),
             heap_bytes: self.heap_bytes,
             model: info.name.clone(),
             architecture: info.architecture.clone(),
@@ -288,6 +292,7 @@ mod tests {
             can_think: false,
             fallback_template: None,
             roomy_context_tokens: None,
+            variant: "plain".to_owned(),
             load_secs: 1.0,
             kept: Kept::Yes,
         }

@@ -48,9 +48,19 @@ impl Page {
         self.notice.set(Some(Notice { text: place(info).trim_end().to_owned(), kind }));
     }
 
+    /// What was offered for the model before is void.
+    pub(super) fn forget_offer(self) {
+        if self.notice.with_untracked(|notice| notice.as_ref().is_some_and(|n| matches!(n.kind, NoticeKind::NoRoom(_))))
+        {
+            self.notice.set(None);
+        }
+    }
+
     /// Loads the model again with a context of so many tokens, from now on.
     pub fn shrink_context(self, context_tokens: u32) {
-        self.notice.set(None);
+        if self.state.with_untracked(|state| state.load.is_some()) {
+            return;
+        }
         self.state.update(|state| state.settings.context_tokens = context_tokens);
         self.reload_model();
     }

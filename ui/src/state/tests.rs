@@ -28,6 +28,7 @@ fn info() -> ModelInfo {
         can_think: true,
         fallback_template: None,
         roomy_context_tokens: None,
+        variant: "plain".to_owned(),
         load_secs: 1.0,
         kept: Kept::Yes,
     }
