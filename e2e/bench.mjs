@@ -62,10 +62,10 @@ const site = await startSite({
 });
 const browser = await (flags.adapter ? launch(flags.adapter) : chromium.launch(launchOptions));
 try {
-  const rows = [];
+  const [rows, failures] = [[], []];
   const threadCounts = flags.adapter ? '1' : flags.threads;
-  for (const threads of threadCounts.split(',').map(Number)) rows.push(...(await measure(threads)));
-  const report = { date: new Date().toISOString(), model: file, machine: machine(), rows };
+  for (const threads of threadCounts.split(',').map(Number)) rows.push(...(await measure(threads, failures)));
+  const report = { date: new Date().toISOString(), model: file, machine: machine(), rows, failures };
   const text = markdown(report);
   console.log(text);
   if (flags.json) writeFileSync(flags.json, JSON.stringify(report, null, 2) + '\n');
@@ -76,8 +76,8 @@ try {
 }
 process.exit(); // node-llama-cpp keeps the process alive.
 
-/** All tests with this many threads: one row an engine and test. */
-async function measure(threads) {
+/** All tests with this many threads: one row an engine and test. A peer that fails at a test is not asked for it again. */
+async function measure(threads, failures) {
   const engines = [];
   for (const name of names.filter((name) => canRun(name, threads))) {
     log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
@@ -86,7 +86,9 @@ async function measure(threads) {
   for (const test of tests) {
     for (let rep = -1; rep < reps; rep += 1) {
       for (const engine of engines.filter(({ name }) => !test.alone || name.startsWith('minnow'))) {
-        const { tokensPerSec, cost } = await engine.bench(test);
+        const measured = await (engine.name.startsWith('minnow') ? engine.bench(test) : tried(engine, test, threads, failures));
+        if (!measured) continue;
+        const { tokensPerSec, cost } = measured;
         log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
         if (rep >= 0) (engine.samples[test.name] ??= []).push(tokensPerSec);
         engine.costs[test.name] = cost ?? undefined;
@@ -99,6 +101,22 @@ async function measure(threads) {
       engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, gpu_cost: costs[test], info,
     })),
   );
+}
+
+/** What a peer's `bench` gives, or nothing; it starts afresh then. */
+async function tried(engine, test, threads, failures) {
+  const isSame = (failure) => failure.engine === engine.name && failure.test === test.name && failure.threads === threads;
+  if (failures.some(isSame)) return null;
+  try {
+    return await engine.bench(test);
+  } catch (error) {
+    const [message] = String(error.message ?? error).split('\n');
+    log(`${engine.name}, ${threads}: ${test.name} failed: ${message}`);
+    failures.push({ engine: engine.name, threads, test: test.name, message });
+    await engine.close();
+    Object.assign(engine, await open(engine.name, threads));
+    return null;
+  }
 }
 
 /** Only one of our builds has threads. */
@@ -150,7 +168,7 @@ function machine() {
 
 /** Speeds of every engine, and how many times faster than each peer ours is, in the build that the page takes for as
  * many threads: without shared memory there is one. */
-function markdown({ date, model, machine, rows }) {
+function markdown({ date, model, machine, rows, failures }) {
   const at = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test)?.median;
   const ours = names.filter((name) => name.startsWith('minnow'));
   const peers = ours.length > 0 ? names.filter((name) => !ours.includes(name)) : [];
@@ -164,7 +182,8 @@ function markdown({ date, model, machine, rows }) {
   );
   const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; medians of ${reps}`;
   const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
-  return [title, '', ...table, ...gpuCosts(rows)].join('\n');
+  const failed = failures.map(({ engine, threads, test, message }) => `${engine}, ${threads} ${threads > 1 ? 'threads' : 'thread'}, fails at ${test}: ${message}.`);
+  return [title, '', ...table, ...(failed.length > 0 ? ['', ...failed] : []), ...gpuCosts(rows)].join('\n');
 }
 
 function ratio(ours, theirs) {

@@ -1,6 +1,6 @@
 //! Waiting for a device that may never answer.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::store::{Cancel, js};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -9,17 +9,12 @@ use std::task::Poll;
 /// Slow ones compile their shaders for seconds.
 const LIMIT_MS: u32 = 60_000;
 
-/// What `answer` comes to.
-///
-/// # Errors
-/// Its own; `Unsupported` after a minute.
-pub(super) async fn within_a_minute<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
+/// What `answer` comes to; none if it has not come after a minute.
+pub(super) async fn within_a_minute<T>(answer: impl Future<Output = T>) -> Option<T> {
     let (mut answer, mut limit) = (pin!(answer), pin!(js::sleep(LIMIT_MS)));
     poll_fn(move |context| match answer.as_mut().poll(context) {
-        Poll::Ready(answer) => Poll::Ready(answer),
-        Poll::Pending => {
-            limit.as_mut().poll(context).map(|()| Err(Error::new(ErrorKind::Unsupported, "the GPU does not answer")))
-        }
+        Poll::Ready(answer) => Poll::Ready(Some(answer)),
+        Poll::Pending => limit.as_mut().poll(context).map(|()| None),
     })
     .await
 }

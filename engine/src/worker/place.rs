@@ -190,10 +190,9 @@ impl Places {
 /// Why there is none.
 async fn find(wish: Wish) -> Result<Tested> {
     let none = |why| Error::new(ErrorKind::Unsupported, why);
-    let adapter = within_a_minute(async {
-        Adapter::find().await.ok_or_else(|| none("this browser offers no GPU to compute with"))
-    });
-    let adapter = adapter.await?;
+    let silent = || none("the GPU does not answer");
+    let adapter = within_a_minute(Adapter::find()).await.ok_or_else(silent)?;
+    let adapter = adapter.ok_or_else(|| none("this browser offers no GPU to compute with"))?;
     if adapter.is_software && wish == Wish::Best {
         return Err(none("the browser's GPU is a program, and slower"));
     }
@@ -202,7 +201,7 @@ async fn find(wish: Wish) -> Result<Tested> {
     steps.dedup();
     let mut failure = None;
     for options in steps.into_iter().filter(|options| options.plain || wish != Wish::Plain) {
-        match tested(options).await {
+        match within_a_minute(tested(options)).await.ok_or_else(silent)? {
             Ok(device) => {
                 let tier = match &failure {
                     None => device.tier().to_string(),
@@ -217,7 +216,22 @@ async fn find(wish: Wish) -> Result<Tested> {
 }
 
 async fn tested(options: Options) -> Result<Device> {
-    let device = within_a_minute(Device::open(options)).await?;
-    within_a_minute(self_test(&device)).await.inspect_err(|_error| device.destroy())?;
-    Ok(device)
+    let mut trial = Trial { device: Device::open(options).await?, has_passed: false };
+    self_test(&trial.device).await?;
+    trial.has_passed = true;
+    Ok(trial.device.clone())
+}
+
+/// A device on trial: unless it passes, what it holds is given back, also if nobody waits for the end.
+struct Trial {
+    device: Device,
+    has_passed: bool,
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        if !self.has_passed {
+            self.device.destroy();
+        }
+    }
 }
