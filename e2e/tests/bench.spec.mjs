@@ -71,6 +71,19 @@ test('what was asked for and did not run is said', async ({ page, site }) => {
   await expect(page.getByRole('alert')).toContainText('Asked for 200 threads');
 });
 
+test('on a phone, what comes of it is seen without scrolling, and what was typed wrong stays to be put right', async ({ page, site }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open({ page, site }, { model: 'smollm2-135m', pp: 32, tg: 'eight' });
+  await expect(page.getByRole('alert')).toContainText('tg is a number');
+  await expect(page.getByRole('alert')).toBeInViewport();
+  await expect(page.getByLabel('Prompt')).toHaveValue('32');
+  await expect(page.getByLabel('Reply')).toHaveValue('eight');
+  await page.goto('about:blank');
+  await page.goto(`${site.url}#/bench/?pp=32&tg=0&reps=1`);
+  await result(page);
+  await expect(page.getByRole('cell').last()).toBeInViewport({ ratio: 1 });
+});
+
 const WRONG = {
   'modle=x': /modle.*only model, pp/,
   'pp=many': /pp is a number/,

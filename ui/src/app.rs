@@ -229,7 +229,7 @@ fn speed(state: &State) -> Option<String> {
         Some(reply) => reply.phase.tokens_per_sec()?,
         None => {
             let path = state.chat()?.path();
-            let stats = path.last()?.stats()?;
+            let stats = path.last()?.stats().filter(|stats| stats.n_reply > 0)?;
             f64::from(stats.n_reply) / stats.reply_secs
         }
     };

@@ -21,9 +21,9 @@ pub fn is_here() -> bool {
 /// What the address asks for, if it is this page's; empty if it asks for nothing in particular.
 fn query() -> Option<String> {
     let hash = browser::window().location().hash().unwrap_or_default();
-    let rest = hash.strip_prefix("#/bench")?;
+    let rest = hash.strip_prefix("#/bench")?.trim_start_matches('/');
     match rest.strip_prefix('?') {
         Some(query) => Some(query.to_owned()),
-        None => rest.trim_end_matches('/').is_empty().then(String::new),
+        None => rest.is_empty().then(String::new),
     }
 }

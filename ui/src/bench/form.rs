@@ -41,7 +41,7 @@ fn backends() -> Vec<(String, String)> {
 }
 
 fn profiles() -> Vec<(String, String)> {
-    [("", "no"), ("1", "what takes how long")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
+    [("", "no"), ("1", "yes")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
 }
 
 fn builds(page: Page) -> Vec<(String, String)> {

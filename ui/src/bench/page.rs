@@ -9,6 +9,7 @@ use crate::catalogue;
 use crate::engine::{Engine, Signal as Heard};
 use crate::hub;
 use crate::page::kept;
+use crate::percent;
 use crate::state::load::explain;
 use crate::state::settings::Settings;
 use crate::variant;
@@ -47,9 +48,7 @@ impl Page {
             if query.is_empty() {
                 return;
             }
-            if let Ok(wish) = Wish::parse(&query) {
-                page.fields.set(fields(&wish));
-            }
+            page.fields.set(typed(&query));
             page.begin(Wish::parse(&query));
         });
         page
@@ -58,7 +57,7 @@ impl Page {
     /// Begins what the form says, and writes it into the address, so that it can be asked for again.
     pub(super) fn begin_form(self) {
         let pairs = self.fields.with_untracked(|fields| {
-            fields.iter().map(|(name, value)| format!("{name}={}", crate::percent::encode(value))).collect::<Vec<_>>()
+            fields.iter().map(|(name, value)| format!("{name}={}", percent::encode(value))).collect::<Vec<_>>()
         });
         let wish = Wish::parse(&pairs.join("&"));
         if let (Ok(wish), Ok(history)) = (&wish, browser::window().history()) {
@@ -167,6 +166,16 @@ impl Page {
             self.run.with_untracked(|run| run.as_ref()?.report(user_agent.unwrap_or_default(), browser::now_ms()));
         report.map(|report| serde_json::to_string_pretty(&report).expect("plain data has a JSON form"))
     }
+}
+
+/// What an address says, also where it is wrong, so that it can be put right.
+fn typed(query: &str) -> BTreeMap<&'static str, String> {
+    let mut fields = fields(&Wish::default());
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        let known = NAMES.into_iter().find(|known| *known == name);
+        fields.extend(known.zip(percent::decode(value)));
+    }
+    fields
 }
 
 fn fields(wish: &Wish) -> BTreeMap<&'static str, String> {

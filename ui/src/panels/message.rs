@@ -141,6 +141,10 @@ fn note(message: &Message) -> String {
 fn describe(stats: &ReplyStats) -> String {
     let stopped = if stats.finish == Finish::Stopped { "stopped · " } else { "" };
     let per_sec = f64::from(stats.n_reply) / stats.reply_secs;
-    let speed = if per_sec.is_finite() { format!(" · {} tokens/s", format::rate(per_sec)) } else { String::new() };
+    let speed = if stats.n_reply > 0 && per_sec.is_finite() {
+        format!(" · {} tokens/s", format::rate(per_sec))
+    } else {
+        String::new()
+    };
     format!("{stopped}{} tokens{speed}", format::count(stats.n_reply))
 }
