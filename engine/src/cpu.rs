@@ -276,7 +276,7 @@ impl Cpu {
             self.quantized = Some(x);
         }
         let (rows, input) = (self.plan.weights[weight.0].rows, Input { floats, integers: &self.activations });
-        self.pool.columns(dst, rows, matrix::ROWS, |columns| matrix.matmul(&input, columns));
+        matrix::multiply(&self.pool, &**matrix, &input, rows, dst);
     }
 
     /// The index of the batch's angles for this kind of rotation, made when first asked for.

@@ -70,14 +70,15 @@ fn ops_on_other_subgroups() -> Result<()> {
     Ok(())
 }
 
-/// What is built differently for wasm, on wasm: the kernels, in every variant of the worker. Node runs them.
+/// What is built differently for wasm, on wasm: the kernels, in every variant of the worker, alone and together. Node runs them.
 fn wasm_tests() -> Result<()> {
     ensure(&[&NODE])?;
     let toolchain = Toolchain::ensure()?;
     // Threads are for browsers: their tests run there.
     for variant in VARIANTS.iter().filter(|variant| !variant.has_threads) {
         println!("  variant {}", variant.name);
-        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
+        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib"]);
+        test.args(["--test", "ops", "--test", "agreement"]);
         test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
             .env("NODE_ARGS", node_args());
         run_command(toolchain.apply(variant.apply(&mut test)))?;

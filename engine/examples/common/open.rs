@@ -2,6 +2,10 @@
 
 #![allow(dead_code, reason = "each of them uses a part of it")]
 
+#[path = "disk.rs"]
+pub(crate) mod disk;
+
+use disk::File;
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::{Machine, Pool};
 use engine::error::{Error, ErrorKind, Result};
@@ -10,10 +14,7 @@ use engine::gpu::{Device, Options};
 use engine::load::Loader;
 use engine::model::Model;
 use engine::protocol::CacheType;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::OnceLock;
-use std::time::Instant;
 
 /// The first guess at the length of a header.
 const HEAD_BYTES: u64 = 1 << 20;
@@ -63,7 +64,7 @@ fn gpu(options: Options) -> Result<BackendKind> {
 pub(crate) fn gguf(path: &str) -> Result<Gguf> {
     let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
     let mut file = File::open(path).map_err(unreadable)?;
-    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    let file_bytes = len(&mut file).map_err(unreadable)?;
     header(&mut file, file_bytes).map_err(unreadable)?
 }
 
@@ -71,7 +72,7 @@ pub(crate) fn gguf(path: &str) -> Result<Gguf> {
 pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opened> {
     let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
     let mut file = File::open(path).map_err(unreadable)?;
-    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    let file_bytes = len(&mut file).map_err(unreadable)?;
     let gguf = header(&mut file, file_bytes).map_err(unreadable)??;
     let mut loader = Loader::new(&gguf, kind, n_ctx, machine())?;
     for piece in loader.pieces() {
@@ -84,15 +85,30 @@ pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opene
 }
 
 /// All cores, and the clock of the system.
+#[cfg(not(target_arch = "wasm32"))]
 fn machine() -> Machine {
     let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Machine { pool: Pool::spawn(n_threads), clock: seconds, tune: true }
 }
 
+/// One thread, and no clock.
+#[cfg(target_arch = "wasm32")]
+fn machine() -> Machine {
+    Machine { pool: Pool::alone(), clock: || 0.0, tune: false }
+}
+
 /// Since it was first asked.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn seconds() -> f64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    START.get_or_init(Instant::now).elapsed().as_secs_f64()
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
+}
+
+/// Reading goes on at its start.
+fn len(file: &mut File) -> std::io::Result<u64> {
+    let len = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
+    Ok(len)
 }
 
 fn header(file: &mut File, file_bytes: u64) -> std::io::Result<Result<Gguf>> {

@@ -3,10 +3,9 @@
 //! One generic matrix of blocks serves every quantised type, and one every float type; which is chosen by [`new`].
 
 use super::activations::{Activations, Group, TOKENS};
-pub(super) use super::block::ROWS;
-use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, Sixes, Words, dot_panel, panel_len};
+use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, ROWS, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Pairs, Part, WORDS};
-use super::pool::Columns;
+use super::pool::{Columns, Pool};
 use super::scales::{Floats, Half, Number, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
 use super::vector::{Best, Vector};
 use crate::dtype::DType;
@@ -16,6 +15,13 @@ use std::marker::PhantomData;
 
 /// Activations that a pass over all rows of weights reads, in bytes: half of a small second-level cache.
 const ACTIVATIONS_BYTES: usize = 256 << 10;
+
+/// Places that the weights are read from in turns for one token: memory gives more to several readers than to one, because
+/// a processor does not foresee the next page.
+const PLACES: usize = 4;
+
+/// So many eights of each place are left to a thread, so that one that is slow can leave some to the others.
+const EIGHTS_PER_THREAD: usize = 4;
 
 /// What a matrix multiplies: the same activations in two forms.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +43,25 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
     /// dst[t] = self · x[t], for all tokens t and these rows, which start at a multiple of 8.
     fn matmul(&self, x: &Input<'_>, dst: Columns<'_>);
 
+    /// The same of one token, but dst is `[PLACES, rows / PLACES]`: these rows of every place.
+    fn matvec(&self, x: &Input<'_>, dst: Columns<'_>);
+
     /// dst = one row.
     fn row(&self, row: usize, dst: &mut [f32]);
 
     /// What so many of its rows take.
     fn bytes_of(&self, rows: usize) -> u64;
+}
+
+/// dst `[n_tokens, rows]` = matrix · x of every token.
+pub(super) fn multiply(pool: &Pool, matrix: &dyn Matrix, x: &Input<'_>, rows: usize, dst: &mut [f32]) {
+    let per_place = rows / PLACES;
+    let has_places = rows.is_multiple_of(ROWS * PLACES) && per_place >= ROWS * EIGHTS_PER_THREAD * pool.n_threads();
+    if dst.len() == rows && has_places {
+        pool.columns(dst, per_place, ROWS, |dst| matrix.matvec(x, dst));
+    } else {
+        pool.columns(dst, rows, ROWS, |dst| matrix.matmul(x, dst));
+    }
 }
 
 /// What a matrix of this type takes.
@@ -116,13 +136,17 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
         }
     }
 
-    /// Eight rows × one token.
+    /// E times eight rows × one token.
     #[inline(always)]
-    fn dot(&self, eight: usize, x: &[Group<1>]) -> [Floats<D>; WORDS] {
-        let mut sums = [D::V::splat(0.0); WORDS];
-        for (block, x) in self.eight(eight).iter().zip(x) {
-            let dots = block.words.dot::<D, N, 1>(x);
-            sums = from_fn(|word| block.scales.add::<D>(word, sums[word], dots[word][0], &x.of[0]));
+    fn dot<const E: usize>(&self, eights: [usize; E], x: &[Group<1>]) -> [[Floats<D>; WORDS]; E] {
+        let eights = eights.map(|eight| &self.eight(eight)[..x.len()]);
+        let mut sums = [[D::V::splat(0.0); WORDS]; E];
+        for (i, x) in x.iter().enumerate() {
+            for (sums, blocks) in sums.iter_mut().zip(&eights) {
+                let block = &blocks[i];
+                let dots = block.words.dot::<D, N, 1>(x);
+                *sums = from_fn(|word| block.scales.add::<D>(word, sums[word], dots[word][0], &x.of[0]));
+            }
         }
         sums
     }
@@ -150,8 +174,11 @@ where
     }
 
     fn matmul(&self, x: &Input<'_>, dst: Columns<'_>) {
-        let tiles = BlocksTimes { matrix: self, x: x.integers, panel: Vec::new(), scales: Vec::new() };
-        fill::<D::V>(tiles, size_of::<Group<1>>() * self.cols / COLS, dst);
+        fill::<D::V>(BlocksTimes::new(self, x), size_of::<Group<1>>() * self.cols / COLS, dst);
+    }
+
+    fn matvec(&self, x: &Input<'_>, dst: Columns<'_>) {
+        fill_places::<D::V>(&BlocksTimes::new(self, x), dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
@@ -175,8 +202,8 @@ trait Tiles<V: Vector> {
     fn prepare(&mut self, eight: usize);
     /// Eight rows × four tokens, from `token` on, when the rows have been prepared.
     fn four(&self, eight: usize, token: usize) -> [[V::F; WORDS]; TOKENS];
-    /// Eight rows × one token.
-    fn one(&self, eight: usize, token: usize) -> [V::F; WORDS];
+    /// E times eight rows × one token.
+    fn one<const E: usize>(&self, eights: [usize; E], token: usize) -> [[V::F; WORDS]; E];
 }
 
 /// Fills dst by tiles of eight rows × four tokens; the last tokens one by one. Activations, `token_bytes` for each token,
@@ -199,8 +226,21 @@ fn fill<V: Vector>(mut tiles: impl Tiles<V>, token_bytes: usize, mut dst: Column
                 }
             }
             for token in tiled..tokens.end {
-                store::<V>(tiles.one(eight, token), &mut dst.row(token)[start..]);
+                let [sums] = tiles.one([eight], token);
+                store::<V>(sums, &mut dst.row(token)[start..]);
             }
+        }
+    }
+}
+
+/// Fills dst `[PLACES, rows / PLACES]` for the only token, eight rows of every place at a time.
+#[inline(always)]
+fn fill_places<V: Vector>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
+    let columns = dst.range();
+    for first in columns.clone().step_by(ROWS) {
+        let eights: [usize; PLACES] = from_fn(|place| (place * dst.width() + first) / ROWS);
+        for (place, sums) in tiles.one(eights, 0).into_iter().enumerate() {
+            store::<V>(sums, &mut dst.row(place)[first - columns.start..]);
         }
     }
 }
@@ -213,6 +253,12 @@ struct BlocksTimes<'a, D, W, S: Scales<N>, const N: usize> {
     panel: Vec<Part>,
     /// Their scales.
     scales: Vec<S::Floats>,
+}
+
+impl<'a, D, W, S: Scales<N>, const N: usize> BlocksTimes<'a, D, W, S, N> {
+    fn new(matrix: &'a Blocks<D, W, S, N>, x: &Input<'a>) -> Self {
+        Self { matrix, x: x.integers, panel: Vec::new(), scales: Vec::new() }
+    }
 }
 
 impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes<'_, D, W, S, N> {
@@ -243,8 +289,8 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
     }
 
     #[inline(always)]
-    fn one(&self, eight: usize, token: usize) -> [Floats<D>; WORDS] {
-        self.matrix.dot(eight, self.x.one(token))
+    fn one<const E: usize>(&self, eights: [usize; E], token: usize) -> [[Floats<D>; WORDS]; E] {
+        self.matrix.dot(eights, self.x.one(token))
     }
 }
 
@@ -291,18 +337,24 @@ impl<N: Number> Dense<N> {
         Self { dtype, cols, columns: Vec::with_capacity(rows.div_ceil(ROWS) * cols) }
     }
 
-    /// Eight rows × T tokens.
+    /// E times eight rows × T tokens.
     #[inline(always)]
-    fn dot<V: Vector, const T: usize>(&self, eight: usize, x: [&[f32]; T]) -> [[V::F; WORDS]; T] {
-        let columns = &self.columns[eight * self.cols..][..self.cols];
-        let x = x.map(|x| &x[..columns.len()]);
-        let mut sums = [[V::splat(0.0); WORDS]; T];
-        for (i, column) in columns.iter().enumerate() {
-            let w: [V::F; WORDS] = from_fn(|word| N::load::<V>(&column.as_chunks().0[word]));
-            for t in 0..T {
-                let x = V::splat(x[t][i]);
-                for word in 0..WORDS {
-                    sums[t][word] = V::mul_add(w[word], x, sums[t][word]);
+    fn dot<V: Vector, const E: usize, const T: usize>(
+        &self,
+        eights: [usize; E],
+        x: [&[f32]; T],
+    ) -> [[[V::F; WORDS]; T]; E] {
+        let eights = eights.map(|eight| &self.columns[eight * self.cols..][..self.cols]);
+        let x = x.map(|x| &x[..self.cols]);
+        let mut sums = [[[V::splat(0.0); WORDS]; T]; E];
+        for i in 0..self.cols {
+            for (sums, columns) in sums.iter_mut().zip(&eights) {
+                let w: [V::F; WORDS] = from_fn(|word| N::load::<V>(&columns[i].as_chunks().0[word]));
+                for t in 0..T {
+                    let x = V::splat(x[t][i]);
+                    for word in 0..WORDS {
+                        sums[t][word] = V::mul_add(w[word], x, sums[t][word]);
+                    }
                 }
             }
         }
@@ -334,6 +386,10 @@ impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
         fill::<Best>(DenseTimes { matrix: self, x: x.floats }, size_of::<f32>() * self.cols, dst);
     }
 
+    fn matvec(&self, x: &Input<'_>, dst: Columns<'_>) {
+        fill_places::<Best>(&DenseTimes { matrix: self, x: x.floats }, dst);
+    }
+
     fn row(&self, row: usize, dst: &mut [f32]) {
         let columns = &self.columns[row / ROWS * self.cols..];
         dst.iter_mut().zip(columns).for_each(|(dst, column)| *dst = column[row % ROWS].value());
@@ -360,36 +416,63 @@ impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
     fn prepare(&mut self, _: usize) {}
     #[inline(always)]
     fn four(&self, eight: usize, token: usize) -> [[<Best as Vector>::F; WORDS]; TOKENS] {
-        self.matrix.dot::<Best, TOKENS>(eight, from_fn(|i| self.token(token + i)))
+        let [sums] = self.matrix.dot::<Best, 1, TOKENS>([eight], from_fn(|i| self.token(token + i)));
+        sums
     }
     #[inline(always)]
-    fn one(&self, eight: usize, token: usize) -> [<Best as Vector>::F; WORDS] {
-        let [sums] = self.matrix.dot::<Best, 1>(eight, [self.token(token)]);
-        sums
+    fn one<const E: usize>(&self, eights: [usize; E], token: usize) -> [[<Best as Vector>::F; WORDS]; E] {
+        self.matrix.dot::<Best, E, 1>(eights, [self.token(token)]).map(|[sums]| sums)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::dot::Quads;
-    use super::super::pool::Pool;
     use super::super::vector::plain::Plain;
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    /// Some rows, not all of them in eights, times some tokens, not all of them in fours.
-    fn product<D: Dot>(dtype: DType) -> Vec<f32> {
-        let (rows, cols, n_tokens) = (13, 512, 6);
+    /// A matrix of this type, and activations for it in both forms.
+    fn case<D: Dot>(dtype: DType, rows: usize, n_tokens: usize) -> (Box<dyn Matrix>, Vec<f32>, Activations) {
+        let cols = 512;
         let mut matrix = new::<D>(dtype, rows, cols);
         matrix.put(0, &quant::random_blocks(dtype, rows * cols / dtype.block_len(), 1));
         let mut x = vec![0.0; n_tokens * cols];
         quant::dequantize(DType::F32, &quant::random_blocks(DType::F32, x.len(), 2), &mut x);
-        let (pool, mut integers) = (Pool::alone(), Activations::default());
-        integers.quantize::<D>(&pool, &x, cols);
+        let mut integers = Activations::default();
+        integers.quantize::<D>(&Pool::alone(), &x, cols);
+        (matrix, x, integers)
+    }
+
+    /// Some rows, not all of them in eights, times some tokens, not all of them in fours.
+    fn product<D: Dot>(dtype: DType) -> Vec<f32> {
+        let (rows, n_tokens) = (13, 6);
+        let (matrix, x, integers) = case::<D>(dtype, rows, n_tokens);
         let mut dst = vec![0.0; n_tokens * rows];
-        pool.columns(&mut dst, rows, ROWS, |dst| matrix.matmul(&Input { floats: &x, integers: &integers }, dst));
+        multiply(&Pool::alone(), &*matrix, &Input { floats: &x, integers: &integers }, rows, &mut dst);
         dst
+    }
+
+    /// The order in which rows are read changes nothing.
+    fn check_places<D: Dot>(dtype: DType) {
+        let (pool, rows) = (Pool::alone(), ROWS * PLACES * EIGHTS_PER_THREAD);
+        let (matrix, x, integers) = case::<D>(dtype, rows, 1);
+        let x = Input { floats: &x, integers: &integers };
+        let [mut in_order, mut by_places] = [vec![0.0; rows], vec![0.0; rows]];
+        pool.columns(&mut in_order, rows, ROWS, |dst| matrix.matmul(&x, dst));
+        multiply(&pool, &*matrix, &x, rows, &mut by_places);
+        assert!(in_order.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
+        assert_eq!(in_order, by_places, "{dtype:?}");
+    }
+
+    #[test]
+    fn rows_of_places_are_the_same() {
+        for dtype in DType::ALL {
+            check_places::<Pairs<Plain>>(*dtype);
+            check_places::<Quads<Plain>>(*dtype);
+            check_places::<Pairs<Best>>(*dtype);
+        }
     }
 
     #[test]

@@ -62,30 +62,83 @@ impl Cpu {
         self.run_ops(self.plan.ops.len().min(OPS_MAX), &batch);
     }
 
-    /// The number of threads that computes a batch of this many tokens fastest; all, if the clock is too coarse to tell.
+    /// The number of threads that computes a batch of this many tokens fastest.
     fn fastest(&mut self, n_tokens: usize) -> u32 {
-        let clock = self.clock;
-        let (mut best, mut best_secs) = (1, f64::INFINITY);
-        let n_arrived = self.pool.n_arrived();
-        for n_threads in (1..=n_arrived).filter(|n| *n < 5 || n % 2 == 0 || *n == n_arrived) {
+        fastest(self.clock, self.pool.n_arrived(), |n_threads| {
             self.threads = Threads::all(n_threads);
-            let mut secs = f64::INFINITY;
-            let first = clock();
-            for _ in 0..TRIES {
-                let start = clock();
-                self.try_out(n_tokens);
-                secs = secs.min(clock() - start);
-                if clock() - first > TRIES_SECS {
-                    break;
-                }
-            }
-            if secs <= 0.0 {
-                return n_arrived;
-            }
-            if secs * GAIN < best_secs {
-                (best, best_secs) = (n_threads, secs);
+            self.try_out(n_tokens);
+        })
+    }
+}
+
+/// The number of threads, up to `n_max`, that does some work fastest; all, if the clock is too coarse to tell.
+fn fastest(clock: impl Fn() -> f64, n_max: u32, mut work: impl FnMut(u32)) -> u32 {
+    let (mut best, mut best_secs) = (1, f64::INFINITY);
+    for n_threads in (1..=n_max).filter(|n| *n < 5 || n % 2 == 0 || *n == n_max) {
+        let mut secs = f64::INFINITY;
+        let first = clock();
+        for _ in 0..TRIES {
+            let start = clock();
+            work(n_threads);
+            secs = secs.min(clock() - start);
+            if clock() - first > TRIES_SECS {
+                break;
             }
         }
-        best
+        if secs <= 0.0 {
+            return n_max;
+        }
+        if secs * GAIN < best_secs {
+            (best, best_secs) = (n_threads, secs);
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// What is chosen of eight threads where work takes so long, and with how many threads it was done each time.
+    fn chosen(secs: impl Fn(u32, usize) -> f64) -> (u32, Vec<u32>) {
+        let (now, tries) = (Cell::new(0.0), RefCell::new(Vec::new()));
+        let work = |n_threads| {
+            let n_before = tries.borrow().iter().filter(|n| **n == n_threads).count();
+            now.set(now.get() + secs(n_threads, n_before));
+            tries.borrow_mut().push(n_threads);
+        };
+        (fastest(|| now.get(), 8, work), tries.into_inner())
+    }
+
+    #[test]
+    fn as_many_threads_as_pay_off() {
+        assert_eq!(chosen(|n, _| 1e-3 / f64::from(n)).0, 8, "equal cores");
+        assert_eq!(
+            chosen(|n, _| if n > 4 { 1e-3 } else { 1e-3 / f64::from(n) }).0,
+            4,
+            "small cores hold large ones up"
+        );
+        assert_eq!(chosen(|n, _| 1e-3 / f64::from(n.min(2))).0, 2, "two take all that memory gives");
+        assert_eq!(chosen(|n, _| 1e-3 - 1e-6 * f64::from(n)).0, 1, "a gain too small");
+    }
+
+    #[test]
+    fn what_disturbs_a_try_does_not_count() {
+        let secs = |n: u32, n_before| if n == 4 && n_before != 2 { 1.0 / 40.0 } else { 1e-3 / f64::from(n.min(4)) };
+        assert_eq!(chosen(secs).0, 4);
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_tells_nothing() {
+        assert_eq!(chosen(|_, _| 0.0).0, 8);
+    }
+
+    #[test]
+    fn a_large_model_is_tried_once() {
+        let (n_threads, tries) = chosen(|n, _| 1.0 / f64::from(n));
+        assert_eq!((n_threads, tries), (8, vec![1, 2, 3, 4, 6, 8]));
     }
 }

@@ -20,6 +20,11 @@ impl Columns<'_> {
         self.range.clone()
     }
 
+    /// Columns of the buffer.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
     /// Rows of the buffer.
     pub(crate) fn n_rows(&self) -> usize {
         self.n_rows
