@@ -176,7 +176,7 @@ fn nmse(expected: &[f32], actual: &[f32]) -> f64 {
 #[async_test]
 async fn matmul() {
     for dtype in DType::ALL {
-        for (rows, cols, n_tokens) in [(3, 256, 40), (65, 512, 7), (992, 256, 33)] {
+        for (rows, cols, n_tokens) in [(3, 256, 40), (65, 512, 7), (1000, 256, 33), (992, 256, 2)] {
             let mut case = Case::new();
             let x = case.input("x", cols);
             let weight = case.weight("w", *dtype, rows, cols);

@@ -70,7 +70,8 @@ fn ops_on_other_subgroups() -> Result<()> {
     Ok(())
 }
 
-/// What is built differently for wasm, on wasm: the kernels, in every variant of the worker, alone and together. Node runs them.
+/// What is built differently for wasm, on wasm: the kernels of every variant of the worker, alone, and together those that
+/// are the fastest on this processor. Node runs them.
 fn wasm_tests() -> Result<()> {
     ensure(&[&NODE])?;
     let toolchain = Toolchain::ensure()?;

@@ -24,7 +24,7 @@ mod node {
         fn read(
             descriptor: i32,
             bytes: &mut [u8],
-            offset: u32,
+            offset: usize,
             len: usize,
             position: f64,
         ) -> std::result::Result<usize, JsValue>;

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each of them uses a part of it")]
 
 #[path = "disk.rs"]
-pub(crate) mod disk;
+mod disk;
 
 use disk::File;
 use engine::backend::{Backend, BackendKind};
@@ -62,18 +62,14 @@ fn gpu(options: Options) -> Result<BackendKind> {
 
 /// The header of the file at `path`.
 pub(crate) fn gguf(path: &str) -> Result<Gguf> {
-    let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
-    let mut file = File::open(path).map_err(unreadable)?;
-    let file_bytes = len(&mut file).map_err(unreadable)?;
-    header(&mut file, file_bytes).map_err(unreadable)?
+    File::open(path).and_then(|mut file| header(&mut file)).map_err(|error| unreadable(path, &error))?
 }
 
 /// Loads the model at `path`, with room for `n_ctx` tokens.
 pub(crate) fn model(path: &str, kind: BackendKind, n_ctx: usize) -> Result<Opened> {
-    let unreadable = |e: std::io::Error| Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {e}"));
+    let unreadable = |error| unreadable(path, &error);
     let mut file = File::open(path).map_err(unreadable)?;
-    let file_bytes = len(&mut file).map_err(unreadable)?;
-    let gguf = header(&mut file, file_bytes).map_err(unreadable)??;
+    let gguf = header(&mut file).map_err(unreadable)??;
     let mut loader = Loader::new(&gguf, kind, n_ctx, machine())?;
     for piece in loader.pieces() {
         let mut bytes = vec![0; piece.len];
@@ -104,14 +100,13 @@ pub(crate) fn seconds() -> f64 {
     START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64()
 }
 
-/// Reading goes on at its start.
-fn len(file: &mut File) -> std::io::Result<u64> {
-    let len = file.seek(SeekFrom::End(0))?;
-    file.rewind()?;
-    Ok(len)
+fn unreadable(path: &str, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{path} cannot be read: {error}"))
 }
 
-fn header(file: &mut File, file_bytes: u64) -> std::io::Result<Result<Gguf>> {
+fn header(file: &mut File) -> std::io::Result<Result<Gguf>> {
+    let file_bytes = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
     let mut head = Vec::new();
     let mut wanted = HEAD_BYTES;
     loop {

@@ -1,8 +1,8 @@
 //! Threads that do the tasks of one op together.
 //!
 //! The thread that runs the plan opens a job, does tasks of it like everybody else, closes it, and waits for those who are
-//! still at a task. Everybody has a share, tasks that follow one another, because what they read does too and memory is
-//! fastest in order; who is done with theirs takes from the ends of the others'. A helper that comes too late finds the job
+//! still at a task. Everybody has a share, tasks that follow one another, because what they read does too and processors
+//! fetch that ahead; who is done with theirs takes from the ends of the others'. A helper that comes too late finds the job
 //! closed; nobody ever waits for a thread that is asleep. Helpers watch for the next job for a short while, because it
 //! usually follows at once, and then sleep; those whose help does not pay off sleep until it is wanted.
 

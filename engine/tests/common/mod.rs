@@ -15,7 +15,8 @@ pub(crate) const GEMMA3: &str = "gemma-3-270m.Q4_K_M.gguf";
 pub(crate) fn model_path(file: &str) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the engine is in the workspace");
+    // Not by `parent`: in wasm, a path of Windows is one word.
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let path = root.join("models").join(file);
     // Wasm cannot ask, and fetches nothing.
     if cfg!(not(target_arch = "wasm32")) && !path.exists() {
