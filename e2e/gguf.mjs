@@ -73,7 +73,7 @@ const CHATML =
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 /** A model that loads and answers noise: llama's graph, a token for every byte, ChatML. */
-export function tinyModel({ architecture = 'llama', name = 'Tiny', n_embd = 64, n_ff = 128, n_layer = 1 } = {}) {
+export function tinyModel({ architecture = 'llama', name = 'Tiny', n_embd = 64, n_ff = 128, n_layer = 1, n_ctx = 512 } = {}) {
   const tokens = [...byteCharacters(), '<|im_start|>', '<|im_end|>'];
   const n_head = n_embd / 32;
   const tensors = { 'token_embd.weight': [n_embd, tokens.length], 'output_norm.weight': [n_embd] };
@@ -90,7 +90,7 @@ export function tinyModel({ architecture = 'llama', name = 'Tiny', n_embd = 64, 
     'general.architecture': architecture,
     'general.name': name,
     [`${architecture}.block_count`]: n_layer,
-    [`${architecture}.context_length`]: 512,
+    [`${architecture}.context_length`]: n_ctx,
     [`${architecture}.embedding_length`]: n_embd,
     [`${architecture}.feed_forward_length`]: n_ff,
     [`${architecture}.attention.head_count`]: n_head,

@@ -22,7 +22,7 @@ const SHIM = join(import.meta.dirname, 'node_modules/.cache/minnow/libvk_swiftsh
 /** Chromium whose only adapter is this one. */
 export function launch(adapter) {
   if (!ADAPTERS.includes(adapter)) throw new Error(`${adapter} is no adapter; there are ${ADAPTERS.join(' and ')}`);
-  const env = adapter === 'lavapipe' ? { ...process.env, LD_PRELOAD: shim(), LVP_SO: lavapipe() } : process.env;
+  const env = adapter === 'lavapipe' ? { ...process.env, LD_PRELOAD: shim(), LVP_SO: process.env.LVP_SO ?? lavapipe() } : process.env;
   // A program takes longer than a GPU may, before the browser takes it for stuck and ends it.
   return chromium.launch({ ...launchOptions, env, args: [...launchOptions.args, '--enable-unsafe-webgpu', '--disable-gpu-watchdog'] });
 }

@@ -1,44 +1,23 @@
 // Draws the next token from the candidates: top-k, top-p, min-p, temperature.
 //
 // One workgroup.
-// Linked with: sample/settings, sample/advance, common/select.   Reference: engine/src/sampler.rs
+// Linked with: sample/settings, sample/advance, common/select, sample/gather.   Reference: engine/src/sampler.rs
 
 @group(0) @binding(1) var<storage, read> candidates: array<vec2u>;    // [N_CANDIDATES]: key, token
 @group(0) @binding(4) var<storage, read> chances: array<f32>;         // of [0, 1)
 
 override N_CANDIDATES: u32;
 
-var<workgroup> n_found: atomic<u32>;
-var<workgroup> found: array<vec2u, 64>;
-var<workgroup> sorted: array<vec2u, 64>;
+var<workgroup> sorted: array<vec2u, CANDIDATES>;
 
-fn key_of(i: u32) -> u32 {
-    return candidates[i].x;
-}
-
-fn weight_of(key: u32) -> u32 {
-    return 1u;
+// Slices have places without a token where they have fewer than CANDIDATES.
+fn candidate_of(i: u32) -> vec2u {
+    return candidates[i];
 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) lane: u32) {
-    if lane == 0u {
-        atomicStore(&n_found, 0u);
-    }
-    workgroupBarrier();
-    let t = threshold(N_CANDIDATES, settings.top_k, lane);
-    for (var i = lane; i < N_CANDIDATES; i += 256u) {
-        let candidate = candidates[i];
-        // Slices have places without a token where they have fewer than CANDIDATES.
-        if candidate.y != 0xFFFFFFFFu && is_chosen(i, candidate.x, t) {
-            let place = atomicAdd(&n_found, 1u);
-            if place < CANDIDATES {
-                found[place] = candidate;
-            }
-        }
-    }
-    workgroupBarrier();
-    let n = min(atomicLoad(&n_found), CANDIDATES);
+    let n = gather(N_CANDIDATES, lane);
     if lane < n {
         let mine = found[lane];
         var rank = 0u;

@@ -12,6 +12,16 @@ const FRANCE = 'What is the capital of France?';
 const QUESTIONS = [FRANCE, 'Count from one to ten in words.'];
 /** Of the default model. */
 const N_LAYER = 30;
+/** A model with which a long conversation takes seconds on a program that stands in for a GPU, … */
+const SMALL = { name: 'Small', n_embd: 256, n_ff: 512, n_layer: 8, n_ctx: 2048 };
+/** … and more tokens of it, one a letter, than the cache has room for at first. */
+const LONG = 'Say nothing. '.repeat(50);
+
+/** Puts that model on the hub; gives its address. */
+function small(hub) {
+  hub.repos['acme/small'] = { 'model.gguf': { bytes: tinyModel(SMALL) } };
+  return `${hub.url}/acme/small/resolve/main/model.gguf`;
+}
 
 /** Runs `body` with a page in a browser of this adapter. */
 async function onAdapter(adapter, site, body) {
@@ -112,10 +122,9 @@ test('a reply that is stopped while its GPU is lost ends as stopped, and the nex
   });
 });
 
-test('a GPU without room for the model, or later for the conversation, gives way to the CPU', async ({ probeSite }) => {
+test('a GPU without room for the model, or later for the conversation, gives way to the CPU', async ({ probeSite, hub }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
-    const long = `${'Say nothing. '.repeat(200)}${FRANCE}`; // More than the cache has room for at first.
-    const asked = { questions: [FRANCE, long], contextTokens: 2048, keep: true };
+    const asked = { model: small(hub), questions: [FRANCE, LONG], contextTokens: 2048, keep: true };
     const cpu = await answers(page, { address: loader('relaxed'), ...asked });
     const worker = probed('relaxed', 'on');
     const small = await answers(page, { ...worker, address: `${worker.address}&room=${20e6}`, ...asked });
@@ -156,18 +165,18 @@ test('a load can be cancelled while the GPU does not answer', async ({ probeSite
   });
 });
 
-test('memory of the GPU is given back when a model is loaded over another, and when the context grows', async ({ probeSite }) => {
-  test.slow(); // A program that stands in for a GPU reads a long prompt.
+test('memory of the GPU is given back when a model is loaded over another, and when the context grows', async ({ probeSite, hub }) => {
   await onAdapter('lavapipe', probeSite, async (page) => {
-    const worker = { ...probed('relaxed', 'on'), contextTokens: 2048, maxTokens: 1, keep: true };
+    const model = small(hub);
+    const worker = { ...probed('relaxed', 'on'), model, contextTokens: 2048, maxTokens: 1, keep: true };
     const short = await answers(page, { ...worker, questions: [FRANCE] });
     const again = await answers(page, { ...worker, questions: [FRANCE], loads: 2 });
-    const long = await answers(page, { ...worker, questions: [FRANCE, 'Say nothing. '.repeat(200)] });
+    const long = await answers(page, { ...worker, questions: [FRANCE, LONG] });
     expect([short, again, long].map(({ info }) => info.backend)).toEqual(['gpu', 'gpu', 'gpu']);
-    expect(short.held).toBeGreaterThan(98e6);
+    expect(short.held).toBeGreaterThan(hub.repos['acme/small']['model.gguf'].bytes.length);
     expect(again.held).toBeLessThan(short.held + 2e6);
-    // Keys and values of one page of positions, 3 heads of 64 halves each, their angles, and outputs.
-    const page_bytes = 512 * N_LAYER * 2 * 3 * 64 * 2;
+    // Keys and values of one page of positions, each as wide as the model, of halves; their angles, and outputs.
+    const page_bytes = 512 * SMALL.n_layer * 2 * SMALL.n_embd * 2;
     expect(long.held - short.held).toBeGreaterThan(page_bytes);
     expect(long.held - short.held).toBeLessThan(1.5 * page_bytes);
   });
@@ -209,9 +218,11 @@ test('a GPU that is full is told of, with a button for what would fit', async ({
       minnow.page.evaluate((word) => new Promise((resolve) => ((globalThis.probe ??= new BroadcastChannel('page')), (probe.onmessage = resolve), probe.postMessage(word))), word);
     await minnow.inDialog('Settings', (dialog) => dialog.getByRole('radio', { name: 'On the GPU' }).check());
     await minnow.set('Longest reply', 8);
-    await minnow.loadDefault();
+    small(hub);
+    await minnow.load('acme/small/model.gguf');
+    await minnow.answers();
     await tell('fill');
-    await minnow.ask(`${'Say nothing. '.repeat(200)}${FRANCE}`);
+    await minnow.ask(LONG);
     await expect(minnow.alert).toContainText('with a context of 512 tokens, it stays there');
     await tell('empty');
     await minnow.page.getByRole('button', { name: 'Reload with 512 tokens' }).click();

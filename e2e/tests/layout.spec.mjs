@@ -56,6 +56,18 @@ test('light and dark follow the system and the setting', async ({ minnow }) => {
   await expect.poll(brightness).toBeGreaterThan(200);
 });
 
+test('a number out of its range does not count, and the range is said', async ({ minnow }) => {
+  await minnow.inDialog('Settings', async (dialog) => {
+    const [field, range] = [dialog.getByLabel('Temperature'), dialog.getByText('From 0 to 5')];
+    await expect(range).toBeHidden();
+    await field.fill('7');
+    await field.press('Tab');
+    await expect(range).toBeVisible();
+  });
+  await minnow.page.reload();
+  await minnow.inDialog('Settings', (dialog) => expect(dialog.getByLabel('Temperature')).not.toHaveValue('7'));
+});
+
 test('a conversation is renamed with the keyboard, also while it is being answered', async ({ chat }) => {
   const { page, conversations } = chat;
   const title = conversations.getByRole('textbox', { name: 'Title' });

@@ -71,16 +71,25 @@ test('a connection that breaks is taken up again where it broke', async ({ minno
   expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(bytes.length + cutAt * 0.9);
 });
 
-test('a connection that keeps breaking: a message, and a retry that goes on from there', async ({ minnow, hub }) => {
-  await minnow.load('acme/cut-always/model.gguf');
-  await expect(minnow.news.getByRole('alert')).toContainText(/connection .* broke/);
-  const entry = hub.repos['acme/cut-always']['model.gguf'];
-  delete entry.cutAt;
-  hub.requests.length = 0;
-  await minnow.news.getByRole('button', { name: 'Try again' }).click();
-  await minnow.answers();
-  expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(entry.bytes.length * 0.75);
-});
+const comesBack = {
+  'a retry': ({ news }) => news.getByRole('button', { name: 'Try again' }).click(),
+  'the network': ({ page }) => page.evaluate(() => dispatchEvent(new Event('online'))),
+};
+for (const [what, comes] of Object.entries(comesBack)) {
+  test(`a connection that keeps breaking: a message, and ${what} that goes on from there, to what was asked`, async ({ minnow, hub }) => {
+    await minnow.set('Longest reply', 5);
+    await minnow.load('acme/cut-always/model.gguf');
+    const reply = await minnow.say('Hello');
+    await expect(minnow.news.getByRole('alert')).toContainText(/connection .* broke/);
+    await expect(reply.getByRole('alert')).toContainText(/connection .* broke/);
+    const entry = hub.repos['acme/cut-always']['model.gguf'];
+    delete entry.cutAt;
+    hub.requests.length = 0;
+    await comes(minnow);
+    await expect(reply).toContainText(/5 tokens/);
+    expect(sum(downloads(hub).map(([, sent]) => sent))).toBeLessThan(entry.bytes.length * 0.75);
+  });
+}
 
 for (const repo of ['acme/no-ranges', 'acme/busy']) {
   test(`${repo} loads all the same`, async ({ minnow }) => {

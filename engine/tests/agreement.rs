@@ -26,6 +26,11 @@ const BATCH_TOKENS: usize = 100;
 const N_ALONE: usize = 4;
 /// Room for the longest prompt.
 const N_CTX: usize = 1024;
+/// Every so many prompts are read on the CPU, which in wasm is one thread; …
+const ON_CPU: usize = if cfg!(target_arch = "wasm32") { 4 } else { 1 };
+/// … and where the loops are plain, or the GPU is a program. All of them, everywhere, in a build with `MINNOW_ALL_PROMPTS`.
+#[cfg(not(target_arch = "wasm32"))]
+const WHERE_SLOW: usize = 10;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -42,17 +47,17 @@ struct Prompt {
 
 #[test]
 fn smollm2_cpu() {
-    check(SMOLLM2_GOLDEN, BackendKind::Cpu(CacheType::F16), |_| true);
+    check(SMOLLM2_GOLDEN, BackendKind::Cpu(CacheType::F16), ON_CPU);
 }
 
 #[test]
 fn smollm2_cpu_q8_0() {
-    check(SMOLLM2_GOLDEN, BackendKind::Cpu(CacheType::Q8_0), |_| true);
+    check(SMOLLM2_GOLDEN, BackendKind::Cpu(CacheType::Q8_0), ON_CPU);
 }
 
 #[test]
 fn gemma3_cpu() {
-    check(GEMMA3_GOLDEN, BackendKind::Cpu(CacheType::F16), |_| true);
+    check(GEMMA3_GOLDEN, BackendKind::Cpu(CacheType::F16), ON_CPU);
 }
 
 /// Too slow for wasm, where ops are compared with it.
@@ -62,12 +67,12 @@ mod reference {
 
     #[test]
     fn smollm2() {
-        check(SMOLLM2_GOLDEN, BackendKind::Reference, |_| true);
+        check(SMOLLM2_GOLDEN, BackendKind::Reference, WHERE_SLOW);
     }
 
     #[test]
     fn gemma3() {
-        check(GEMMA3_GOLDEN, BackendKind::Reference, |_| true);
+        check(GEMMA3_GOLDEN, BackendKind::Reference, WHERE_SLOW);
     }
 }
 
@@ -76,34 +81,24 @@ mod gpu {
     use super::*;
     use engine::gpu::{Device, Options};
 
-    /// Every so many prompts are read on the GPU, which is a program on the machines that run tests, and a slow one; all of them
-    /// where `MINNOW_ALL_PROMPTS` is set.
-    const SOME: usize = 10;
-    /// The prompt that fills more than a page of the GPU's cache.
-    const LONGEST: usize = 43;
-
     #[test]
     fn smollm2() {
-        check(SMOLLM2_GOLDEN, gpu(Options::default()), |i| is_picked(i) || i == LONGEST);
+        check(SMOLLM2_GOLDEN, gpu(Options::default()), WHERE_SLOW);
     }
 
     #[test]
     fn smollm2_dots() {
-        check(SMOLLM2_GOLDEN, gpu(Options { has_dots: true, ..Options::default() }), is_picked);
+        check(SMOLLM2_GOLDEN, gpu(Options { has_dots: true, ..Options::default() }), WHERE_SLOW);
     }
 
     #[test]
     fn smollm2_plain() {
-        check(SMOLLM2_GOLDEN, gpu(Options { plain: true, ..Options::default() }), is_picked);
+        check(SMOLLM2_GOLDEN, gpu(Options { plain: true, ..Options::default() }), WHERE_SLOW);
     }
 
     #[test]
     fn gemma3() {
-        check(GEMMA3_GOLDEN, gpu(Options::default()), is_picked);
-    }
-
-    fn is_picked(prompt: usize) -> bool {
-        prompt.is_multiple_of(SOME) || std::env::var_os("MINNOW_ALL_PROMPTS").is_some()
+        check(GEMMA3_GOLDEN, gpu(Options::default()), WHERE_SLOW);
     }
 
     fn gpu(options: Options) -> BackendKind {
@@ -111,16 +106,17 @@ mod gpu {
     }
 }
 
-/// Checks the prompts of these numbers.
+/// Checks every so many prompts, the first among them.
 #[track_caller]
-fn check(golden: &str, kind: BackendKind, is_read: fn(usize) -> bool) {
+fn check(golden: &str, kind: BackendKind, every: usize) {
+    let every = if option_env!("MINNOW_ALL_PROMPTS").is_some() { 1 } else { every };
     let name = format!("{kind:?}");
     let name = name.split("(Device").next().expect("split gives at least one part");
     let golden: Golden = serde_json::from_str(golden).expect("the golden file is as README.md says");
     let path = common::model_path(&golden.file);
     let mut opened = open::model(path.to_str().expect("a plain path"), kind, N_CTX).expect("the model loads");
     let (mut n, mut n_same, mut divergence) = (0, 0, 0.0);
-    for (_, prompt) in golden.prompts.iter().enumerate().filter(|(i, _)| is_read(*i)) {
+    for prompt in golden.prompts.iter().step_by(every) {
         for (logits, top) in logits(&mut opened.backend, &prompt.tokens).iter().zip(&prompt.top) {
             let ours = log_probabilities(logits);
             let best = (0..ours.len()).max_by(|a, b| ours[*a].total_cmp(&ours[*b])).expect("a vocabulary");

@@ -9,7 +9,7 @@ use crate::hub;
 use crate::state::chat::{Chat, Id};
 use crate::state::{State, WorkerStatus, exchange};
 use crate::storage::Storage;
-use engine::protocol::{Event, Request, Source};
+use engine::protocol::{ErrorKind, Event, Request, Source};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use notice::SaveTrouble;
@@ -522,6 +522,13 @@ impl Page {
                 self.save_in_a_hurry();
             } else {
                 spawn_local(self.refresh());
+            }
+        });
+        // A download that could not go on goes on as soon as it can.
+        browser::on_window("online", move |_: web_sys::Event| {
+            let failure = self.state.with_untracked(|state| state.load_failure.as_ref().map(|failure| failure.kind));
+            if failure == Some(ErrorKind::Network) {
+                self.retry_load();
             }
         });
         browser::on_window("dragover", |event: web_sys::DragEvent| event.prevent_default());

@@ -90,6 +90,8 @@ pub struct LoadFailure {
     pub options: LoadOptions,
     pub kind: ErrorKind,
     pub message: String,
+    /// The reply that waited for it, which waits again at the next load.
+    waiting: Option<(Id, Id)>,
 }
 
 /// The models on this device, and the room for more.
@@ -209,8 +211,7 @@ impl State {
             entry.name.clone_into(&mut info.name);
         }
         self.model = Some(Loaded { info, options, started_over, notes_read: false });
-        let waiting = self.reply.as_ref().filter(|reply| reply.phase == Phase::Waiting).map(|r| (r.chat, r.message));
-        let generate = waiting.and_then(|(chat, message)| self.generate(chat, message));
+        let generate = self.waiting().and_then(|(chat, message)| self.generate(chat, message));
         [Some(Request::List), generate].into_iter().flatten().collect()
     }
 
@@ -244,10 +245,11 @@ impl State {
         match during {
             Stage::Store => self.shelf_failure = Some(message),
             Stage::Load => {
+                let waiting = self.waiting();
                 self.fail_waiting(&format!("The model could not be loaded. {message}"));
                 if let Some(Load { options, started_over, .. }) = self.load.take() {
                     let why = started_over.map(|why| format!("{} ", load::explain(why))).unwrap_or_default();
-                    self.load_failure = Some(LoadFailure { options, kind, message: format!("{why}{message}") });
+                    self.load_failure = Some(LoadFailure { options, kind, message: format!("{why}{message}"), waiting });
                 }
                 return vec![Request::List];
             }
@@ -258,9 +260,23 @@ impl State {
         Vec::new()
     }
 
+    /// The conversation and the message of a reply that waits for a model.
+    fn waiting(&self) -> Option<(Id, Id)> {
+        self.reply.as_ref().filter(|reply| reply.phase == Phase::Waiting).map(|reply| (reply.chat, reply.message))
+    }
+
+    /// A reply that could not wait any longer waits again.
+    fn wait_again(&mut self, chat: Id, message: Id) {
+        self.reply = Some(Reply { chat, message, phase: Phase::Waiting });
+        match self.reply_mut().and_then(|message| message.origin.as_mut()) {
+            Some(origin) => origin.outcome = Outcome::Open,
+            None => self.reply = None,
+        }
+    }
+
     /// Ends a reply that waits for a model which will not come.
     fn fail_waiting(&mut self, message: &str) {
-        if self.reply.as_ref().is_some_and(|reply| reply.phase == Phase::Waiting) {
+        if self.waiting().is_some() {
             self.finish_reply(Outcome::Failed(message.to_owned()), 0);
         }
     }
@@ -300,7 +316,10 @@ impl State {
         let options = LoadOptions { source, hub, context_tokens, keep, backend, cache, threads: 0 };
         let stop = self.stop();
         self.resume = None;
-        self.load_failure = None;
+        let waiting = self.load_failure.take().and_then(|failure| failure.waiting);
+        if let Some((chat, message)) = waiting.filter(|_| self.reply.is_none()) {
+            self.wait_again(chat, message);
+        }
         self.last_load = Some(options.clone());
         self.load = Some(Load::new(options.clone()));
         match self.worker {

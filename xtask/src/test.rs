@@ -64,7 +64,8 @@ fn native_tests() -> Result<()> {
 fn ops_on_other_subgroups() -> Result<()> {
     ensure_gpu()?;
     for vector_bits in ["128", "512"] {
-        let mut test = command("cargo", ["test", "--quiet", "--package", "minnow-engine", "--test", "ops", "--"]);
+        // Of the whole workspace, as above: one package alone would be built anew, with fewer features of what it depends on.
+        let mut test = command("cargo", ["test", "--quiet", "--workspace", "--test", "ops", "--"]);
         run_command(test.args(["attention", "heads", "feed_forward"]).env("LP_NATIVE_VECTOR_WIDTH", vector_bits))?;
     }
     Ok(())

@@ -95,7 +95,7 @@ fn SystemPrompt(values: Signal<Values>, on_change: Callback<Values>) -> impl Int
     }
 }
 
-/// A number. What is outside its range does not count, and the field shows that.
+/// A number. What is outside its range does not count; the field shows that, and the range.
 #[component]
 fn Number(dial: &'static Dial, values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
     let changed = move |event: web_sys::Event| {
@@ -117,6 +117,7 @@ fn Number(dial: &'static Dial, values: Signal<Values>, on_change: Callback<Value
                 on:change=changed
             />
             <small>{dial.hint}</small>
+            <small class="settings__range">{dial.range()}</small>
         </label>
     }
 }

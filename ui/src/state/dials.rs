@@ -116,6 +116,11 @@ impl Dial {
     pub fn accepts(&self, n: f64) -> bool {
         n.is_finite() && (self.min..=self.max).contains(&n)
     }
+
+    /// In words.
+    pub fn range(&self) -> String {
+        format!("From {} to {}, in steps of {}.", self.min, self.max, self.step)
+    }
 }
 
 /// 0.3 as `f32` is 0.300000012 as `f64`; people typed 0.3.

@@ -163,6 +163,40 @@ fn a_load_that_fails_says_so_and_ends_what_waits_for_it() {
 }
 
 #[test]
+fn what_waited_for_a_load_that_failed_is_answered_after_the_next() {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.load(source());
+    state.send("Hello", stamp(100));
+    let fail = || Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message: "No network.".to_owned() };
+    for _ in 0..2 {
+        state.apply(fail(), 200);
+        assert!(state.reply.is_none());
+        state.load(source());
+        assert_eq!(state.reply.as_ref().map(|reply| reply.phase), Some(Phase::Waiting));
+        assert_eq!(last(&state).origin.map(|origin| origin.outcome), Some(Outcome::Open));
+    }
+    assert_eq!(prompt(&state.apply(Event::Loaded(info()), 300)[1..]), ["Hello"]);
+
+    // What the person stopped, or has read of and put away, does not come back.
+    state.apply(Event::Done(stats()), 400);
+    for dismiss in [false, true] {
+        state.load(source());
+        state.send("More", stamp(500));
+        if !dismiss {
+            state.stop();
+        }
+        state.apply(fail(), 600);
+        if dismiss {
+            state.dismiss_news();
+        }
+        state.load(source());
+        assert!(state.reply.is_none());
+        state.apply(Event::Loaded(info()), 700);
+    }
+}
+
+#[test]
 fn a_failed_load_leaves_the_model_that_was_there() {
     let mut state = ready();
     state.load(Source::Url("http://localhost/broken.gguf".to_owned()));

@@ -73,7 +73,7 @@ impl Target<'_> {
     /// The fragments, bindings and constants that make a matrix's weights.
     pub(super) fn weights(&self, part: Part) -> Linked {
         let Layout { plane, scales, zero } = layout(self.fused.matrices[part.matrix].dtype);
-        let mut source = vec![source::plane(plane)];
+        let mut source = source::plane(plane).to_vec();
         let mut bindings = vec![(8, Resource::Low(part))];
         let mut constants = Vec::new();
         match plane {

@@ -31,7 +31,7 @@ pub fn sample(target: &Target<'_>) -> Vec<Kernel> {
         },
         Kernel {
             name: "candidates",
-            source: vec![source::SETTINGS, source::SELECT, source::CANDIDATES],
+            source: vec![source::SETTINGS, source::SELECT, source::GATHER, source::CANDIDATES],
             bindings: vec![settings, (1, target.read(logits)), (2, Resource::FindCandidates)],
             constants: of_vocabulary.clone(),
             grid: Grid::Groups(slices(n_vocab)),
@@ -39,7 +39,7 @@ pub fn sample(target: &Target<'_>) -> Vec<Kernel> {
         },
         draw(Kernel {
             name: "draw",
-            source: vec![source::DRAW],
+            source: vec![source::GATHER, source::DRAW],
             bindings: vec![(1, Resource::Candidates)],
             constants: vec![("N_CANDIDATES", number(slices(n_vocab) * CANDIDATES))],
             grid: Grid::Groups(1),

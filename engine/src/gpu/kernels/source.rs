@@ -16,6 +16,7 @@ fragments! {
     HALVES = "common/halves";
     SELECT = "common/select";
     SETTINGS = "sample/settings";
+    GATHER = "sample/gather";
     PENALIZE = "penalize";
     CANDIDATES = "candidates";
     DRAW = "draw";
@@ -69,8 +70,9 @@ fragments! {
     Q6 = "weights/q6";
     Q8 = "weights/q8";
     IQ4 = "weights/iq4";
-    F16 = "weights/f16";
-    BF16 = "weights/bf16";
+    HALF_WEIGHTS = "weights/halves";
+    F16 = "weights/halves/f16";
+    BF16 = "weights/halves/bf16";
     F32 = "weights/f32";
     SCALED = "weights/scaled";
     SCALES_HALF = "scales/half";
@@ -91,18 +93,18 @@ pub fn compose(source: &[&str]) -> String {
     format!("{enable}{}", source.join("\n"))
 }
 
-pub(super) fn plane(plane: Plane) -> &'static str {
+pub(super) fn plane(plane: Plane) -> &'static [&'static str] {
     match plane {
-        Plane::Q2 => Q2,
-        Plane::Q3 => Q3,
-        Plane::Q4 => Q4,
-        Plane::Q5 => Q5,
-        Plane::Q6 => Q6,
-        Plane::Q8 => Q8,
-        Plane::Places => IQ4,
-        Plane::F16 => F16,
-        Plane::BF16 => BF16,
-        Plane::F32 => F32,
+        Plane::Q2 => &[Q2],
+        Plane::Q3 => &[Q3],
+        Plane::Q4 => &[Q4],
+        Plane::Q5 => &[Q5],
+        Plane::Q6 => &[Q6],
+        Plane::Q8 => &[Q8],
+        Plane::Places => &[IQ4],
+        Plane::F16 => &[HALF_WEIGHTS, F16],
+        Plane::BF16 => &[HALF_WEIGHTS, BF16],
+        Plane::F32 => &[F32],
     }
 }
 
