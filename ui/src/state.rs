@@ -249,7 +249,8 @@ impl State {
                 self.fail_waiting(&format!("The model could not be loaded. {message}"));
                 if let Some(Load { options, started_over, .. }) = self.load.take() {
                     let why = started_over.map(|why| format!("{} ", load::explain(why))).unwrap_or_default();
-                    self.load_failure = Some(LoadFailure { options, kind, message: format!("{why}{message}"), waiting });
+                    self.load_failure =
+                        Some(LoadFailure { options, kind, message: format!("{why}{message}"), waiting });
                 }
                 return vec![Request::List];
             }

@@ -3,9 +3,8 @@
 #![allow(dead_code, reason = "each user needs a part of it")]
 
 use engine::gpu::kernels::{Kernel, compose};
-use naga::back::PipelineConstants;
+use naga::Module;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use naga::{Module, ShaderStage};
 
 /// A shader whose constants are in place.
 pub(crate) struct Resolved {
@@ -20,19 +19,22 @@ pub(crate) struct Resolved {
 /// # Errors
 /// What is wrong, with the place in the text.
 pub(crate) fn resolve(kernel: &Kernel) -> Result<Resolved, String> {
-    let text = compose(&kernel.source);
+    let text = with_constants(compose(&kernel.source), kernel);
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
-    let info = validate(&module, &text)?;
-    let constants: PipelineConstants = kernel.constants.iter().map(|(name, x)| ((*name).to_owned(), *x)).collect();
-    let entry = Some((ShaderStage::Compute, "main"));
-    let (module, _) = naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
-        .map_err(|e| format!("{}: {e}", kernel.name))?;
-    let (module, info) = (module.clone().into_owned(), validate(&module, &text)?);
+    if let Some((_, without)) = module.overrides.iter().next() {
+        return Err(format!("{}: {:?} has no value", kernel.name, without.name));
+    }
+    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(&text))?;
     Ok(Resolved { module, info })
 }
 
-fn validate(module: &Module, text: &str) -> Result<ModuleInfo, String> {
-    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
-    validator.validate(module).map_err(|e| e.emit_to_string(text))
+/// Its text with constants where it has overrides.
+pub(crate) fn with_constants(text: String, kernel: &Kernel) -> String {
+    kernel.constants.iter().fold(text, |text, (name, x)| {
+        [("u32", x.to_string()), ("f32", format!("{x:?}"))].iter().fold(text, |text, (kind, x)| {
+            text.replace(&format!("override {name}: {kind};"), &format!("const {name}: {kind} = {x};"))
+        })
+    })
 }

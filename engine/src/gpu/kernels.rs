@@ -9,7 +9,7 @@ mod source;
 
 pub use attention::{KEYS_BLOCK, found_len};
 pub use sample::{CANDIDATES, RECENT, sample, slices};
-pub use source::compose;
+pub use source::{compose, compose_for_browsers};
 
 use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
 use super::layout::{CHUNK, layout, split};

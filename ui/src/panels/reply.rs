@@ -102,9 +102,9 @@ fn ending(shown: &Shown) -> Option<Ending> {
     let note = |text: &str| Some(Ending { text: text.to_owned(), is_failure: false });
     match &shown.message.origin.as_ref()?.outcome {
         Outcome::Failed(message) => Some(Ending { text: message.clone(), is_failure: true }),
-        Outcome::Open if shown.phase.is_none() => {
-            note("Not written to its end here: another tab may be at it still, or the page was closed. Regenerate to have it written again.")
-        }
+        Outcome::Open if shown.phase.is_none() => note(
+            "Not written to its end here: another tab may be at it still, or the page was closed. Regenerate to have it written again.",
+        ),
         Outcome::Open => None,
         Outcome::Done(stats) => match stats.finish {
             Finish::ContextFull => note(

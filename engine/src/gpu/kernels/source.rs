@@ -83,14 +83,18 @@ fragments! {
     SCALES_SUPER16_PAIR = "scales/super16_pair";
 }
 
-/// The whole text of a shader.
+/// The whole text of a shader, for the library that talks to GPUs.
 ///
 /// Browsers want `enable subgroups;` before everything else where a subgroup function is used, and naga does not know the
-/// line yet; so it is added here, where a text goes to a browser.
+/// line yet; so it is added where a text goes to a browser.
 pub fn compose(source: &[&str]) -> String {
+    if cfg!(target_arch = "wasm32") { compose_for_browsers(source) } else { source.join("\n") }
+}
+
+/// The whole text of a shader, as browsers want it.
+pub fn compose_for_browsers(source: &[&str]) -> String {
     let needs_subgroups = [LANES_SUBGROUP, ATTENTION_SUBGROUP].iter().any(|fragment| source.contains(fragment));
-    let enable = if needs_subgroups && cfg!(target_arch = "wasm32") { "enable subgroups;\n\n" } else { "" };
-    format!("{enable}{}", source.join("\n"))
+    format!("{}{}", if needs_subgroups { "enable subgroups;\n\n" } else { "" }, source.join("\n"))
 }
 
 pub(super) fn plane(plane: Plane) -> &'static [&'static str] {
