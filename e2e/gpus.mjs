@@ -1,7 +1,8 @@
 // Browsers with WebGPU, without a GPU: two programs that stand in for one, as unlike each other as GPUs are.
 //
 // * `swiftshader`: what Chromium brings. No halves, subgroups of 4.
-// * `lavapipe`: Mesa's, under SwiftShader's name (lavapipe.c). Halves, subgroups of 8, bindings of 128 MiB.
+// * `lavapipe`: Mesa's, under SwiftShader's name (lavapipe.c). Halves, subgroups of 8, bindings of 128 MiB. `LVP_SO` is the path
+//   of another one than the system's.
 
 import { chromium } from '@playwright/test';
 import { execFileSync } from 'node:child_process';
