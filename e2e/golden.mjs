@@ -27,9 +27,9 @@ function verbatim(bytes) {
   return bytes;
 }
 
-/** What `worker` (see `answers`) makes of every so many prompts, and where llama.cpp makes something else of them. */
+/** What `worker` (see `answers`) makes of every n-th prompt, the long last one included, and where llama.cpp makes something else of them. */
 export async function compare(page, worker, every = 1) {
-  const prompts = golden.prompts.filter((_, i) => i % every === 0);
+  const prompts = golden.prompts.filter((_, i) => (i + 1) % every === 0);
   const questions = prompts.map(({ prompt }) => prompt);
   const { info, texts } = await answers(page, { ...worker, model: `golden/${MODEL}`, contextTokens: 1024, questions, maxTokens: N_GREEDY });
   const rows = prompts.map(({ prompt, text }, i) => ({
@@ -37,5 +37,5 @@ export async function compare(page, worker, every = 1) {
     llama_cpp: text.replace(/\uFFFD+$/, ''), // The first bytes of a character, of which the rest was not drawn.
     minnow: texts[i],
   }));
-  return { info, n: rows.length, unlike: rows.filter((row) => row.minnow !== row.llama_cpp) };
+  return { info, n: rows.length, texts, unlike: rows.filter((row) => row.minnow !== row.llama_cpp) };
 }

@@ -18,7 +18,7 @@ fn candidate_of(i: u32) -> vec2u {
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     first = group.x * SLICE;
-    let n_kept = gather(min(SLICE, N_VOCAB - group.x * SLICE), lane);
+    let n_kept = gather(min(SLICE, N_VOCAB - first), lane);
     if lane < n_kept {
         let mine = found[lane];
         var rank = 0u;

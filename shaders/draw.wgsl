@@ -10,7 +10,6 @@ override N_CANDIDATES: u32;
 
 var<workgroup> sorted: array<vec2u, CANDIDATES>;
 
-// Slices have places without a token where they have fewer than CANDIDATES.
 fn candidate_of(i: u32) -> vec2u {
     return candidates[i];
 }

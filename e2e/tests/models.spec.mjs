@@ -81,7 +81,7 @@ for (const [what, comes] of Object.entries(comesBack)) {
     await minnow.load('acme/cut-always/model.gguf');
     const reply = await minnow.say('Hello');
     await expect(minnow.news.getByRole('alert')).toContainText(/connection .* broke/);
-    await expect(reply.getByRole('alert')).toContainText(/connection .* broke/);
+    await expect(reply).toContainText('Waiting for the model');
     const entry = hub.repos['acme/cut-always']['model.gguf'];
     delete entry.cutAt;
     hub.requests.length = 0;

@@ -13,12 +13,15 @@ test('every build gives the golden texts', async ({ page }) => {
     const variants = await (await page.request.get(`${site.url}variants.json`)).json();
     expect(variants).toEqual(['plain', 'relaxed', 'threads']);
     const runs = [...variants.map((variant) => ({ variant, threads: 1 })), { variant: 'threads', threads: 2 }];
+    const byRun = {};
     for (const { variant, threads } of runs) {
-      const { info, n, unlike } = await compare(page, { address: loader(variant), threads }, 2);
+      const { info, n, texts, unlike } = await compare(page, { address: loader(variant), threads }, 2);
       expect(info).toMatchObject({ variant, threads: { prefill: threads, decode: threads } });
       expect(n).toBeGreaterThan(20);
       expect(unlike.length, JSON.stringify(unlike)).toBeLessThanOrEqual(n / 10);
+      byRun[`${variant}, ${threads}`] = texts;
     }
+    expect(byRun['threads, 1']).toEqual(byRun['relaxed, 1']); // The same kernels, in the same order.
   } finally {
     await site.stop();
     remove();

@@ -1,6 +1,6 @@
 //! `shaders MODEL.gguf DIR [--tier plain|subgroups|dots]`: every shader of a model, complete, for people and for compilers.
 //!
-//! A kernel becomes `NN-name.wgsl`, with its constants in place, as browsers take it, and `NN-name.spv`, the same as SPIR-V.
+//! A kernel becomes `NN-name.wgsl`, with its constants in place and the lines that browsers want, and `NN-name.spv`, the same as SPIR-V.
 
 #[path = "common/naga.rs"]
 mod compiler;
@@ -49,7 +49,7 @@ fn run() -> Result<()> {
 fn write(folder: &Path, i: usize, kernel: &Kernel) -> Result<()> {
     let invalid = |message| Error::new(ErrorKind::Invalid, message);
     let Resolved { module, info } = compiler::resolve(kernel).map_err(invalid)?;
-    let wgsl = compiler::with_constants(kernels::compose_for_browsers(&kernel.source), kernel);
+    let wgsl = compiler::with_constants(&kernels::compose_for_browsers(&kernel.source), kernel);
     // Browsers zero workgroup memory by all invocations together; naga's way is one store for every word.
     let zero = naga::back::spv::ZeroInitializeWorkgroupMemoryMode::None;
     // As Vulkan 1.3 has it, which has products of four bytes.

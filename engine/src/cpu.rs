@@ -100,14 +100,14 @@ impl Cpu {
         }
     }
 
-    /// Bytes that the plan's weights of these types take.
+    /// Bytes that the plan's weights of these types take; more than any memory, where one alone is more than can be allocated.
     pub fn weights_bytes(plan: &Plan, dtypes: &[DType]) -> u64 {
         let weights = plan.weights.iter().zip(dtypes).zip(plan.matrices());
         let bytes = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => matrix::bytes(*dtype, w.rows, w.cols),
             false => w.cols as u64 * size_of::<f32>() as u64,
         });
-        bytes.fold(0, u64::saturating_add)
+        bytes.fold(0, |sum, n| if isize::try_from(n).is_ok() { sum.saturating_add(n) } else { u64::MAX })
     }
 
     /// Takes whole rows of a weight, in order.

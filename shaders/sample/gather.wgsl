@@ -1,6 +1,7 @@
 // The candidates that are among the k largest, in any order.
 // Linked with: sample/settings, common/select, and something that has `candidate_of(i)`: key, token.
 
+// In a place without a candidate: slices have such where they have fewer than CANDIDATES.
 const NO_TOKEN: u32 = 0xFFFFFFFFu;
 
 var<workgroup> n_found: atomic<u32>;

@@ -9,7 +9,7 @@ use crate::hub;
 use crate::state::chat::{Chat, Id};
 use crate::state::{State, WorkerStatus, exchange};
 use crate::storage::Storage;
-use engine::protocol::{ErrorKind, Event, Request, Source};
+use engine::protocol::{Event, Request, Source};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use notice::SaveTrouble;
@@ -526,8 +526,7 @@ impl Page {
         });
         // A download that could not go on goes on as soon as it can.
         browser::on_window("online", move |_: web_sys::Event| {
-            let failure = self.state.with_untracked(|state| state.load_failure.as_ref().map(|failure| failure.kind));
-            if failure == Some(ErrorKind::Network) {
+            if self.dialog.get_untracked().is_none() && self.state.with_untracked(State::needs_the_network) {
                 self.retry_load();
             }
         });

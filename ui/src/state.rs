@@ -90,8 +90,6 @@ pub struct LoadFailure {
     pub options: LoadOptions,
     pub kind: ErrorKind,
     pub message: String,
-    /// The reply that waited for it, which waits again at the next load.
-    waiting: Option<(Id, Id)>,
 }
 
 /// The models on this device, and the room for more.
@@ -245,12 +243,13 @@ impl State {
         match during {
             Stage::Store => self.shelf_failure = Some(message),
             Stage::Load => {
-                let waiting = self.waiting();
-                self.fail_waiting(&format!("The model could not be loaded. {message}"));
+                // Where no other model answers, the question goes on waiting for one.
+                if self.model.is_some() {
+                    self.fail_waiting(&format!("The model could not be loaded. {message}"));
+                }
                 if let Some(Load { options, started_over, .. }) = self.load.take() {
                     let why = started_over.map(|why| format!("{} ", load::explain(why))).unwrap_or_default();
-                    self.load_failure =
-                        Some(LoadFailure { options, kind, message: format!("{why}{message}"), waiting });
+                    self.load_failure = Some(LoadFailure { options, kind, message: format!("{why}{message}") });
                 }
                 return vec![Request::List];
             }
@@ -264,15 +263,6 @@ impl State {
     /// The conversation and the message of a reply that waits for a model.
     fn waiting(&self) -> Option<(Id, Id)> {
         self.reply.as_ref().filter(|reply| reply.phase == Phase::Waiting).map(|reply| (reply.chat, reply.message))
-    }
-
-    /// A reply that could not wait any longer waits again.
-    fn wait_again(&mut self, chat: Id, message: Id) {
-        self.reply = Some(Reply { chat, message, phase: Phase::Waiting });
-        match self.reply_mut().and_then(|message| message.origin.as_mut()) {
-            Some(origin) => origin.outcome = Outcome::Open,
-            None => self.reply = None,
-        }
     }
 
     /// Ends a reply that waits for a model which will not come.
@@ -307,7 +297,7 @@ impl State {
 
 /// What the person does with models.
 impl State {
-    /// Loads a model; one at a time. A reply in progress is stopped first, and kept.
+    /// Loads a model; one at a time. A reply that is being written is stopped first, and kept.
     pub fn load(&mut self, source: Source) -> Vec<Request> {
         if self.load.is_some() {
             return Vec::new();
@@ -315,12 +305,10 @@ impl State {
         let Settings { context_tokens, cache, keep, backend, .. } = self.settings;
         let hub = self.hub.clone();
         let options = LoadOptions { source, hub, context_tokens, keep, backend, cache, threads: 0 };
-        let stop = self.stop();
+        // What waits for a model waits for this one.
+        let stop = if self.waiting().is_some() { Vec::new() } else { self.stop() };
         self.resume = None;
-        let waiting = self.load_failure.take().and_then(|failure| failure.waiting);
-        if let Some((chat, message)) = waiting.filter(|_| self.reply.is_none()) {
-            self.wait_again(chat, message);
-        }
+        self.load_failure = None;
         self.last_load = Some(options.clone());
         self.load = Some(Load::new(options.clone()));
         match self.worker {
@@ -328,6 +316,12 @@ impl State {
             // It is asked for when the worker is ready.
             WorkerStatus::Starting | WorkerStatus::Dead(_) => Vec::new(),
         }
+    }
+
+    /// Whether the model that is wanted may come as soon as the network is back.
+    pub fn needs_the_network(&self) -> bool {
+        let failure = self.load_failure.as_ref().map(|failure| failure.kind);
+        failure == Some(ErrorKind::Network) && self.model.is_none() && self.worker == WorkerStatus::Ready
     }
 
     pub fn cancel_load(&mut self) -> Vec<Request> {
@@ -362,7 +356,9 @@ impl State {
 
     /// The person has read what there was to say about the model.
     pub fn dismiss_news(&mut self) {
-        self.load_failure = None;
+        if self.load_failure.take().is_some() {
+            self.fail_waiting("The model was not loaded. Load one, then try again.");
+        }
         if let Some(model) = &mut self.model {
             model.notes_read = true;
         }

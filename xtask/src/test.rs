@@ -88,7 +88,7 @@ fn wasm_tests() -> Result<()> {
     Ok(())
 }
 
-/// Every op on every type of weights, and every shader, on the WebGPU of browsers: two programs in Chromium that stand in for
+/// Every op, every type of weights on shapes by turns, and every shader, on the WebGPU of browsers: two programs in Chromium that stand in for
 /// GPUs, and Firefox. Before that the kernels of relaxed SIMD, in the browser that runs them: Node may have another compiler.
 fn ops_in_browsers() -> Result<()> {
     let toolchain = Toolchain::ensure()?;

@@ -19,7 +19,7 @@ pub(crate) struct Resolved {
 /// # Errors
 /// What is wrong, with the place in the text.
 pub(crate) fn resolve(kernel: &Kernel) -> Result<Resolved, String> {
-    let text = with_constants(compose(&kernel.source), kernel);
+    let text = with_constants(&compose(&kernel.source), kernel);
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
     if let Some((_, without)) = module.overrides.iter().next() {
         return Err(format!("{}: {:?} has no value", kernel.name, without.name));
@@ -30,11 +30,13 @@ pub(crate) fn resolve(kernel: &Kernel) -> Result<Resolved, String> {
     Ok(Resolved { module, info })
 }
 
-/// Its text with constants where it has overrides.
-pub(crate) fn with_constants(text: String, kernel: &Kernel) -> String {
-    kernel.constants.iter().fold(text, |text, (name, x)| {
-        [("u32", x.to_string()), ("f32", format!("{x:?}"))].iter().fold(text, |text, (kind, x)| {
-            text.replace(&format!("override {name}: {kind};"), &format!("const {name}: {kind} = {x};"))
-        })
-    })
+/// The text of a kernel with constants where it has overrides.
+pub(crate) fn with_constants(text: &str, kernel: &Kernel) -> String {
+    let line = |line: &str| {
+        let (name, kind) = line.strip_prefix("override ")?.strip_suffix(';')?.split_once(": ")?;
+        let (_, x) = kernel.constants.iter().find(|(constant, _)| *constant == name)?;
+        // A whole number is a float where one is wanted.
+        Some(format!("const {name}: {kind} = {x};"))
+    };
+    text.lines().map(|text| line(text).unwrap_or_else(|| text.to_owned()) + "\n").collect()
 }

@@ -10,8 +10,9 @@ use crate::protocol::Threads;
 /// From here on a batch is a prompt.
 const PREFILL_TOKENS: usize = 8;
 
-/// Ops that are timed: the first layers are like all others.
-const OPS_MAX: usize = 60;
+/// Ops of a prompt that are timed: the first layers are like all others. Of a reply all are, because how fast it is depends on
+/// the memory, and a few layers, again and again, stay in the cache.
+const PREFILL_OPS_MAX: usize = 60;
 
 /// Each number of threads is tried so often; the best time counts, because everything that disturbs makes it longer.
 const TRIES: usize = 5;
@@ -39,7 +40,7 @@ impl Cpu {
         n as usize
     }
 
-    /// Finds out how many threads pay off, by computing some layers of the model, once its weights and its threads are there.
+    /// Finds out how many threads pay off, by computing a token, and some layers of a prompt, once its weights and its threads are there.
     pub fn tune(&mut self) {
         if !self.tunes || self.pool.n_arrived() == 1 {
             return;
@@ -58,8 +59,12 @@ impl Cpu {
 
     fn try_out(&mut self, n_tokens: usize) {
         let tokens = vec![0; n_tokens];
-        let batch = Batch { tokens: &tokens, start: 0, outputs: Outputs::None };
-        self.run_ops(self.plan.ops.len().min(OPS_MAX), &batch);
+        let n_ops = self.plan.ops.len();
+        let (n_ops, outputs) = match n_tokens {
+            1 => (n_ops, Outputs::Last),
+            _ => (n_ops.min(PREFILL_OPS_MAX), Outputs::None),
+        };
+        self.run_ops(n_ops, &Batch { tokens: &tokens, start: 0, outputs });
     }
 
     /// The number of threads that computes a batch of this many tokens fastest.

@@ -1,4 +1,4 @@
-// Halves that are f16.
+// Each is an f16.
 fn floats(words: vec2u) -> vec4f {
     return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
 }

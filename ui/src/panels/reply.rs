@@ -103,7 +103,7 @@ fn ending(shown: &Shown) -> Option<Ending> {
     match &shown.message.origin.as_ref()?.outcome {
         Outcome::Failed(message) => Some(Ending { text: message.clone(), is_failure: true }),
         Outcome::Open if shown.phase.is_none() => note(
-            "Not written to its end here: another tab may be at it still, or the page was closed. Regenerate to have it written again.",
+            "This reply is not finished here: another tab may still be writing it, or the page was closed. Regenerate to have it written again.",
         ),
         Outcome::Open => None,
         Outcome::Done(stats) => match stats.finish {

@@ -95,7 +95,7 @@ fn SystemPrompt(values: Signal<Values>, on_change: Callback<Values>) -> impl Int
     }
 }
 
-/// A number. What is outside its range does not count; the field shows that, and the range.
+/// A number. What it does not accept does not count; the field shows that, and the range.
 #[component]
 fn Number(dial: &'static Dial, values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
     let changed = move |event: web_sys::Event| {
@@ -110,6 +110,7 @@ fn Number(dial: &'static Dial, values: Signal<Values>, on_change: Callback<Value
             <input
                 class="field"
                 type="number"
+                required
                 min=dial.min.to_string()
                 max=dial.max.to_string()
                 step=dial.step.to_string()

@@ -113,8 +113,10 @@ pub static CONTEXT: Dial = Dial {
 };
 
 impl Dial {
+    /// As a number field of a page takes it: `n` is in the range, and whole steps from its beginning.
     pub fn accepts(&self, n: f64) -> bool {
-        n.is_finite() && (self.min..=self.max).contains(&n)
+        let steps = (n - self.min) / self.step;
+        (self.min..=self.max).contains(&n) && (steps - steps.round()).abs() < 1e-6
     }
 
     /// In words.

@@ -147,53 +147,62 @@ fn a_message_sent_while_the_model_loads_is_answered_when_it_is_there() {
     assert_eq!(prompt(&requests[1..]), ["Hello"]);
 }
 
-#[test]
-fn a_load_that_fails_says_so_and_ends_what_waits_for_it() {
-    let mut state = State::default();
-    state.apply(Event::Ready, 0);
-    state.load(source());
-    state.send("Hello", stamp(100));
-    let message = "It is not a GGUF file.".to_owned();
-    state.apply(Event::Failed { during: Stage::Load, kind: ErrorKind::Invalid, message: message.clone() }, 200);
-    assert!(state.load.is_none() && state.reply.is_none());
-    assert_eq!(state.load_failure.as_ref().map(|failure| &failure.message), Some(&message));
-    assert_eq!(path(&state)[0], "Hello");
-    let origin = last(&state).origin.expect("a reply has an origin");
-    assert_eq!(origin.outcome, Outcome::Failed(format!("The model could not be loaded. {message}")));
+fn load_fails() -> Event {
+    Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message: "No network.".to_owned() }
+}
+
+fn phase(state: &State) -> Option<Phase> {
+    state.reply.as_ref().map(|reply| reply.phase)
 }
 
 #[test]
-fn what_waited_for_a_load_that_failed_is_answered_after_the_next() {
+fn a_load_that_fails_says_so_and_what_waits_for_it_waits_for_the_next() {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
     state.load(source());
     state.send("Hello", stamp(100));
-    let fail = || Event::Failed { during: Stage::Load, kind: ErrorKind::Network, message: "No network.".to_owned() };
     for _ in 0..2 {
-        state.apply(fail(), 200);
-        assert!(state.reply.is_none());
-        state.load(source());
-        assert_eq!(state.reply.as_ref().map(|reply| reply.phase), Some(Phase::Waiting));
-        assert_eq!(last(&state).origin.map(|origin| origin.outcome), Some(Outcome::Open));
+        state.apply(load_fails(), 200);
+        assert!(state.load.is_none() && state.needs_the_network());
+        assert_eq!(state.load_failure.as_ref().map(|failure| failure.message.as_str()), Some("No network."));
+        assert_eq!(phase(&state), Some(Phase::Waiting));
+        assert_eq!(state.load(source()).len(), 1);
+        assert_eq!(phase(&state), Some(Phase::Waiting));
     }
     assert_eq!(prompt(&state.apply(Event::Loaded(info()), 300)[1..]), ["Hello"]);
+}
 
-    // What the person stopped, or has read of and put away, does not come back.
-    state.apply(Event::Done(stats()), 400);
-    for dismiss in [false, true] {
+#[test]
+fn what_waits_for_a_load_that_failed_can_be_given_up() {
+    let ends: [fn(&mut State); 3] = [
+        |state| state.dismiss_news(),
+        |state| assert_eq!(state.stop(), []),
+        |state| assert_eq!(state.delete(state.current.expect("open")), []),
+    ];
+    for end in ends {
+        let mut state = State::default();
+        state.apply(Event::Ready, 0);
         state.load(source());
-        state.send("More", stamp(500));
-        if !dismiss {
-            state.stop();
-        }
-        state.apply(fail(), 600);
-        if dismiss {
-            state.dismiss_news();
-        }
+        state.send("Hello", stamp(100));
+        state.apply(load_fails(), 200);
+        end(&mut state);
+        assert_eq!(phase(&state), None);
         state.load(source());
-        assert!(state.reply.is_none());
-        state.apply(Event::Loaded(info()), 700);
+        assert_eq!(state.apply(Event::Loaded(info()), 300), [Request::List]);
+        assert!(state.can_answer());
     }
+}
+
+#[test]
+fn where_another_model_answers_a_load_that_fails_ends_what_waits_for_it() {
+    let mut state = ready();
+    state.load(source());
+    state.send("Hello", stamp(100));
+    state.apply(load_fails(), 200);
+    assert!(!state.needs_the_network());
+    assert_eq!(phase(&state), None);
+    let origin = last(&state).origin.expect("a reply has an origin");
+    assert_eq!(origin.outcome, Outcome::Failed("The model could not be loaded. No network.".to_owned()));
 }
 
 #[test]
