@@ -1,6 +1,7 @@
 //! `shaders MODEL.gguf DIR [--tier plain|subgroups|dots]`: every shader of a model, complete, for people and for compilers.
 //!
-//! A kernel becomes `NN-name.wgsl`, with its constants in place and the lines that browsers want, and `NN-name.spv`, the same as SPIR-V.
+//! A kernel becomes `NN-name.wgsl`, with its constants in place and the lines that browsers want, and
+//! `NN-name.spv`, the same as SPIR-V.
 
 #[path = "common/naga.rs"]
 mod compiler;

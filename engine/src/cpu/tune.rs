@@ -40,7 +40,8 @@ impl Cpu {
         n as usize
     }
 
-    /// Finds out how many threads pay off, by computing a token, and some layers of a prompt, once its weights and its threads are there.
+    /// Finds out how many threads pay off, by computing a token, and some layers of a prompt, once the model's weights and its
+    /// threads are there.
     pub fn tune(&mut self) {
         if !self.tunes || self.pool.n_arrived() == 1 {
             return;
