@@ -34,6 +34,8 @@ const GPU_TESTS = [
   { name: 'tg16 @ d1024', n_prompt: 1024, n_gen: 16, alone: true },
 ];
 const CONTEXT_TOKENS = 1024;
+/** Smaller batches are not asked of a peer that fails in larger ones. */
+const N_BATCH_MIN = 32;
 const MODELS_DIR = resolve(here, '../models');
 
 const { values: flags } = parseArgs({
@@ -76,7 +78,7 @@ try {
 }
 process.exit(); // node-llama-cpp keeps the process alive.
 
-/** All tests with this many threads: one row an engine and test. A peer that fails at a test is not asked for it again. */
+/** All tests with this many threads: one row an engine and test. */
 async function measure(threads, failures) {
   const engines = [];
   for (const name of names.filter((name) => canRun(name, threads))) {
@@ -103,25 +105,35 @@ async function measure(threads, failures) {
   );
 }
 
-/** What a peer's `bench` gives, or nothing; it starts afresh then. */
+/**
+ * What a peer's `bench` gives. Where it fails it starts afresh, in batches of half as many tokens if it reads in batches that
+ * can be chosen; nothing where that does not help either, and it is not asked for that test again.
+ */
 async function tried(engine, test, threads, failures) {
-  const isSame = (failure) => failure.engine === engine.name && failure.test === test.name && failure.threads === threads;
-  if (failures.some(isSame)) return null;
-  try {
-    return await engine.bench(test);
-  } catch (error) {
-    const [message] = String(error.message ?? error).split('\n');
-    log(`${engine.name}, ${threads}: ${test.name} failed: ${message}`);
-    failures.push({ engine: engine.name, threads, test: test.name, message });
-    await engine.close();
-    Object.assign(engine, await open(engine.name, threads));
-    return null;
+  while (!engine.cannot?.includes(test)) {
+    try {
+      return await engine.bench(test);
+    } catch (error) {
+      const [message] = String(error.message ?? error).split('\n');
+      const n_batch = engine.name === 'wllama' ? Math.min(engine.n_batch ?? test.n_prompt, test.n_prompt) : undefined;
+      log(`${engine.name}, ${threads}: ${test.name} failed${n_batch ? ` in batches of ${n_batch}` : ''}: ${message}`);
+      failures.push({ engine: engine.name, threads, test: test.name, n_batch, message });
+      if (n_batch >= 2 * N_BATCH_MIN) engine.n_batch = n_batch / 2;
+      else (engine.cannot ??= []).push(test);
+      await engine.close();
+      Object.assign(engine, await open(engine.name, threads, engine.n_batch));
+    }
   }
+  return null;
 }
 
-/** Only one of our builds has threads. */
+/** Whether an engine runs in as many threads: some of our builds have no others. */
 function canRun(name, threads) {
-  return threads === 1 || !name.startsWith('minnow') || name === 'minnow:threads';
+  return threads === 1 || !name.startsWith('minnow') || hasThreads(name);
+}
+
+function hasThreads(name) {
+  return name.endsWith('threads');
 }
 
 /** The worker's variants: how the page itself knows them. */
@@ -130,19 +142,19 @@ function variants() {
 }
 
 /** An engine by its name: `minnow:VARIANT`, `wllama` or `native`. Each has a module in bench/ with a `start`. */
-async function open(name, threads) {
+async function open(name, threads, n_batch) {
   const [module, variant] = name.split(':');
-  if (module === 'wllama') return wllama(threads);
+  if (module === 'wllama') return wllama(threads, n_batch);
   const { start } = await import(`./bench/${module}.mjs`);
   if (module === 'native') return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens: CONTEXT_TOKENS });
   return start({ browser, url: site.url, model: `models/${file}`, threads, variant, backend: flags.adapter ? 'gpu' : 'cpu' });
 }
 
-/** wllama in a page of its own. */
-async function wllama(threads) {
+/** wllama in a page of its own; it reads a prompt in batches of `n_batch`, or of as many tokens as it likes. */
+async function wllama(threads, n_batch) {
   const page = await browser.newPage();
   await page.goto(`${site.url}bench/`);
-  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, onGpu: Boolean(flags.adapter) };
+  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, n_batch, onGpu: Boolean(flags.adapter) };
   const info = await page.evaluate(async (options) => {
     globalThis.engine = await (await import('/bench/wllama.mjs')).start(options);
     return globalThis.engine.info;
@@ -175,14 +187,17 @@ function markdown({ date, model, machine, rows, failures }) {
   const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
   const lines = [...new Set(rows.map(({ threads }) => threads))].flatMap((threads) =>
     tests.map(({ name: test }) => {
-      const chosen = at(ours.filter((name) => threads > 1 || name !== 'minnow:threads').findLast((name) => at(name, threads, test)) ?? ours.at(-1), threads, test);
+      const chosen = at(ours.filter((name) => threads > 1 || !hasThreads(name)).findLast((name) => at(name, threads, test)) ?? ours.at(-1), threads, test);
       const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
       return [threads, test, ...speeds, ...peers.map((peer) => ratio(chosen, at(peer, threads, test)))];
     }),
   );
   const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; medians of ${reps}`;
   const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
-  const failed = failures.map(({ engine, threads, test, message }) => `${engine}, ${threads} ${threads > 1 ? 'threads' : 'thread'}, fails at ${test}: ${message}.`);
+  const failed = failures.map(
+    ({ engine, threads, test, n_batch, message }) =>
+      `${engine}, ${threads} ${threads > 1 ? 'threads' : 'thread'}, fails at ${test}${n_batch ? ` in batches of ${n_batch}` : ''}: ${message}.`,
+  );
   return [title, '', ...table, ...(failed.length > 0 ? ['', ...failed] : []), ...gpuCosts(rows)].join('\n');
 }
 

@@ -8,6 +8,12 @@ const CACHE = "minnow";
 /** What the page's HTML does not name: the files of each build of the engine. */
 const ENGINE = {
   plain: ["worker_loader.js", "worker.js", "worker_bg.wasm"],
+  "plain-threads": [
+    "worker_plain-threads_loader.js",
+    "worker_plain-threads_helper.js",
+    "worker_plain-threads.js",
+    "worker_plain-threads_bg.wasm",
+  ],
   relaxed: ["worker_relaxed_loader.js", "worker_relaxed.js", "worker_relaxed_bg.wasm"],
   threads: ["worker_threads_loader.js", "worker_threads_helper.js", "worker_threads.js", "worker_threads_bg.wasm"],
 };

@@ -3,11 +3,12 @@
 import { Wllama } from '/wllama/index.js';
 
 /** Loads the model; `bench` then runs one test, and gives tokens per second and what a token cost the GPU. */
-export async function start({ model, threads, contextTokens, onGpu }) {
+export async function start({ model, threads, contextTokens, n_batch, onGpu }) {
   const wllama = new Wllama({ default: '/wllama/wasm/wllama.wasm' }, { suppressNativeLog: true });
   if (onGpu) await countWebGpu();
   const gguf = await (await fetch(model)).blob();
-  await wllama.loadModel([gguf], { n_ctx: contextTokens, n_threads: threads, n_gpu_layers: onGpu ? 999 : 0, warmup: true });
+  const batch = n_batch ? { n_batch, n_ubatch: n_batch } : {};
+  await wllama.loadModel([gguf], { n_ctx: contextTokens, n_threads: threads, n_gpu_layers: onGpu ? 999 : 0, warmup: true, ...batch });
   if (wllama.getNumThreads() !== threads) throw new Error(`wllama runs ${wllama.getNumThreads()} threads instead of ${threads}`);
   return { bench: (test) => bench(wllama, test, onGpu), info: { version: Wllama.getLibllamaVersion() } };
 }

@@ -34,6 +34,14 @@ test('Firefox says the same on the CPU and on the GPU', async () => {
   });
 });
 
+test('Firefox runs the model on several threads', async () => {
+  await inFirefox(async (page) => {
+    const run = await answers(page, { address: loader('plain-threads'), threads: 2, questions: [FRANCE] });
+    expect(run.info).toMatchObject({ variant: 'plain-threads', threads: { prefill: 2, decode: 2 } });
+    expect(run.texts[0]).toContain('Paris');
+  });
+});
+
 test('Firefox: a person loads the model, and is answered', async () => {
   await inFirefox(async (page) => {
     await page.evaluate((sampling) => localStorage.setItem('minnow.settings', JSON.stringify({ sampling })), GREEDY);

@@ -100,14 +100,15 @@ impl Cpu {
         }
     }
 
-    /// Bytes that the plan's weights of these types take; more than any memory, where one alone is more than can be allocated.
-    pub fn weights_bytes(plan: &Plan, dtypes: &[DType]) -> u64 {
+    /// Bytes that the plan's weights of these types take; `None` where one of them is more than wasm allocates at once.
+    pub fn weights_bytes(plan: &Plan, dtypes: &[DType]) -> Option<u64> {
+        const ALLOCATION_BYTES_MAX: u64 = i32::MAX as u64;
         let weights = plan.weights.iter().zip(dtypes).zip(plan.matrices());
         let bytes = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => matrix::bytes(*dtype, w.rows, w.cols),
             false => w.cols as u64 * size_of::<f32>() as u64,
         });
-        bytes.fold(0, |sum, n| if isize::try_from(n).is_ok() { sum.saturating_add(n) } else { u64::MAX })
+        bytes.map(|n| (n <= ALLOCATION_BYTES_MAX).then_some(n)).sum()
     }
 
     /// Takes whole rows of a weight, in order.
@@ -288,5 +289,21 @@ impl Cpu {
         let angles = Angles::new(&rope, factors.map(|w| self.vector(w)), positions);
         self.angles.push((rope, factors, angles));
         self.angles.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_is_not_larger_than_can_be_allocated() {
+        for (rows, expected) in [(32_000, Some(32_000 * 4096 * 9 / 16)), (1 << 20, None), (usize::MAX, None)] {
+            let mut plan = Plan::default();
+            let weight = plan.weight("w", rows, 4096);
+            let dst = plan.buf("x", 4096);
+            plan.push(Op::Embed { weight, scale: 1.0, dst });
+            assert_eq!(Cpu::weights_bytes(&plan, &[DType::Q4_0]), expected, "{rows} rows");
+        }
     }
 }

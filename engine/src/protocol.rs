@@ -455,7 +455,7 @@ pub struct ModelInfo {
     pub cache: CacheType,
     /// How many threads it runs on.
     pub threads: Threads,
-    /// The build of the engine: `plain`, `relaxed` or `threads`.
+    /// The build of the engine: `plain`, `plain-threads`, `relaxed` or `threads`.
     pub variant: String,
     /// Whether its template can switch thinking on and off.
     pub can_think: bool,

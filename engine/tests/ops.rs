@@ -129,7 +129,7 @@ thread_local! {
 /// promises, and matrices in many pieces. Compiling for a GPU that is a program takes long, so no case is run on all.
 async fn next_device() -> Option<&'static Device> {
     let best = best_options().await?;
-    let worst = Options { plain: true, piece_bytes_max: Some(32 << 10), ..Options::default() };
+    let worst = Options { plain: true, piece_bytes_max: Some(64 << 10), ..Options::default() };
     let all = [best, Options { has_dots: true, ..best }, worst];
     // After every round one further, so that neither types nor shapes keep to one of them.
     let n_cases = N_CASES.replace(N_CASES.get() + 1);

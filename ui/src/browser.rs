@@ -30,6 +30,12 @@ pub fn query(name: &str) -> Option<String> {
     pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }
 
+/// Whether this is an iPad that calls itself a Macintosh, as they do by themselves: no Macintosh has a screen to touch.
+pub fn is_disguised_ipad() -> bool {
+    let navigator = window().navigator();
+    navigator.max_touch_points() > 1 && navigator.user_agent().is_ok_and(|name| name.contains("Macintosh"))
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are below 2^53")]
 pub fn now_ms() -> u64 {
     js_sys::Date::now() as u64

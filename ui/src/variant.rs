@@ -26,6 +26,7 @@ pub async fn runnable() -> Vec<String> {
 fn can_run(name: &str) -> bool {
     match name {
         PLAIN => true,
+        "plain-threads" => browser::is_isolated(),
         "relaxed" => has_relaxed(),
         "threads" => has_relaxed() && browser::is_isolated(),
         // Built by a newer site than this page.
@@ -38,11 +39,12 @@ fn has_relaxed() -> bool {
     js_sys::WebAssembly::validate(&probe).unwrap_or(false)
 }
 
-/// Where the page starts a build's worker. What the page's address says about the GPU (`?gpu=off`), the worker's says too.
+/// Where the page starts a build's worker. What the page's address says about the GPU (`?gpu=off`), the worker's says too;
+/// and that this is an iPad, if only the page can see it.
 pub fn loader(name: &str) -> String {
     let script = if name == PLAIN { "./worker_loader.js".to_owned() } else { format!("./worker_{name}_loader.js") };
-    match browser::query("gpu") {
-        Some(gpu) => format!("{script}?gpu={gpu}"),
-        None => script,
-    }
+    let gpu = browser::query("gpu").map(|gpu| format!("gpu={gpu}"));
+    let device = browser::is_disguised_ipad().then(|| "device=iPad".to_owned());
+    let words: Vec<String> = gpu.into_iter().chain(device).collect();
+    if words.is_empty() { script } else { format!("{script}?{}", words.join("&")) }
 }

@@ -77,7 +77,7 @@ fn wasm_tests() -> Result<()> {
     ensure(&[&NODE])?;
     let toolchain = Toolchain::ensure()?;
     // Threads are for browsers: their tests run there.
-    for variant in VARIANTS.iter().filter(|variant| !variant.has_threads) {
+    for variant in VARIANTS.iter().filter(|variant| !variant.has_threads()) {
         println!("  variant {}", variant.name);
         let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib"]);
         test.args(["--test", "ops", "--test", "agreement"]);

@@ -124,6 +124,10 @@ impl Tool {
             Source::Crates { locked } => {
                 let mut install = command("cargo", ["install", self.name, "--version", self.version, "--root"]);
                 install.arg(self.folder());
+                // They are quick either way, but slow to build as their authors do.
+                for (setting, value) in [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16")] {
+                    install.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
+                }
                 if locked {
                     install.arg("--locked");
                 }

@@ -17,37 +17,39 @@ use crate::wasm::{TARGET, Toolchain};
 /// A build of the worker.
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
-    /// Beyond those in `.cargo/config.toml`.
-    rustflags: &'static [&'static str],
-    /// Whether its memory is shared with helpers, which run the same program on it.
-    pub(crate) has_threads: bool,
+    /// Beyond those in `.cargo/config.toml`; all of them together.
+    rustflags: &'static [&'static [&'static str]],
+    /// If its memory is shared with helpers, which run the same program on it: the name of the same variant without that.
+    alone: Option<&'static str>,
 }
 
+/// Fused multiply-add and dot products of bytes.
+const RELAXED_SIMD: &[&str] = &["-Ctarget-feature=+relaxed-simd"];
+
+/// What is exported is what makes a new thread's stack and thread-local variables.
+const SHARED_MEMORY: &[&str] = &[
+    "-Ctarget-feature=+atomics,+bulk-memory,+mutable-globals",
+    "-Clink-arg=--shared-memory",
+    "-Clink-arg=--import-memory",
+    "-Clink-arg=--max-memory=4294967296",
+    "-Clink-arg=--export=__wasm_init_tls",
+    "-Clink-arg=--export=__tls_size",
+    "-Clink-arg=--export=__tls_align",
+    "-Clink-arg=--export=__tls_base",
+];
+
 /// The variant that every browser with SIMD can run.
-pub(crate) const PLAIN: Variant = Variant { name: "plain", rustflags: &[], has_threads: false };
+pub(crate) const PLAIN: Variant = Variant { name: "plain", rustflags: &[], alone: None };
 
-/// With fused multiply-add and dot products of bytes.
-pub(crate) const RELAXED: Variant =
-    Variant { name: "relaxed", rustflags: &["-Ctarget-feature=+relaxed-simd"], has_threads: false };
+pub(crate) const RELAXED: Variant = Variant { name: "relaxed", rustflags: &[RELAXED_SIMD], alone: None };
 
-/// The same, on shared memory. What is exported is what makes a new thread's stack and thread-local variables.
-const THREADS: Variant = Variant {
-    name: "threads",
-    rustflags: &[
-        "-Ctarget-feature=+relaxed-simd,+atomics,+bulk-memory,+mutable-globals",
-        "-Clink-arg=--shared-memory",
-        "-Clink-arg=--import-memory",
-        "-Clink-arg=--max-memory=4294967296",
-        "-Clink-arg=--export=__wasm_init_tls",
-        "-Clink-arg=--export=__tls_size",
-        "-Clink-arg=--export=__tls_align",
-        "-Clink-arg=--export=__tls_base",
-    ],
-    has_threads: true,
-};
-
-/// Every variant; each wants more of the browser than the one before.
-pub(crate) const VARIANTS: [Variant; 3] = [PLAIN, RELAXED, THREADS];
+/// Every variant; of those that a browser can run, the last is the fastest.
+pub(crate) const VARIANTS: [Variant; 4] = [
+    PLAIN,
+    Variant { name: "plain-threads", rustflags: &[SHARED_MEMORY], alone: Some(PLAIN.name) },
+    RELAXED,
+    Variant { name: "threads", rustflags: &[RELAXED_SIMD, SHARED_MEMORY], alone: Some(RELAXED.name) },
+];
 
 /// Builds every variant but the plain one, at the same time because linking keeps one core busy; lists all for the page.
 pub(crate) fn build(dist: &Path) -> Result<()> {
@@ -61,7 +63,7 @@ pub(crate) fn build(dist: &Path) -> Result<()> {
 impl Variant {
     fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
-        if self.has_threads {
+        if self.has_threads() {
             run(toolchain.apply_with_std(self.apply(&mut cargo)))?;
         } else {
             run(toolchain.apply(self.apply(&mut cargo)))?;
@@ -71,36 +73,44 @@ impl Variant {
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
         let wasm = self.target_dir().join(TARGET).join("release/worker.wasm");
         run(bindgen.arg("--out-dir").arg(dist).arg(wasm))?;
-        if !self.has_threads {
-            return write(
-                &dist.join(format!("{stem}_loader.js")),
-                &format!("import init from './{stem}.js';await init();"),
-            );
-        }
+        let Some(alone) = self.alone else {
+            return write(&dist.join(loader(self.name)), &format!("import init from './{stem}.js';await init();"));
+        };
         let pages = initial_pages(&dist.join(format!("{stem}.js")))?;
-        write(&dist.join(format!("{stem}_loader.js")), &loader(&stem, pages, RELAXED.name))?;
+        write(&dist.join(loader(self.name)), &shared_loader(&stem, pages, &loader(alone)))?;
         write(&dist.join(format!("{stem}_helper.js")), &helper(&stem))
+    }
+
+    pub(crate) fn has_threads(&self) -> bool {
+        self.alone.is_some()
     }
 
     /// Makes `cargo` compile to wasm as this variant wants it.
     pub(crate) fn apply<'a>(&self, cargo: &'a mut Command) -> &'a mut Command {
-        let config = format!("target.{TARGET}.rustflags={:?}", self.rustflags);
+        let config = format!("target.{TARGET}.rustflags={:?}", self.rustflags.concat());
         cargo.args(["--target", TARGET, "--config", &config]).env("CARGO_TARGET_DIR", self.target_dir())
     }
 
     /// Where it is built. What has a standard library of its own is built apart, so that neither build spoils the other.
     fn target_dir(&self) -> PathBuf {
-        if self.has_threads { target_dir().join(self.name) } else { target_dir() }
+        if self.has_threads() { target_dir().join(self.name) } else { target_dir() }
     }
 }
 
+/// Where the worker of the variant `name` starts, as `ui/src/variant.rs` and Trunk say too.
+fn loader(name: &str) -> String {
+    if name == PLAIN.name { "worker_loader.js".to_owned() } else { format!("worker_{name}_loader.js") }
+}
+
 /// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; Apple's are never asked for
-/// more than 1 GiB, because they may end the tab instead of refusing, and Android's, which refuse, not for more than 2 GiB.
-/// The worker reads what it was given; where nothing is given in which a model would fit, it is the next best one, whose memory needs no maximum.
-fn loader(stem: &str, initial_pages: u32, next_best: &str) -> String {
+/// more than 1 GiB, because they may end the tab instead of refusing (iPads
+/// say what they are to the page alone, which says it in the address), and Android's, which refuse, not for more than 2 GiB.
+/// The worker reads what it was given; where nothing is given in which a model would fit, it is the one whose loader is
+/// `alone`, whose memory needs no maximum.
+fn shared_loader(stem: &str, initial_pages: u32, alone: &str) -> String {
     format!(
         "import init from './{stem}.js';
-const device = navigator.userAgent.match(/iPhone|iPad|Android/)?.[0];
+const device = (navigator.userAgent + location.search).match(/iPhone|iPad|Android/)?.[0];
 let memory;
 for (let maximum = {{ iPhone: 16384, iPad: 16384, Android: 32768 }}[device] ?? 65536; !memory && maximum > 4096; maximum /= 2) {{
   try {{
@@ -115,7 +125,7 @@ self.addEventListener('unhandledrejection', ({{ reason }}) => {{
   if (reason instanceof WebAssembly.RuntimeError) setTimeout(() => {{ throw reason; }});
 }});
 if (memory) await init({{ memory }});
-else await import('./worker_{next_best}_loader.js');
+else await import('./{alone}');
 "
     )
 }

@@ -31,15 +31,15 @@ const SMALL_DEVICE_SHARE: f64 = 0.75;
 /// more. As in `xtask/src/variants.rs`.
 const SILENT_PHONES: [(&str, u64); 3] = [("iPhone", 1 << 30), ("iPad", 1 << 30), ("Android", 2 << 30)];
 
-/// The heap a page should take of a device with so much memory (GB; browsers say at most 8, some say nothing), whose browser
-/// calls itself so.
+/// The heap a page should take of a device with so much memory (GB; browsers say at most 8, some say nothing), which is
+/// called so.
 #[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
-pub fn heap_bytes(device_memory_gb: Option<f64>, user_agent: &str) -> u64 {
+pub fn heap_bytes(device_memory_gb: Option<f64>, device: &str) -> u64 {
     match device_memory_gb {
         Some(gb) if gb < 8.0 => ((gb * SMALL_DEVICE_SHARE * f64::from(1 << 30)) as u64).min(HEAP_BYTES_MAX),
         Some(_) => HEAP_BYTES_MAX,
         None => {
-            let phone = SILENT_PHONES.iter().find(|(name, _)| user_agent.contains(name));
+            let phone = SILENT_PHONES.iter().find(|(name, _)| device.contains(name));
             phone.map_or(HEAP_BYTES_MAX, |(_, bytes)| *bytes)
         }
     }
@@ -110,6 +110,7 @@ mod tests {
         }
         assert_eq!(heap_bytes(None, "Mozilla/5.0 (X11; Linux x86_64)"), 4 * GB);
         assert_eq!(heap_bytes(None, phone), GB);
+        assert_eq!(heap_bytes(None, "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)?gpu=off&device=iPad"), GB);
         assert_eq!(heap_bytes(None, "Mozilla/5.0 (Android 15; Mobile; rv:140.0)"), 2 * GB);
     }
 }

@@ -27,10 +27,11 @@ pub fn weight_type(gguf: &Gguf) -> String {
 
 /// Which build this is (`xtask/src/variants.rs`).
 pub fn variant() -> &'static str {
-    match tier() {
-        _ if cfg!(target_feature = "atomics") => "threads",
-        "relaxed-simd" => "relaxed",
-        _ => "plain",
+    match (cfg!(target_feature = "relaxed-simd"), cfg!(target_feature = "atomics")) {
+        (false, false) => "plain",
+        (false, true) => "plain-threads",
+        (true, false) => "relaxed",
+        (true, true) => "threads",
     }
 }
 

@@ -5,7 +5,7 @@ use super::{budget, info, threads};
 use crate::backend::{Backend, BackendKind, Batch, Outputs};
 use crate::chat::Template;
 use crate::cpu::Cpu;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
 use crate::model::Model;
@@ -184,8 +184,12 @@ fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
     }
     let dtypes = model.plan.weights.iter();
     let dtypes: Vec<_> = dtypes.map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
+    let weights_bytes = Cpu::weights_bytes(&model.plan, &dtypes).ok_or_else(|| {
+        let message = "A matrix of this model is more than a page can hold in one piece. Choose a smaller model.";
+        Error::new(ErrorKind::Memory, message)
+    })?;
     let need = budget::Need {
-        weights_bytes: Cpu::weights_bytes(&model.plan, &dtypes),
+        weights_bytes,
         cache_elements_per_token: model.plan.cache_elements_per_token(),
         cache_type: options.cache,
         context_tokens,
@@ -205,8 +209,9 @@ fn tokens(n: usize) -> u32 {
 )]
 fn heap_bytes() -> u64 {
     let navigator = js::scope().navigator();
-    let user_agent = navigator.user_agent().unwrap_or_default();
-    let of_device = budget::heap_bytes(number(&navigator, "deviceMemory"), &user_agent);
+    // An iPad may be named in the address only.
+    let device = navigator.user_agent().unwrap_or_default() + &js::scope().location().search();
+    let of_device = budget::heap_bytes(number(&navigator, "deviceMemory"), &device);
     number(&js::scope(), PAGES_MAX).map_or(of_device, |pages| of_device.min(pages as u64 * PAGE_BYTES))
 }
 

@@ -11,7 +11,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::{Device, Options, self_test};
 use crate::protocol::{BackendWish, CacheType};
 use crate::store::{Cancel, js};
-use js_sys::Reflect;
 
 /// After so many failures, the GPU is left alone.
 const N_FAILURES_MAX: usize = 2;
@@ -33,9 +32,7 @@ pub(super) enum Wish {
 
 /// What the worker's own address says; where it says nothing, what the page wishes.
 pub(super) fn wish(of_page: BackendWish) -> Wish {
-    let search =
-        Reflect::get(&js::scope(), &"location".into()).and_then(|location| Reflect::get(&location, &"search".into()));
-    let search = search.ok().and_then(|search| search.as_string()).unwrap_or_default();
+    let search = js::scope().location().search();
     match search.trim_start_matches('?').split('&').find_map(|pair| pair.strip_prefix("gpu=")) {
         Some("off") => Wish::Cpu,
         Some("on") => Wish::Gpu,

@@ -92,14 +92,13 @@ fn n_cores() -> usize {
 #[cfg(target_feature = "atomics")]
 mod spawn {
     use super::{Helper, js, places};
+    use crate::worker::info;
     use std::cell::RefCell;
     use wasm_bindgen::prelude::*;
     use web_sys::{Worker, WorkerOptions, WorkerType};
 
     /// The name of a worker that helps.
     const NAME: &str = "helper";
-    /// See `xtask/src/variants.rs`.
-    const SCRIPT: &str = "./worker_threads_helper.js";
 
     thread_local! {
         /// The helpers of the pool that is here: a browser may end a worker that nobody holds, though it works.
@@ -116,7 +115,8 @@ mod spawn {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(NAME);
-        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        // As `xtask/src/variants.rs` names it.
+        let worker = Worker::new_with_options(&format!("./worker_{}_helper.js", info::variant()), &options)?;
         worker.post_message(&js_sys::Array::of3(&wasm_bindgen::module(), &wasm_bindgen::memory(), &pool.into()))?;
         WORKERS.with_borrow_mut(|workers| workers.push(worker));
         Ok(())
