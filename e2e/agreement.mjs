@@ -1,8 +1,8 @@
 // Whether a browser says what llama.cpp says: the golden prompts, and a greedy reply of 32 tokens to each.
 //
-//   node agreement.mjs [--adapter none|lavapipe|swiftshader|firefox] [--variant relaxed] [--plain] [--share 0.9]
+//   node agreement.mjs [--adapter none|lavapipe|swiftshader|firefox] [--variant relaxed] [--threads 1] [--plain] [--share 0.9]
 //
-// `none` is the CPU in Chromium; the others are WebGPU, with nothing that some GPU lacks if `--plain`. Fails if a smaller
+// `none` is the CPU in Chromium, on so many threads; the others are WebGPU, with nothing that some GPU lacks if `--plain`. Fails if a smaller
 // share of the texts than this is equal.
 
 import { chromium } from '@playwright/test';
@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
   options: {
     adapter: { type: 'string', default: 'none' },
     variant: { type: 'string' },
+    threads: { type: 'string', default: '1' },
     plain: { type: 'boolean', default: false },
     share: { type: 'string', default: '0.9' },
   },
@@ -34,12 +35,12 @@ try {
   const page = await browser.newPage();
   page.on('console', (message) => console.error(message.text())); // How far it is: a program that stands in for a GPU takes its time.
   await page.goto(site.url);
-  const worker = flags.adapter === 'none' ? { address: loader(variant) } : probed(variant, flags.plain ? 'plain' : 'on');
+  const worker = flags.adapter === 'none' ? { address: loader(variant), threads: Number(flags.threads) } : probed(variant, flags.plain ? 'plain' : 'on');
   const { info, n, unlike } = await compare(page, worker);
   const backend = flags.adapter === 'none' ? 'cpu' : 'gpu';
   if (info.backend !== backend) throw new Error(`it ran on the ${info.backend}: ${info.tier}`);
   for (const row of unlike) console.log(JSON.stringify(row, null, 2));
-  console.log(`${flags.adapter}, ${info.backend}, ${info.tier}, ${variant}: ${n - unlike.length} of ${n} texts are llama.cpp's`);
+  console.log(`${flags.adapter}, ${info.backend}, ${info.tier}, ${variant}, threads: ${info.threads.decode}: ${n - unlike.length} of ${n} texts are llama.cpp's`);
   process.exitCode = n - unlike.length >= flags.share * n ? 0 : 1;
 } finally {
   await browser.close();

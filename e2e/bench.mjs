@@ -88,7 +88,7 @@ async function measure(threads, failures) {
   for (const test of tests) {
     for (let rep = -1; rep < reps; rep += 1) {
       for (const engine of engines.filter(({ name }) => !test.alone || name.startsWith('minnow'))) {
-        const measured = await (engine.name.startsWith('minnow') ? engine.bench(test) : tried(engine, test, threads, failures));
+        const measured = await tried(engine, test, threads, failures);
         if (!measured) continue;
         const { tokensPerSec, cost } = measured;
         log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
@@ -106,8 +106,8 @@ async function measure(threads, failures) {
 }
 
 /**
- * What a peer's `bench` gives. Where it fails it starts afresh, in batches of half as many tokens if it reads in batches that
- * can be chosen; nothing where that does not help either, and it is not asked for that test again.
+ * What an engine's `bench` gives. Where it fails it starts afresh, in batches of half as many tokens if it reads in batches
+ * that can be chosen; nothing where that does not help either, and it is not asked for that test again.
  */
 async function tried(engine, test, threads, failures) {
   while (!engine.cannot?.includes(test)) {

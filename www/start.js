@@ -55,9 +55,6 @@ async function start() {
   const { default: init } = await import("./minnow-ui.js");
   await init({ module_or_path: "./minnow-ui_bg.wasm" });
   document.getElementById("boot").remove();
-  // Now that the page is there, all of it is kept for the next visit without a network.
-  const registration = await navigator.serviceWorker?.ready;
-  registration?.active?.postMessage("keep");
 }
 
 start().catch((error) => {

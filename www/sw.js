@@ -5,17 +5,14 @@
 
 const CACHE = "minnow";
 
-/** What the page's HTML does not name: the files of each build of the engine. */
+/** What the page's HTML does not name: for each build of the engine its files, and those of the build that it falls back to. */
+const program = (stem) => [`${stem}_loader.js`, `${stem}.js`, `${stem}_bg.wasm`];
+const threads = (stem) => [...program(stem), `${stem}_helper.js`];
 const ENGINE = {
-  plain: ["worker_loader.js", "worker.js", "worker_bg.wasm"],
-  "plain-threads": [
-    "worker_plain-threads_loader.js",
-    "worker_plain-threads_helper.js",
-    "worker_plain-threads.js",
-    "worker_plain-threads_bg.wasm",
-  ],
-  relaxed: ["worker_relaxed_loader.js", "worker_relaxed.js", "worker_relaxed_bg.wasm"],
-  threads: ["worker_threads_loader.js", "worker_threads_helper.js", "worker_threads.js", "worker_threads_bg.wasm"],
+  plain: program("worker"),
+  "plain-threads": [...threads("worker_plain-threads"), ...program("worker")],
+  relaxed: program("worker_relaxed"),
+  threads: [...threads("worker_threads"), ...program("worker_relaxed")],
 };
 
 /** A page with these headers may share memory. Other origins are only ever read with CORS, which they allow. */
@@ -30,8 +27,9 @@ const scope = new URL(self.registration.scope);
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
+/** The page says which build runs here. */
 self.addEventListener("message", (event) => {
-  if (event.data === "keep") event.waitUntil(keepAll());
+  if (Object.hasOwn(ENGINE, event.data)) event.waitUntil(keep(ENGINE[event.data]));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -50,9 +48,10 @@ function isOurs(request) {
   );
 }
 
+/** `no-cache` asks the host whether it changed. */
 async function answer(request) {
   try {
-    return isolated(await fetchAndKeep(request));
+    return isolated(await fetch(new Request(request.url, { cache: "no-cache", credentials: "same-origin" })));
   } catch (error) {
     const cache = await caches.open(CACHE);
     // Every address in here is the same page.
@@ -60,22 +59,6 @@ async function answer(request) {
     if (kept) return isolated(kept);
     throw error;
   }
-}
-
-/** `no-cache` asks the host whether it changed, so files of two versions do not mix. */
-async function fetchAndKeep(request) {
-  const response = await fetch(new Request(request.url, { cache: "no-cache", credentials: "same-origin" }));
-  if (response.status === 200 && response.type === "basic") {
-    const url = new URL(request.url);
-    url.search = "";
-    url.hash = "";
-    if (url.href === `${scope.href}index.html`) url.href = scope.href;
-    const copy = response.clone();
-    const cache = await caches.open(CACHE);
-    // A full device keeps nothing, and the page works all the same.
-    cache.put(url.href, copy).catch(() => {});
-  }
-  return response;
 }
 
 function isolated(response) {
@@ -88,18 +71,17 @@ function isolated(response) {
   return new Response(body, { status, statusText, headers });
 }
 
-/** The page as it is served now, with everything that it names. */
-async function keepAll() {
-  const page = await (await fetchAndKeep(new Request(scope.href))).text();
+/**
+ * Keeps the page as it is served now, with everything that it names, and these files: all of them together, so that those of
+ * two versions do not mix, or, where one does not come or the device is full, what was kept before.
+ */
+async function keep(files) {
+  const page = await (await fetch(scope.href, { cache: "no-cache" })).text();
   const named = [...page.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, address]) => address);
-  const engine = (await variants()).flatMap((name) => ENGINE[name] ?? []);
-  const addresses = [...named, "variants.json", "icons/minnow-512.png", ...engine];
-  const requests = addresses.map((address) => new Request(new URL(address, scope))).filter(isOurs);
-  await Promise.allSettled(requests.map(fetchAndKeep));
-}
-
-/** The builds that this site has. */
-async function variants() {
-  const response = await fetch(new URL("variants.json", scope), { cache: "no-cache" });
-  return response.ok ? response.json() : ["plain"];
+  const addresses = ["", "variants.json", "icons/minnow-512.png", ...named, ...files].map((address) => new URL(address, scope).href);
+  const requests = [...new Set(addresses)].map((address) => new Request(address, { cache: "no-cache" })).filter(isOurs);
+  const cache = await caches.open(CACHE);
+  await cache.addAll(requests);
+  const wanted = new Set(requests.map(({ url }) => url));
+  for (const request of await cache.keys()) if (!wanted.has(request.url)) await cache.delete(request);
 }

@@ -78,6 +78,7 @@
   };
   const flaws = {
     absent: () => (GPU.prototype.requestAdapter = async () => null),
+    'no info': () => delete GPUAdapter.prototype.info,
     'bad subgroups': () => rewrite('subgroupShuffleXor(sum', 'subgroupShuffleXor(2.0 * sum'),
     'bad sums': () => rewrite('partial[lane] += ', 'partial[lane] += 0.5 * '),
     'bad steps': () =>

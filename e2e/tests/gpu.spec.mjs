@@ -141,6 +141,7 @@ test('a GPU without room for the model, or later for the conversation, gives way
 test('a GPU that is not there, or not to be trusted, is not used further than it can be', async ({ probeSite }) => {
   const flaws = {
     absent: ['cpu', /because this browser offers no GPU/],
+    'no info': ['cpu', /because this browser offers no GPU/],
     'bad subgroups': ['gpu', /^plain, because more failed: The GPU computes something else/],
     'bad sums': ['cpu', /because The GPU computes something else/],
     'bad steps': ['cpu', /because the GPU failed while it was loaded: .*bad steps/],

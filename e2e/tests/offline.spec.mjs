@@ -4,13 +4,12 @@ import { startSite } from '../site.mjs';
 import { DIST, expect, test } from './fixtures.mjs';
 import { DEFAULT_MODEL, Minnow } from './minnow.mjs';
 
-/** Waits until the service worker holds everything that the page needs. */
+/** Waits until the service worker holds everything that the page needs, with the engine that runs here and the one it falls back to. */
 async function kept({ page }) {
   const missing = () =>
     page.evaluate(async () => {
-      const variants = await (await fetch('variants.json')).json();
-      const workers = variants.map((variant) => (variant === 'plain' ? 'worker' : `worker_${variant}`));
-      const files = ['./', 'minnow-ui_bg.wasm', ...workers.flatMap((worker) => [`${worker}_loader.js`, `${worker}.js`, `${worker}_bg.wasm`])];
+      const engine = ['worker_threads', 'worker_relaxed'].flatMap((worker) => [`${worker}_loader.js`, `${worker}.js`, `${worker}_bg.wasm`]);
+      const files = ['./', 'minnow-ui_bg.wasm', ...engine];
       const found = await Promise.all(files.map((file) => caches.match(new URL(file, document.baseURI))));
       return files.filter((_, i) => !found[i]);
     });

@@ -121,7 +121,7 @@ impl Gpu {
         memory::check_sizes(&device, &plan, &fused)?;
         let position_bytes = memory::position_bytes(&plan, &fused.angles);
         let n_ctx = n_ctx.min(memory::n_ctx_max(position_bytes, device.buffer_bytes_max()));
-        let memory = Memory::new(&device, &plan, &fused, n_ctx);
+        let memory = Memory::new(&device, &plan, &fused);
         device.check()?;
         Ok(Self {
             device,
@@ -160,7 +160,8 @@ impl Gpu {
     /// Tokens that fitted into the cache before it grew, if it has only just grown: if memory has run out, it was by that.
     pub fn n_ctx_before(&self) -> Option<usize> {
         let before = self.memory.capacity_before;
-        let has_just_grown = self.n_cached > before && self.n_cached - before <= TOKENS_MAX;
+        // A device says it while other batches are under way.
+        let has_just_grown = self.n_cached > before && self.n_cached - before <= (UNREAD_MAX + 1) * TOKENS_MAX;
         (before > 0 && has_just_grown).then_some(before)
     }
 
@@ -303,7 +304,7 @@ impl Gpu {
                     fused: &self.fused,
                     parts: &self.memory.parts,
                     tier: self.device.tier(),
-                    n_ctx: self.n_ctx,
+                    capacity: self.memory.capacity,
                 };
                 let kernels = match kind {
                     Kind::One => kernels::decode(&target),

@@ -12,9 +12,13 @@ use engine::protocol::CacheType;
 use engine::quant::random_blocks;
 use engine::reference::Reference;
 use engine::rng::Rng;
+#[cfg(target_arch = "wasm32")]
+use js_sys::Reflect;
 #[cfg(not(target_arch = "wasm32"))]
 use pollster::test as async_test;
 use std::cell::{Cell, RefCell};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen::JsValue;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as async_test;
 
@@ -32,13 +36,14 @@ const N_CTX: usize = 512;
 /// A plan, and the weights it reads.
 struct Case {
     plan: Plan,
+    n_ctx: usize,
     weights: Vec<(DType, Vec<u8>)>,
     rng: Rng,
 }
 
 impl Case {
     fn new() -> Self {
-        Self { plan: Plan::default(), weights: Vec::new(), rng: Rng::new(1) }
+        Self { plan: Plan::default(), n_ctx: N_CTX, weights: Vec::new(), rng: Rng::new(1) }
     }
 
     /// A weight of random numbers.
@@ -63,8 +68,8 @@ impl Case {
         self.plan.push(Op::TakeOutputs { x, dst: logits });
         self.plan.logits = Some(logits);
         let dtypes: Vec<DType> = self.weights.iter().map(|(dtype, _)| *dtype).collect();
-        let mut reference = Reference::new(self.plan.clone(), dtypes.clone(), N_CTX);
-        let mut fast = fast_backends(&self.plan, &dtypes).await;
+        let mut reference = Reference::new(self.plan.clone(), dtypes.clone(), self.n_ctx);
+        let mut fast = fast_backends(&self.plan, &dtypes, self.n_ctx).await;
         for (i, (_, bytes)) in self.weights.iter().enumerate() {
             reference.put(Weight(i), 0, bytes);
             fast.iter_mut().for_each(|(_, backend)| put(backend, Weight(i), bytes));
@@ -91,10 +96,10 @@ impl Case {
 
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
 /// `xtask/src/tools.rs` for the one that tests bring along. Node alone has none, and is asked for the CPU only.
-async fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> {
+async fn fast_backends(plan: &Plan, dtypes: &[DType], n_ctx: usize) -> Vec<(String, Backend)> {
     let cpu = |(cache_type, n_threads): (CacheType, usize)| {
         let machine = Machine { pool: pool(n_threads), ..Machine::alone() };
-        let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), N_CTX, cache_type, machine);
+        let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), n_ctx, cache_type, machine);
         (format!("cpu, {}, for {n_threads} threads", cache_type.name()), Backend::Cpu(Box::new(cpu)))
     };
     let n_cache_types = if plan.caches.is_empty() { 1 } else { CacheType::ALL.len() };
@@ -102,7 +107,7 @@ async fn fast_backends(plan: &Plan, dtypes: &[DType]) -> Vec<(String, Backend)> 
         CacheType::ALL.into_iter().take(n_cache_types).flat_map(|cache_type| [(cache_type, 1), (cache_type, 3)]);
     let mut backends: Vec<_> = kinds.map(cpu).collect();
     if let Some(device) = next_device().await {
-        let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), N_CTX).expect("the plan fits the device");
+        let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), n_ctx).expect("the plan fits the device");
         backends.push((format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu))));
     }
     backends
@@ -122,7 +127,7 @@ fn pool(n_threads: usize) -> Pool {
 thread_local! {
     /// Never dropped: a thread that ends has lost what their library wants then.
     static DEVICES: RefCell<Vec<&'static Device>> = const { RefCell::new(Vec::new()) };
-    static N_CASES: Cell<usize> = const { Cell::new(0) };
+    static N_CASES: Cell<usize> = Cell::new(first_turn());
 }
 
 /// By turns, the device as good as it is, the same with products of bytes, and as bad as any: with nothing but what WebGPU
@@ -155,6 +160,19 @@ async fn best_options() -> Option<Options> {
     Some(engine::worker::gpu_options().await.expect("this browser has a GPU"))
 }
 
+#[cfg(not(target_arch = "wasm32"))]
+fn first_turn() -> usize {
+    0
+}
+
+/// As `e2e/ops.mjs` says in the page's address.
+#[cfg(target_arch = "wasm32")]
+fn first_turn() -> usize {
+    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
+    let search = get(&js_sys::global(), "location").and_then(|location| get(&location, "search")?.as_string());
+    search.and_then(|search| search.strip_prefix("?turn=")?.parse().ok()).unwrap_or(0)
+}
+
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {
     match backend {
         Backend::Reference(reference) => reference.put(weight, 0, bytes),
@@ -174,9 +192,9 @@ fn nmse(expected: &[f32], actual: &[f32]) -> f64 {
 }
 
 /// All of them; on the WebGPU of a browser, where programs that stand in for GPUs compile for minutes, one of them by turns:
-/// there a type of weights meets one shape, and one tier, in each test.
+/// there a type of weights meets one shape, and one tier, in each test, and others in other browsers.
 fn for_turn<T: Copy>(turn: usize, all: &[T]) -> Vec<T> {
-    let first = turn % all.len();
+    let first = (first_turn() + turn) % all.len();
     let n = if option_env!("MINNOW_OPS_ON_WEBGPU").is_some() { 1 } else { all.len() };
     all.iter().cycle().skip(first).take(n).copied().collect()
 }
@@ -280,18 +298,35 @@ async fn attention() {
     let shapes = [(9, 3, 64), (4, 1, 256), (2, 2, 80), (1, 1, 2), (6, 2, 20), (14, 2, 64), (8, 1, 128), (18, 1, 16)];
     for (i, (n_head, n_head_kv, head_dim)) in shapes.into_iter().enumerate() {
         for window in for_turn(i, &[None, Some(5), Some(64), Some(1)]) {
-            let mut case = Case::new();
-            let q = case.input("q", n_head * head_dim);
-            let k = case.input("k", n_head_kv * head_dim);
-            let v = case.input("v", n_head_kv * head_dim);
-            let cache = case.plan.cache(n_head_kv, head_dim);
-            let dst = case.plan.buf("dst", n_head * head_dim);
-            let scale = 1.0 / (head_dim as f32).sqrt();
-            case.plan.push(Op::Store { k, v, cache });
-            case.plan.push(Op::Attention { q, cache, n_head, scale, window, dst });
+            let (case, dst) = attention_of(n_head, n_head_kv, head_dim, window);
             case.check(dst, &[1, 1, 7, 1, 33, 128, 1], HALF_NMSE).await;
         }
     }
+}
+
+/// So far that a GPU takes larger parts of what is cached for one token. Too slow for GPUs of browsers that are programs.
+#[cfg(not(target_arch = "wasm32"))]
+#[async_test]
+async fn attention_far() {
+    for window in [None, Some(700)] {
+        let (mut case, dst) = attention_of(2, 1, 8, window);
+        case.n_ctx = 8600;
+        let batches = [&[256; 31][..], &[1, 255, 1, 255, 1]].concat();
+        case.check(dst, &batches, HALF_NMSE).await;
+    }
+}
+
+fn attention_of(n_head: usize, n_head_kv: usize, head_dim: usize, window: Option<usize>) -> (Case, Buf) {
+    let mut case = Case::new();
+    let q = case.input("q", n_head * head_dim);
+    let k = case.input("k", n_head_kv * head_dim);
+    let v = case.input("v", n_head_kv * head_dim);
+    let cache = case.plan.cache(n_head_kv, head_dim);
+    let dst = case.plan.buf("dst", n_head * head_dim);
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    case.plan.push(Op::Store { k, v, cache });
+    case.plan.push(Op::Attention { q, cache, n_head, scale, window, dst });
+    (case, dst)
 }
 
 /// What a fusing backend does in one go.

@@ -1,5 +1,5 @@
 // A workgroup of attention sees a part of the positions, for one token; combine.wgsl puts the parts together.
-// dst [n_head, N_PARTS, 8 · HEAD_DIM8 + 2]: values not yet divided by the sum of weights, the maximum, the sum.
+// dst [n_head, PARTS_MAX, 8 · HEAD_DIM8 + 2]: values not yet divided by the sum of weights, the maximum, the sum.
 
 struct Place {
     head: u32,      // Of keys and values.
@@ -9,9 +9,9 @@ struct Place {
     part: u32,
 }
 
-// Positions of one part, and parts of the longest context.
+// Positions of one part, and as many parts as there can be.
 override PART: u32;
-override N_PARTS: u32;
+override PARTS_MAX: u32;
 
 fn place_of(group: vec3u) -> Place {
     let n = state.start + 1u;
@@ -21,7 +21,7 @@ fn place_of(group: vec3u) -> Place {
 }
 
 fn finish(place: Place, token: u32, head: u32, unit: u32, first: vec4f, second: vec4f, top: f32, total: f32) {
-    let at = (head * N_PARTS + place.part) * (HEAD_DIM8 * 8u + 2u);
+    let at = (head * PARTS_MAX + place.part) * (HEAD_DIM8 * 8u + 2u);
     let i = at + unit * 8u;
     dst[i] = first.x;
     dst[i + 1u] = first.y;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Document, HtmlAnchorElement, Response, Storage, Window};
+use web_sys::{Document, HtmlAnchorElement, Response, ServiceWorkerRegistration, Storage, Window};
 
 pub fn window() -> Window {
     web_sys::window().expect("the page runs in a window")
@@ -28,6 +28,16 @@ pub fn query(name: &str) -> Option<String> {
     let search = window().location().search().ok()?;
     let pairs = search.trim_start_matches('?').split('&');
     pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
+/// Has the service worker, if there is one, keep the page and this build of the engine for a visit without a network.
+pub async fn keep_page(variant: String) {
+    let Ok(ready) = window().navigator().service_worker().ready() else { return };
+    let registration = JsFuture::from(ready).await.ok().and_then(|it| it.dyn_into::<ServiceWorkerRegistration>().ok());
+    if let Some(worker) = registration.and_then(|registration| registration.active()) {
+        // What cannot be kept comes from the network.
+        let _ = worker.post_message(&JsValue::from(variant));
+    }
 }
 
 /// Whether this is an iPad that calls itself a Macintosh, as they do by themselves: no Macintosh has a screen to touch.

@@ -6,6 +6,7 @@ use engine::protocol::{Event, LoadOptions, Request, Source};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{ErrorEvent, File, MessageEvent, Worker, WorkerOptions, WorkerType};
 
 /// What comes from the worker.
@@ -52,6 +53,8 @@ impl Engine {
     pub async fn start(&self) {
         let fastest = variant::runnable().await.pop().unwrap_or_else(|| PLAIN.to_owned());
         self.start_variant(&fastest);
+        // It waits for the service worker, which may never come.
+        spawn_local(browser::keep_page(fastest));
     }
 
     /// Starts a fresh worker of one build.

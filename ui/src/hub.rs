@@ -125,7 +125,11 @@ pub fn url(address: &str) -> Result<Source, String> {
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
         return Err("Only http:// and https:// addresses can be fetched.".to_owned());
     }
-    if rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() {
+        return Err(format!("{address} names no site."));
+    }
+    if host.contains('@') {
         return Err("Browsers fetch nothing from an address with a name or a password in it.".to_owned());
     }
     Ok(Source::Url(address.to_owned()))
@@ -222,6 +226,8 @@ mod tests {
             ("file:///c.gguf", "Only http://"),
             ("javascript:alert(1)", "Only http://"),
             ("c.gguf", "Only http://"),
+            ("https://", "names no site"),
+            ("http:///c.gguf", "names no site"),
             ("https://me:secret@a.b/c.gguf", "password"),
             ("https://me@huggingface.co/a/b/resolve/main/c.gguf", "password"),
         ] {

@@ -103,16 +103,15 @@ fn loader(name: &str) -> String {
 }
 
 /// Starts a worker on shared memory. A device that refuses a large maximum gets a smaller one; Apple's are never asked for
-/// more than 1 GiB, because they may end the tab instead of refusing (iPads
-/// say what they are to the page alone, which says it in the address), and Android's, which refuse, not for more than 2 GiB.
-/// The worker reads what it was given; where nothing is given in which a model would fit, it is the one whose loader is
-/// `alone`, whose memory needs no maximum.
+/// more than 1 GiB, because they may end the tab instead of refusing (iPads say what they are to the page alone, which says it
+/// in the address), and Android's, which refuse, not for more than 2 GiB. The worker reads what it was given; where that would
+/// be less than the engine takes of the smallest device, it is the one whose loader is `alone`, whose memory needs no maximum.
 fn shared_loader(stem: &str, initial_pages: u32, alone: &str) -> String {
     format!(
         "import init from './{stem}.js';
 const device = (navigator.userAgent + location.search).match(/iPhone|iPad|Android/)?.[0];
 let memory;
-for (let maximum = {{ iPhone: 16384, iPad: 16384, Android: 32768 }}[device] ?? 65536; !memory && maximum > 4096; maximum /= 2) {{
+for (let maximum = {{ iPhone: 16384, iPad: 16384, Android: 32768 }}[device] ?? 65536; !memory && maximum >= 16384; maximum /= 2) {{
   try {{
     memory = new WebAssembly.Memory({{ initial: {initial_pages}, maximum, shared: true }});
     self.memoryPagesMax = maximum;

@@ -104,13 +104,18 @@ impl<H: Head> Cache for Heads<H> {
         self.n_cached = n_cached;
         // Not in a task: if memory runs out here, this thread can say so.
         self.heads.iter_mut().for_each(|head| head.resize(n_cached));
-        pool.rows(&mut self.heads, 1, |first, heads| {
+        let put = |first: usize, heads: &mut [H]| {
             for (h, head) in (first..).zip(heads) {
                 for (i, (k, v)) in k.chunks_exact(width).zip(v.chunks_exact(width)).enumerate() {
                     head.put(start + i, &k[h * head_dim..][..head_dim], &v[h * head_dim..][..head_dim]);
                 }
             }
-        });
+        };
+        if k.len() == width {
+            put(0, &mut self.heads);
+        } else {
+            pool.rows(&mut self.heads, 1, put);
+        }
     }
 
     fn attention(

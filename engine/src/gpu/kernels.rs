@@ -225,8 +225,8 @@ pub struct Target<'a> {
     pub parts: &'a [Vec<Range<usize>>],
     /// What the device can do.
     pub tier: Tier,
-    /// Room in the cache.
-    pub n_ctx: usize,
+    /// Positions that the cache has room for.
+    pub capacity: usize,
 }
 
 /// The kernels for one token.
@@ -241,11 +241,11 @@ pub fn prefill(target: &Target<'_>) -> Vec<Kernel> {
 
 /// Every kernel that a model has on a device of this tier, those for one token first; kernels that differ only in their
 /// buffers are one.
-pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, n_ctx: usize) -> Vec<Kernel> {
+pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, capacity: usize) -> Vec<Kernel> {
     let fused = fuse(plan, dtypes, BINDING_BYTES_MIN);
     let matrices = fused.matrices.iter();
     let parts: Vec<_> = matrices.map(|m| split(layout(m.dtype), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
-    let target = Target { plan, fused: &fused, parts: &parts, tier, n_ctx };
+    let target = Target { plan, fused: &fused, parts: &parts, tier, capacity };
     let mut kernels: Vec<Kernel> = Vec::new();
     for kernel in decode(&target).into_iter().chain(prefill(&target)).chain(sample(&target)) {
         if !kernels.iter().any(|known| known.source == kernel.source && known.constants == kernel.constants) {

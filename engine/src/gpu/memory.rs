@@ -55,7 +55,7 @@ pub(super) struct Memory {
     pub(super) drawn: wgpu::Buffer,
     pub(super) chances: wgpu::Buffer,
     /// Positions that the cache has room for.
-    capacity: usize,
+    pub(super) capacity: usize,
     /// Positions that it had room for before it grew.
     pub(super) capacity_before: usize,
     /// Rows that buffers of outputs have room for.
@@ -64,7 +64,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Room for everything but positions and outputs, which come by [`Self::grow`].
-    pub(super) fn new(device: &Device, plan: &Plan, fused: &Fused, n_ctx: usize) -> Self {
+    pub(super) fn new(device: &Device, plan: &Plan, fused: &Fused) -> Self {
         let parts: Vec<Vec<Range<usize>>> = fused
             .matrices
             .iter()
@@ -98,7 +98,7 @@ impl Memory {
             keys: Vec::new(),
             values: Vec::new(),
             quantized: quantized(device, fused),
-            found: buffer(device, "found", found_len(plan, n_ctx) * 4),
+            found: buffer(device, "found", found_len(plan) * 4),
             capacity: 0,
             capacity_before: 0,
             n_outputs: 0,

@@ -48,12 +48,13 @@ pub async fn self_test(device: &Device) -> Result<()> {
             return Err(Error::new(ErrorKind::Unsupported, "The GPU computes something else than it should."));
         }
     }
-    // The most likely token, one of some, and one of all.
+    // The most likely token; one of some, as the page draws if nobody says otherwise; and one of all, and of the best of all.
     let batch = Batch { tokens: &[5], start: prompt.len() + 2, outputs: Outputs::Last };
     let logits = reference.forward(&batch);
-    for (temperature, top_k) in [(0.0, 0), (1.0, 40), (1.0, 0)] {
-        let sampling =
-            Sampling { temperature, top_k, top_p: 1.0, min_p: 0.0, repeat_penalty: 1.1, ..Sampling::default() };
+    for (temperature, top_k, top_p, min_p) in
+        [(0.0, 0, 1.0, 0.0), (1.0, 40, 0.95, 0.05), (1.0, 0, 1.0, 0.0), (1.0, 0, 0.9, 0.0)]
+    {
+        let sampling = Sampling { temperature, top_k, top_p, min_p, repeat_penalty: 1.1, ..Sampling::default() };
         let mut sampler = Sampler::new(&sampling, 1);
         prompt.iter().for_each(|token| sampler.accept(*token));
         let drawing = Drawing { sampling, chances: sampler.chances(), recent: sampler.recent(), n_max: 1 };

@@ -109,7 +109,7 @@ impl Session {
         self.cached.clear();
         let reps = options.reps as usize;
         self.bench = Some(Bench {
-            total: depth + tests.iter().map(|test| test.warm_up_tokens() + reps * test.n_tokens).sum::<usize>(),
+            total: depth + tests.iter().map(|test| (1 + reps) * test.n_tokens).sum::<usize>(),
             tests,
             depth,
             reps,
@@ -147,8 +147,7 @@ impl Session {
             return Ok(step);
         }
 
-        let n_run = bench.run_tokens(test);
-        let n_left = n_run - bench.n_done;
+        let n_left = test.n_tokens - bench.n_done;
         if bench.n_done == 0 {
             self.backend.settle().await?;
             bench.counters = self.backend.counters().filter(|_| test.kind == Kind::Generation);
@@ -175,7 +174,7 @@ impl Session {
         bench.n_done += n;
         bench.done += n;
         let mut step =
-            if bench.n_done == n_run { bench.end_run(test, self.backend.counters()) } else { bench.working() };
+            if bench.n_done == test.n_tokens { bench.end_run(test, self.backend.counters()) } else { bench.working() };
         if let BenchStep::Measured { profile, .. } = &mut step {
             *profile = bench.profile.then(|| self.profile(n)).flatten();
         }
@@ -214,10 +213,6 @@ impl Session {
 }
 
 impl Bench {
-    fn run_tokens(&self, test: Test) -> usize {
-        if self.is_warm { test.n_tokens } else { test.warm_up_tokens() }
-    }
-
     fn working(&self) -> BenchStep {
         BenchStep::Working { done: self.done, total: self.total }
     }
@@ -250,14 +245,6 @@ fn most_likely(logits: &[f32]) -> u32 {
 }
 
 impl Test {
-    /// One token is enough to warm generation up.
-    fn warm_up_tokens(&self) -> usize {
-        match self.kind {
-            Kind::Generation => 1,
-            Kind::Prompt => self.n_tokens,
-        }
-    }
-
     fn name(&self, depth: usize) -> String {
         let kind = match self.kind {
             Kind::Prompt => "pp",

@@ -29,7 +29,7 @@ pub(super) struct Adapter {
 }
 
 impl Adapter {
-    /// The one that [`Device::open`](crate::gpu::Device::open) will get; none if there is none.
+    /// The one that [`Device::open`](crate::gpu::Device::open) will get; none if there is none that it can use.
     pub(super) async fn find() -> Option<Self> {
         let gpu = Reflect::get(&js::scope().navigator(), &"gpu".into()).ok().filter(JsValue::is_object)?;
         ask_for_subgroups(&gpu);
@@ -39,7 +39,8 @@ impl Adapter {
         Reflect::set(&wanted, &"powerPreference".into(), &"high-performance".into()).ok()?;
         let promise: Promise = request.call1(&gpu, &wanted).ok()?.dyn_into().ok()?;
         let adapter = promise.await.ok().filter(JsValue::is_object)?;
-        let info = Reflect::get(&adapter, &"info".into()).unwrap_or_default();
+        // Browsers whose adapters have none are older than what our library asks of them.
+        let info = Reflect::get(&adapter, &"info".into()).ok().filter(JsValue::is_object)?;
         let text = |name: &str| Reflect::get(&info, &name.into()).ok().and_then(|v| v.as_string()).unwrap_or_default();
         let is_fallback = Reflect::get(&info, &"isFallbackAdapter".into()).is_ok_and(|v| v.is_truthy());
         let words = ["architecture", "device", "description"].map(text).join(" ").to_lowercase();

@@ -1,5 +1,6 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
+use super::patience::unless_cancelled;
 use super::place::{self, Obstacle, Place, Places};
 use super::{budget, info, threads};
 use crate::backend::{Backend, BackendKind, Batch, Outputs};
@@ -110,7 +111,7 @@ async fn read(
     let n_threads = if is_cpu { options.threads } else { 1 };
     let loader = Loader::new(&gguf, kind, n_ctx, threads::machine(n_threads));
     let filled = match loader {
-        Ok(loader) => fill(reader, loader, options.keep).await,
+        Ok(loader) => fill(reader, loader, options.keep, cancel).await,
         Err(error) => Err(error),
     };
     let (model, backend, kept) = filled.inspect_err(|error| {
@@ -146,7 +147,7 @@ async fn read(
 }
 
 /// Reads the weights, and tries them out where they may have come to nothing.
-async fn fill(reader: &mut Reader, mut loader: Loader, keep: bool) -> Result<(Model, Backend, Kept)> {
+async fn fill(reader: &mut Reader, mut loader: Loader, keep: bool, cancel: &Cancel) -> Result<(Model, Backend, Kept)> {
     if keep {
         reader.keep().await;
     }
@@ -159,7 +160,7 @@ async fn fill(reader: &mut Reader, mut loader: Loader, keep: bool) -> Result<(Mo
     let (model, mut backend) = loader.finish()?;
     if let Backend::Gpu(gpu) = &mut backend {
         // A device says that memory ran out only when it is waited for.
-        gpu.forward(&Batch { tokens: &[0], start: 0, outputs: Outputs::Last }).await?;
+        unless_cancelled(cancel, gpu.forward(&Batch { tokens: &[0], start: 0, outputs: Outputs::Last })).await?;
     }
     Ok((model, backend, kept))
 }

@@ -204,7 +204,7 @@ async fn find(wish: Wish) -> Result<Tested> {
                     None => device.tier().to_string(),
                     Some(error) => format!("{}, because more failed: {error}", device.tier()),
                 };
-                return Ok(Tested { wish, device, tier });
+                return Ok(Tested { wish, device: device.without_pipelines(), tier });
             }
             Err(error) => failure = Some(error),
         }

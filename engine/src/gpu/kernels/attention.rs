@@ -25,19 +25,18 @@ pub(super) struct Attention {
     pub(super) dst: Buf,
 }
 
-/// Positions of a part.
-fn part_len(n_ctx: usize) -> usize {
-    n_ctx.div_ceil(PARTS_MAX).next_multiple_of(PART_MIN)
+/// Positions of a part, of as many as the cache has room for: seldom another number, because kernels are made for it.
+fn part_len(capacity: usize) -> usize {
+    capacity.div_ceil(PARTS_MAX).next_power_of_two().max(PART_MIN)
 }
 
 /// f32 that attention to one token needs room for, at most.
-pub fn found_len(plan: &Plan, n_ctx: usize) -> usize {
+pub fn found_len(plan: &Plan) -> usize {
     let heads = plan.ops.iter().filter_map(|op| {
         let Op::Attention { cache, n_head, .. } = *op else { return None };
         Some((n_head, plan.caches[cache.0].head_dim))
     });
-    let n_parts = n_ctx.div_ceil(part_len(n_ctx));
-    heads.map(|(n_head, head_dim)| n_head * n_parts * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
+    heads.map(|(n_head, head_dim)| n_head * PARTS_MAX * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
 }
 
 impl Target<'_> {
@@ -50,20 +49,22 @@ impl Target<'_> {
 
     fn attention_as_a_whole(&self, attention: &Attention) -> Kernel {
         let info = self.plan.caches[attention.cache.0];
-        let mut kernel = self.attention_to(attention, 1, source::ATTENTION_WHOLE, self.write(attention.dst));
+        let grid = Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv);
+        let mut kernel = self.attention_to(attention, 1, source::ATTENTION_WHOLE, self.write(attention.dst), grid);
         kernel.constants.push(("STRIDE", number(self.stride(attention.dst))));
-        Kernel { grid: Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv), ..kernel }
+        kernel
     }
 
     fn attention_in_parts(&self, attention: &Attention) -> Vec<Kernel> {
         let Attention { cache, n_head, window, dst, .. } = *attention;
         let info = self.plan.caches[cache.0];
-        let len = part_len(self.n_ctx);
-        let parts = vec![("PART", number(len)), ("N_PARTS", number(self.n_ctx.div_ceil(len)))];
+        let len = part_len(self.capacity);
+        let parts = vec![("PART", number(len)), ("PARTS_MAX", number(PARTS_MAX))];
         let quads = self.quads(attention);
-        let mut part = self.attention_to(attention, quads, source::ATTENTION_PART, Resource::Find);
-        part.constants.extend(parts.clone());
         let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES * quads);
+        let grid = Grid::Parts(n_groups, Parts { len, window });
+        let mut part = self.attention_to(attention, quads, source::ATTENTION_PART, Resource::Find, grid);
+        part.constants.extend(parts.clone());
         let head = vec![
             ("HEAD_DIM", number(info.head_dim)),
             ("HEAD_DIM8", number(eights(info.head_dim))),
@@ -77,7 +78,7 @@ impl Target<'_> {
             grid: Grid::Rows(n_head, Rows::Tokens),
             when: When::Always,
         };
-        vec![Kernel { grid: Grid::Parts(n_groups, Parts { len, window }), ..part }, combine]
+        vec![part, combine]
     }
 
     /// Lanes that share a position where a subgroup holds a head.
@@ -99,7 +100,14 @@ impl Target<'_> {
     }
 
     /// Attention to so many fours of queries at a time, whose results go to `dst` as the fragment `end` says.
-    fn attention_to(&self, attention: &Attention, quads: usize, end: &'static str, dst: Resource) -> Kernel {
+    fn attention_to(
+        &self,
+        attention: &Attention,
+        quads: usize,
+        end: &'static str,
+        dst: Resource,
+        grid: Grid,
+    ) -> Kernel {
         let Attention { q, cache, n_head, scale, window, .. } = *attention;
         let (info, mut constants) = self.cache(cache);
         constants.extend(self.at(["Q", "Q_STRIDE"], q));
@@ -126,7 +134,7 @@ impl Target<'_> {
                 (7, Resource::Values(cache)),
             ]),
             constants,
-            grid: Grid::Groups(0),
+            grid,
             when: When::Always,
         }
     }
