@@ -2,8 +2,8 @@
 //
 //   node agreement.mjs [--adapter none|lavapipe|swiftshader|firefox] [--variant relaxed] [--threads 1] [--plain] [--share 0.9]
 //
-// `none` is the CPU in Chromium, on so many threads; the others are WebGPU, with nothing that some GPU lacks if `--plain`. Fails if a smaller
-// share of the texts than this is equal.
+// `none` is the CPU in Chromium, on so many threads; the others are WebGPU, with nothing that some GPU lacks if `--plain`.
+// Fails if a smaller share of the texts than this is equal.
 
 import { chromium } from '@playwright/test';
 import { resolve } from 'node:path';
