@@ -398,7 +398,7 @@ async fn outputs_are_the_rows_that_were_asked_for() {
     let last = case.plan.output_buf("last", 8);
     case.plan.push(Op::TakeOutputs { x, dst: last });
     case.plan.logits = Some(last);
-    for (_, mut backend) in fast_backends(&case.plan, &[DType::F32]).await {
+    for (_, mut backend) in fast_backends(&case.plan, &[DType::F32], case.n_ctx).await {
         put(&mut backend, Weight(0), &case.weights[0].1);
         let mut results = Vec::new();
         for outputs in [Outputs::All, Outputs::Last, Outputs::None] {
