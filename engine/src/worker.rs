@@ -29,7 +29,7 @@ mod start;
 mod threads;
 
 #[cfg(target_arch = "wasm32")]
-pub use adapter::gpu_options;
+pub use adapter::{first_turn, gpu_options};
 pub use queue::Queue;
 #[cfg(target_arch = "wasm32")]
 pub use start::start;

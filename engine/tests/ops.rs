@@ -12,13 +12,9 @@ use engine::protocol::CacheType;
 use engine::quant::random_blocks;
 use engine::reference::Reference;
 use engine::rng::Rng;
-#[cfg(target_arch = "wasm32")]
-use js_sys::Reflect;
 #[cfg(not(target_arch = "wasm32"))]
 use pollster::test as async_test;
 use std::cell::{Cell, RefCell};
-#[cfg(target_arch = "wasm32")]
-use wasm_bindgen::JsValue;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as async_test;
 
@@ -168,9 +164,7 @@ fn first_turn() -> usize {
 /// As `e2e/ops.mjs` says in the page's address.
 #[cfg(target_arch = "wasm32")]
 fn first_turn() -> usize {
-    let get = |object: &JsValue, name: &str| Reflect::get(object, &name.into()).ok();
-    let search = get(&js_sys::global(), "location").and_then(|location| get(&location, "search")?.as_string());
-    search.and_then(|search| search.strip_prefix("?turn=")?.parse().ok()).unwrap_or(0)
+    option_env!("MINNOW_OPS_ON_WEBGPU").map_or(0, |_| engine::worker::first_turn())
 }
 
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {

@@ -13,6 +13,12 @@ const DOTS: &str = "packed_4x8_integer_dot_product";
 const DOTS_ARCHITECTURES: [&str; 11] =
     ["rdna-2", "rdna-3", "rdna-4", "gen-12", "xe", "pascal", "volta", "turing", "ampere", "lovelace", "blackwell"];
 
+/// The turn that tests of this browser's GPU begin with, as the page's address says: `?turn=1`.
+pub fn first_turn() -> usize {
+    let search = js::scope().location().search();
+    search.strip_prefix("?turn=").and_then(|turn| turn.parse().ok()).unwrap_or(0)
+}
+
 /// What can be used of this browser's GPU; none if it has none.
 pub async fn gpu_options() -> Option<Options> {
     let adapter = Adapter::find().await?;
