@@ -5,7 +5,7 @@
 //
 // Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
 // engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
-// Ours is measured by its own page, #/bench; it loads the model again for every repetition, which does not count.
+// Ours is measured by its own page, #/bench; it loads the model again for every repetition, and warms up, which does not count.
 // With an adapter, both run on WebGPU, on a program that stands in for a GPU (gpus.mjs): it says how much they ask of one.
 // The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
