@@ -17,7 +17,7 @@ mod codes;
 pub(super) use codes::Codes;
 
 use super::activations::Group;
-use super::dot::{Dot, GROUP, Ints, LANES, Part, WORDS, Weights};
+use super::dot::{Dot, GROUP, Ints, LANES, Part, Sums, WORDS, Weights};
 use super::vector::Vector;
 use std::array::from_fn;
 
@@ -26,8 +26,8 @@ pub(super) const ROWS: usize = LANES * WORDS;
 /// Columns of a block.
 pub(super) const COLS: usize = GROUP;
 
-/// Sums of eight rows × T tokens, each over all columns (N = 1), or over the first sixteen and over the second (N = 2).
-pub(super) type Dots<D, const N: usize, const T: usize> = [[[Ints<D>; N]; T]; WORDS];
+/// Sums of eight rows, each over all columns (N = 1), or over the first sixteen and over the second (N = 2).
+pub(super) type Dots<D, const N: usize> = [[Ints<D>; N]; WORDS];
 
 /// The integers of a block.
 pub(super) trait Words: Copy + Sized {
@@ -37,8 +37,8 @@ pub(super) trait Words: Copy + Sized {
     /// The integer of one row and column.
     fn get(&self, row: usize, col: usize) -> u8;
 
-    /// Σ w · x of every row and token.
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T>;
+    /// Σ w · x of every row of P blocks and a token.
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P];
 
     /// Whether a panel has a second plane, of what must be multiplied by 16.
     fn has_high_plane<D: Dot>() -> bool {
@@ -54,12 +54,12 @@ pub(super) fn panel_len<D: Dot, W: Words>() -> usize {
     4 * D::PARTS * if W::has_high_plane::<D>() { 2 } else { 1 }
 }
 
-/// As [`Words::dot`], of a block that is unpacked.
+/// Σ w · x of every row and token, of a block that is unpacked.
 #[inline(always)]
 pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
     panel: &[Part],
     x: &Group<T>,
-) -> Dots<D, N, T> {
+) -> [Dots<D, N>; T] {
     let (low, high) = panel.split_at(4 * D::PARTS);
     let low = dot_plane::<D, N, T>(low, x);
     if !W::has_high_plane::<D>() {
@@ -69,19 +69,24 @@ pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
 }
 
 #[inline(always)]
-fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: &Group<T>) -> Dots<D, N, T> {
-    let halves: [_; N] = from_fn(|n| {
-        let (parts, words) = (plane.len() / N, GROUP / 2 / N);
-        D::panel::<T>(&plane[n * parts..][..parts], &x.q[n * words..][..words])
-    });
-    from_fn(|word| from_fn(|t| from_fn(|n| halves[n][word][t])))
+fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: &Group<T>) -> [Dots<D, N>; T] {
+    let (parts, words) = (plane.len() / N, GROUP / 2 / N);
+    // No `from_fn`: compilers make one function of it for both planes, and that takes sums from memory.
+    let mut halves = [[[D::V::splat_int(0); T]; WORDS]; N];
+    for (n, half) in halves.iter_mut().enumerate() {
+        *half = D::panel::<T>(&plane[n * parts..][..parts], &x.q[n * words..][..words]);
+    }
+    from_fn(|t| from_fn(|word| from_fn(|n| halves[n][word][t])))
 }
 
-/// low + 16 · high.
+/// low + 16 · high, of several blocks or tokens.
 #[inline(always)]
-fn plus_16_times<D: Dot, const N: usize, const T: usize>(low: Dots<D, N, T>, high: Dots<D, N, T>) -> Dots<D, N, T> {
+fn plus_16_times<D: Dot, const N: usize, const M: usize>(
+    low: [Dots<D, N>; M],
+    high: [Dots<D, N>; M],
+) -> [Dots<D, N>; M] {
     let sum = |low, high| D::V::add_int(low, D::V::shift_left_int::<4>(high));
-    from_fn(|word| from_fn(|t| from_fn(|n| sum(low[word][t][n], high[word][t][n]))))
+    from_fn(|m| from_fn(|word| from_fn(|n| sum(low[m][word][n], high[m][word][n]))))
 }
 
 /// 0 … 15: one nibble plane.
@@ -110,47 +115,47 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
     (0..ROWS).flat_map(|row| (0..COLS).map(move |col| (row, col)))
 }
 
-/// Σ w · x, word by word.
+/// Σ w · x of P blocks, word by word.
 #[inline(always)]
-fn dot_words<D: Dot, W: Weights, const N: usize, const T: usize>(w: &W, x: &Group<T>) -> Dots<D, N, T> {
-    // Four, but compilers must not know: between branches each word's work stays together and fits into the registers;
-    // in one piece it is done row by row, and then the activations of all words do not.
+fn dot_words<D: Dot, W: Weights, const N: usize, const P: usize>(w: [&W; P], x: &Group<1>) -> [Dots<D, N>; P] {
+    // Four, but compilers must not know: a word is a step (see [`super::dot`]).
     let n_words = std::hint::black_box(4);
     let x = &x.q;
-    let (mut first, mut sums) = ([[D::zero(); T]; WORDS], [[D::zero(); T]; WORDS]);
+    let (mut first, mut sums): (Sums<D, P>, Sums<D, P>) = ([[D::zero(); WORDS]; P], [[D::zero(); WORDS]; P]);
     'words: {
-        D::word::<W, 0, T>(w, x, &mut sums);
+        D::word::<W, 0, P>(w, x, &mut sums);
         if n_words == 1 {
             break 'words;
         }
-        D::word::<W, 1, T>(w, x, &mut sums);
+        D::word::<W, 1, P>(w, x, &mut sums);
         if n_words == 2 {
             break 'words;
         }
         if N == 2 {
             first = std::mem::replace(&mut sums, first);
         }
-        D::word::<W, 2, T>(w, x, &mut sums);
+        D::word::<W, 2, P>(w, x, &mut sums);
         if n_words == 3 {
             break 'words;
         }
-        D::word::<W, 3, T>(w, x, &mut sums);
+        D::word::<W, 3, P>(w, x, &mut sums);
     }
-    from_fn(|i| from_fn(|t| from_fn(|n| D::total(if n + 1 < N { first[i][t] } else { sums[i][t] }))))
+    from_fn(|p| from_fn(|i| from_fn(|n| D::total(if n + 1 < N { first[p][i] } else { sums[p][i] }))))
 }
 
 /// Σ w · x of weights of 0 … 255, by two planes where they must be less.
 #[inline(always)]
-fn dot_planes<D: Dot, W: Weights, L: Weights, H: Weights, const N: usize, const T: usize>(
-    whole: &W,
-    low: &L,
-    high: &H,
-    x: &Group<T>,
-) -> Dots<D, N, T> {
+fn dot_planes<D: Dot, W: Weights, L: Weights, H: Weights, const N: usize, const P: usize>(
+    whole: [&W; P],
+    low: &[L; P],
+    high: &[H; P],
+    x: &Group<1>,
+) -> [Dots<D, N>; P] {
     if D::TAKES_BYTES {
-        return dot_words::<D, W, N, T>(whole, x);
+        return dot_words::<D, W, N, P>(whole, x);
     }
-    plus_16_times::<D, N, T>(dot_words::<D, L, N, T>(low, x), dot_words::<D, H, N, T>(high, x))
+    let (low, high) = (low.each_ref(), high.each_ref());
+    plus_16_times::<D, N, P>(dot_words::<D, L, N, P>(low, x), dot_words::<D, H, N, P>(high, x))
 }
 
 /// Unpacks weights of 0 … 255, as two planes where they must be less.
@@ -181,8 +186,8 @@ impl Words for Nibbles {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
-        dot_words::<D, Self, N, T>(self, x)
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+        dot_words::<D, Self, N, P>(blocks, x)
     }
 
     #[inline(always)]
@@ -214,8 +219,8 @@ impl Words for Fives {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
-        dot_words::<D, Self, N, T>(self, x)
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+        dot_words::<D, Self, N, P>(blocks, x)
     }
 
     #[inline(always)]
@@ -254,8 +259,8 @@ impl Words for Sixes {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
-        dot_words::<D, Self, N, T>(self, x)
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+        dot_words::<D, Self, N, P>(blocks, x)
     }
 
     #[inline(always)]
@@ -289,8 +294,8 @@ impl Words for Bytes {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
-        dot_planes::<D, _, _, _, N, T>(self, &LowNibbles(self), &HighNibbles(self), x)
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+        dot_planes::<D, _, _, _, N, P>(blocks, &blocks.map(LowNibbles), &blocks.map(HighNibbles), x)
     }
 
     fn has_high_plane<D: Dot>() -> bool {
@@ -360,34 +365,40 @@ mod tests {
     fn check_dots<D: Dot, W: Words>(all: &[u8]) {
         let mut rng = Rng::new(2);
         for _ in 0..100 {
-            let q = weights(&mut rng, all);
             let x: [[i16; COLS]; 3] =
                 from_fn(|_| from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()));
             let mut three = Group::<3>::default();
             x.iter().enumerate().for_each(|(t, x)| three.put_integers::<D>(t, integers::<D::V>(x), 1.0));
             let mut second = Group::<1>::default();
             second.put_integers::<D>(0, integers::<D::V>(&x[1]), 1.0);
-            let dot = |row: usize, token: usize, cols: std::ops::Range<usize>| {
-                cols.map(|i| i32::from(q[row][i]) * i32::from(x[token][i])).sum::<i32>()
-            };
-            let words = W::pack(&q);
+            let both = [weights(&mut rng, all), weights(&mut rng, all)];
+            let blocks = both.map(|q| W::pack(&q));
             let mut panel = vec![Part::default(); panel_len::<D, W>()];
-            words.unpack::<D>(&mut panel);
-            for dots in [words.dot::<D, 2, 3>(&three), dot_panel::<D, W, 2, 3>(&panel, &three)] {
-                check_halves::<D::V>(dots, |token, row, half| dot(row, token, 16 * half..16 * half + 16));
+            blocks[0].unpack::<D>(&mut panel);
+            for (t, dots) in dot_panel::<D, W, 2, 3>(&panel, &three).into_iter().enumerate() {
+                check_rows::<D, 2>(dots, &both[0], &x[t]);
             }
-            for [whole, ..] in [words.dot::<D, 1, 1>(&second), dot_panel::<D, W, 1, 1>(&panel, &second)] {
-                assert_eq!(lanes::<D::V>(whole[0][0]), from_fn(|lane| dot(lane, 1, 0..32)));
+            for (t, dots) in dot_panel::<D, W, 1, 3>(&panel, &three).into_iter().enumerate() {
+                check_rows::<D, 1>(dots, &both[0], &x[t]);
+            }
+            for (q, dots) in both.iter().zip(W::dot::<D, 2, 2>(blocks.each_ref(), &second)) {
+                check_rows::<D, 2>(dots, q, &x[1]);
+            }
+            for (q, dots) in both.iter().zip(W::dot::<D, 1, 2>(blocks.each_ref(), &second)) {
+                check_rows::<D, 1>(dots, q, &x[1]);
             }
         }
     }
 
-    fn check_halves<V: Vector>(dots: [[[V::I; 2]; 3]; WORDS], expected: impl Fn(usize, usize, usize) -> i32) {
-        for (word, halves) in dots.into_iter().enumerate() {
-            for (token, halves) in halves.into_iter().enumerate() {
-                for (half, sums) in halves.into_iter().enumerate() {
-                    assert_eq!(lanes::<V>(sums), from_fn(|lane| expected(token, LANES * word + lane, half)));
-                }
+    /// Sums over all columns, or over halves, are those of the weights `q` and the activations `x`.
+    fn check_rows<D: Dot, const N: usize>(dots: Dots<D, N>, q: &[[u8; COLS]; ROWS], x: &[i16; COLS]) {
+        for (word, sums) in dots.into_iter().enumerate() {
+            for (n, sums) in sums.into_iter().enumerate() {
+                let dot = |row: usize| {
+                    let cols = n * COLS / N..(n + 1) * COLS / N;
+                    cols.map(|i| i32::from(q[row][i]) * i32::from(x[i])).sum::<i32>()
+                };
+                assert_eq!(lanes::<D::V>(sums), from_fn(|lane| dot(LANES * word + lane)));
             }
         }
     }
@@ -436,13 +447,18 @@ mod tests {
     #[test]
     fn dots_are_exact() {
         check_all::<Pairs<Plain>>();
-        check_all::<Quads<Plain>>();
+        check_all::<Quads<Plain, false>>();
+        check_all::<Quads<Plain, true>>();
         check_all::<Pairs<Best>>();
     }
 
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     #[test]
     fn relaxed_dots_are_exact() {
-        check_all::<Quads<Best>>();
+        use super::super::vector::{Reading, reading_of_dots};
+        check_all::<Quads<Best, false>>();
+        if reading_of_dots::<Best>() == Some(Reading::Unsigned) {
+            check_all::<Quads<Best, true>>();
+        }
     }
 }

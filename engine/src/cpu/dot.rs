@@ -10,6 +10,10 @@
 //!   columns of four rows by one of them.
 //!
 //! Both give the same integers, from the same weights in memory.
+//!
+//! What follows without a branch, compilers order row by row, and then too many weights or activations are alive at once for
+//! the registers of a machine. So work is cut into steps by branches that are never taken: they compare with a number that
+//! compilers must not know.
 
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 use super::vector::DotQuads;
@@ -28,14 +32,17 @@ pub(super) type Beside<const T: usize> = [[[u8; 4]; T]; GROUP / 2];
 /// Rows of a word.
 pub(super) const LANES: usize = 4;
 
-/// Words side by side: a kernel does 8 rows at once, so that an activation is loaded once for both.
+/// Words side by side: 8 rows of a block, so that an activation is loaded once for both.
 pub(super) const WORDS: usize = 2;
 
 /// Integers of the machine that `D` is for.
 pub(super) type Ints<D> = <<D as Dot>::V as Vector>::I;
 
-/// Sums of [`WORDS`] × T tokens.
-pub(super) type Tile<D, const T: usize> = [[<D as Dot>::Sums; T]; WORDS];
+/// Sums of P blocks and one token.
+pub(super) type Sums<D, const P: usize> = [[<D as Dot>::Sums; WORDS]; P];
+
+/// Sums of a panel and T tokens.
+pub(super) type Tile<D, const T: usize> = [[Ints<D>; T]; WORDS];
 
 /// One part of two words, unpacked. Aligned, so that no load crosses a cache line.
 #[derive(Debug, Clone, Copy, Default)]
@@ -63,8 +70,8 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// The four sums.
     fn total(sums: Self::Sums) -> Ints<Self>;
 
-    /// Adds word `K` of `weights` times columns 8K … 8K + 7 of every token.
-    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: &Beside<T>, sums: &mut Tile<Self, T>);
+    /// Adds word `K` of P blocks times columns 8K … 8K + 7 of a token.
+    fn word<W: Weights, const K: usize, const P: usize>(weights: [&W; P], x: &Beside<1>, sums: &mut Sums<Self, P>);
 
     /// Unpacks all words of a block.
     #[inline(always)]
@@ -75,8 +82,11 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
         unpack_word::<Self, W, 3>(weights, panel);
     }
 
-    /// Sums of some parts times the columns that they are of, in total.
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[Ints<Self>; T]; WORDS];
+    /// Sums of some parts times the columns that they are of, in total: all parts of a block, or half of them.
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T>;
+
+    /// Adds a part times its columns of every token; where that takes several passes, what one of them adds.
+    fn part_of_panel<const PASS: usize, const T: usize>(part: &Part, x: &[[[u8; 4]; T]], sums: &mut Tile<Self, T>);
 
     /// Nibbles of a word, the columns of part `J`.
     fn low<const J: usize>(word: Ints<Self>) -> Ints<Self>;
@@ -120,25 +130,27 @@ impl<V: Vector> Dot for Pairs<V> {
         sums
     }
     #[inline(always)]
-    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: &Beside<T>, sums: &mut Tile<Self, T>) {
-        Self::part::<W, K, 0, T>(weights, x, sums);
-        Self::part::<W, K, 1, T>(weights, x, sums);
-        Self::part::<W, K, 2, T>(weights, x, sums);
-        Self::part::<W, K, 3, T>(weights, x, sums);
+    fn word<W: Weights, const K: usize, const P: usize>(weights: [&W; P], x: &Beside<1>, sums: &mut Sums<Self, P>) {
+        Self::part::<W, K, 0, P>(weights, x, sums);
+        Self::part::<W, K, 1, P>(weights, x, sums);
+        Self::part::<W, K, 2, P>(weights, x, sums);
+        Self::part::<W, K, 3, P>(weights, x, sums);
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[V::I; T]; WORDS] {
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
         let mut sums = [[Self::zero(); T]; WORDS];
-        for (part, x) in panel.iter().zip(x) {
-            let weights = part.0.each_ref().map(V::load_bytes);
-            for t in 0..T {
-                let x = repeat::<V>(x[t]);
-                for word in 0..WORDS {
-                    sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
-                }
+        add_parts::<Self, 0, T>(panel, x, &mut sums);
+        sums
+    }
+    #[inline(always)]
+    fn part_of_panel<const PASS: usize, const T: usize>(part: &Part, x: &[[[u8; 4]; T]], sums: &mut Tile<Self, T>) {
+        let weights = part.0.each_ref().map(V::load_bytes);
+        for t in 0..T {
+            let x = repeat::<V>(x[0][t]);
+            for word in 0..WORDS {
+                sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
             }
         }
-        sums
     }
     #[inline(always)]
     fn low<const J: usize>(word: V::I) -> V::I {
@@ -169,33 +181,33 @@ impl<V: Vector> Dot for Pairs<V> {
 
 impl<V: Vector> Pairs<V> {
     #[inline(always)]
-    fn part<W: Weights, const K: usize, const J: usize, const T: usize>(
-        weights: &W,
-        x: &Beside<T>,
-        sums: &mut Tile<Self, T>,
+    fn part<W: Weights, const K: usize, const J: usize, const P: usize>(
+        weights: [&W; P],
+        x: &Beside<1>,
+        sums: &mut Sums<Self, P>,
     ) {
-        let weights: [V::I; WORDS] = std::array::from_fn(|word| weights.part::<Self, K, J>(word));
-        for t in 0..T {
-            let x = repeat::<V>(x[4 * K + J][t]);
-            for word in 0..WORDS {
-                sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
+        let x = repeat::<V>(x[4 * K + J][0]);
+        for (weights, sums) in weights.into_iter().zip(sums) {
+            for (word, sum) in sums.iter_mut().enumerate() {
+                *sum = V::add_int(*sum, V::dot_pairs(weights.part::<Self, K, J>(word), x));
             }
         }
     }
 }
 
-/// By bytes. Part J of a word is four columns: 0 … 3, 4 … 7.
+/// By bytes, on a processor that reads weights of 128 … 255 as such (`UNSIGNED`), or may not. Part J of a word is four
+/// columns: 0 … 3, 4 … 7.
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quads<V>(PhantomData<V>);
+pub(super) struct Quads<V, const UNSIGNED: bool>(PhantomData<V>);
 
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
-impl<V: DotQuads> Dot for Quads<V> {
+impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
     type V = V;
     /// Of upper and of lower bytes.
     type Sums = [V::I; 2];
     const PARTS: usize = 2;
-    const TAKES_BYTES: bool = false;
+    const TAKES_BYTES: bool = UNSIGNED;
 
     /// Of every 4 columns the upper bytes, then the lower ones: x = 256 · upper + lower, both −128 … 127.
     fn arrange(x: [V::I; GROUP / 8]) -> Arranged {
@@ -215,31 +227,28 @@ impl<V: DotQuads> Dot for Quads<V> {
         V::add_int(V::shift_left_int::<8>(sums[0]), sums[1])
     }
     #[inline(always)]
-    fn word<W: Weights, const K: usize, const T: usize>(weights: &W, x: &Beside<T>, sums: &mut Tile<Self, T>) {
-        Self::part::<W, K, 0, T>(weights, x, sums);
-        Self::part::<W, K, 1, T>(weights, x, sums);
+    fn word<W: Weights, const K: usize, const P: usize>(weights: [&W; P], x: &Beside<1>, sums: &mut Sums<Self, P>) {
+        Self::part::<W, K, 0, P>(weights, x, sums);
+        Self::part::<W, K, 1, P>(weights, x, sums);
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[V::I; T]; WORDS] {
-        // First the upper bytes, then the lower ones: so many sums fit into the registers, twice as many do not. And as
-        // loops: compilers would unroll them, because they are short, and then the registers do not suffice either.
-        let n_parts = std::hint::black_box(panel.len());
-        let add = |byte: usize, sums: &mut [[V::I; T]; WORDS]| {
-            for (part, x) in panel.iter().zip(x.as_chunks::<2>().0).take(n_parts) {
-                let weights = part.0.each_ref().map(V::load_bytes);
-                for t in 0..T {
-                    let x = repeat::<V>(x[byte][t]);
-                    for word in 0..WORDS {
-                        sums[word][t] = V::dot_quads(x, weights[word], sums[word][t]);
-                    }
-                }
-            }
-        };
+    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
+        // First the upper bytes, then the lower ones: so many sums fit into the registers, twice as many do not.
         let mut sums = [[V::splat_int(0); T]; WORDS];
-        add(0, &mut sums);
+        add_parts::<Self, 0, T>(panel, x, &mut sums);
         sums = sums.map(|sums| sums.map(V::shift_left_int::<8>));
-        add(1, &mut sums);
+        add_parts::<Self, 1, T>(panel, x, &mut sums);
         sums
+    }
+    #[inline(always)]
+    fn part_of_panel<const PASS: usize, const T: usize>(part: &Part, x: &[[[u8; 4]; T]], sums: &mut Tile<Self, T>) {
+        let weights = part.0.each_ref().map(V::load_bytes);
+        for t in 0..T {
+            let x = repeat::<V>(x[PASS][t]);
+            for word in 0..WORDS {
+                sums[word][t] = V::dot_quads(x, weights[word], sums[word][t]);
+            }
+        }
     }
     #[inline(always)]
     fn low<const J: usize>(word: V::I) -> V::I {
@@ -251,28 +260,55 @@ impl<V: DotQuads> Dot for Quads<V> {
         let word = if J == 0 { V::shift_left::<4>(word) } else { word };
         V::and(word, splat_byte::<V>(bits << 4))
     }
-    fn bytes<const J: usize>(_: [V::I; 2]) -> V::I {
-        unreachable!("weights are 0 … 127")
+    #[inline(always)]
+    fn bytes<const J: usize>(words: [V::I; 2]) -> V::I {
+        words[J]
     }
 }
 
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
-impl<V: DotQuads> Quads<V> {
+impl<V: DotQuads, const UNSIGNED: bool> Quads<V, UNSIGNED> {
     #[inline(always)]
-    fn part<W: Weights, const K: usize, const J: usize, const T: usize>(
-        weights: &W,
-        x: &Beside<T>,
-        sums: &mut Tile<Self, T>,
+    fn part<W: Weights, const K: usize, const J: usize, const P: usize>(
+        weights: [&W; P],
+        x: &Beside<1>,
+        sums: &mut Sums<Self, P>,
     ) {
-        let weights: [V::I; WORDS] = std::array::from_fn(|word| weights.part::<Self, K, J>(word));
-        for t in 0..T {
-            let (upper, lower) = (repeat::<V>(x[4 * K + 2 * J][t]), repeat::<V>(x[4 * K + 2 * J + 1][t]));
-            for word in 0..WORDS {
-                let [uppers, lowers] = sums[word][t];
-                sums[word][t] =
-                    [V::dot_quads(upper, weights[word], uppers), V::dot_quads(lower, weights[word], lowers)];
+        let (upper, lower) = (repeat::<V>(x[4 * K + 2 * J][0]), repeat::<V>(x[4 * K + 2 * J + 1][0]));
+        for (weights, sums) in weights.into_iter().zip(sums) {
+            for (word, [uppers, lowers]) in sums.iter_mut().enumerate() {
+                let weights = weights.part::<Self, K, J>(word);
+                *uppers = V::dot_quads(upper, weights, *uppers);
+                *lowers = V::dot_quads(lower, weights, *lowers);
             }
         }
+    }
+}
+
+/// Adds some parts times the columns that they are of, two to a step, which is as much as the registers hold.
+#[inline(always)]
+fn add_parts<D: Dot, const PASS: usize, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]], sums: &mut Tile<D, T>) {
+    let n_steps = panel.len() / 2;
+    let n_steps_unknown = std::hint::black_box(n_steps);
+    let per_part = GROUP / 2 / (4 * D::PARTS);
+    'steps: {
+        macro_rules! step {
+            ($i:literal) => {
+                D::part_of_panel::<PASS, T>(&panel[2 * $i], &x[2 * $i * per_part..][..per_part], sums);
+                D::part_of_panel::<PASS, T>(&panel[2 * $i + 1], &x[(2 * $i + 1) * per_part..][..per_part], sums);
+                if n_steps == $i + 1 || n_steps_unknown == $i + 1 {
+                    break 'steps;
+                }
+            };
+        }
+        step!(0);
+        step!(1);
+        step!(2);
+        step!(3);
+        step!(4);
+        step!(5);
+        step!(6);
+        step!(7);
     }
 }
 

@@ -31,7 +31,12 @@ impl Kernels {
     /// they are more than those of [`Pairs`].
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     pub(super) fn fastest() -> Self {
-        use super::{dot::Quads, vector::dots_quads_at_once};
-        if dots_quads_at_once::<Best>() { Self::new::<Quads<Best>>() } else { Self::new::<Pairs<Best>>() }
+        use super::dot::Quads;
+        use super::vector::{Reading, reading_of_dots};
+        match reading_of_dots::<Best>() {
+            Some(Reading::Unsigned) => Self::new::<Quads<Best, true>>(),
+            Some(Reading::Signed) => Self::new::<Quads<Best, false>>(),
+            None => Self::new::<Pairs<Best>>(),
+        }
     }
 }

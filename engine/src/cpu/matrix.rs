@@ -20,6 +20,10 @@ const ACTIVATIONS_BYTES: usize = 256 << 10;
 /// a processor does not foresee the next page.
 const PLACES: usize = 4;
 
+/// Of these, so many are multiplied at once, so that an activation is loaded once for all of them: their sums are as many as
+/// the registers hold.
+const AT_ONCE: usize = 2;
+
 /// For every thread there are at least so many eights of each place, so that one that is slow can leave some to the others; a
 /// smaller matrix is read in order.
 const EIGHTS_PER_THREAD: usize = 4;
@@ -137,16 +141,18 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
         }
     }
 
-    /// E times eight rows × one token.
+    /// E times eight rows × one token, P of them at once.
     #[inline(always)]
-    fn dot<const E: usize>(&self, eights: [usize; E], x: &[Group<1>]) -> [[Floats<D>; WORDS]; E] {
+    fn dot<const E: usize, const P: usize>(&self, eights: [usize; E], x: &[Group<1>]) -> [[Floats<D>; WORDS]; E] {
         let eights = eights.map(|eight| &self.eight(eight)[..x.len()]);
         let mut sums = [[D::V::splat(0.0); WORDS]; E];
         for (i, x) in x.iter().enumerate() {
-            for (sums, blocks) in sums.iter_mut().zip(&eights) {
-                let block = &blocks[i];
-                let dots = block.words.dot::<D, N, 1>(x);
-                *sums = from_fn(|word| block.scales.add::<D>(word, sums[word], dots[word][0], &x.of[0]));
+            for (sums, eights) in sums.as_chunks_mut::<P>().0.iter_mut().zip(eights.as_chunks::<P>().0) {
+                let blocks: [_; P] = from_fn(|p| &eights[p][i]);
+                let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), x);
+                for (p, sums) in sums.iter_mut().enumerate() {
+                    *sums = from_fn(|word| blocks[p].scales.add::<D>(word, sums[word], dots[p][word], &x.of[0]));
+                }
             }
         }
         sums
@@ -203,8 +209,10 @@ trait Tiles<V: Vector> {
     fn prepare(&mut self, eight: usize);
     /// Eight rows × four tokens, from `token` on, when the rows have been prepared.
     fn four(&self, eight: usize, token: usize) -> [[V::F; WORDS]; TOKENS];
-    /// E times eight rows × one token.
-    fn one<const E: usize>(&self, eights: [usize; E], token: usize) -> [[V::F; WORDS]; E];
+    /// Eight rows × one token.
+    fn one(&self, eight: usize, token: usize) -> [V::F; WORDS];
+    /// Eight rows of every place × the only token.
+    fn places(&self, eights: [usize; PLACES]) -> [[V::F; WORDS]; PLACES];
 }
 
 /// Fills dst by tiles of eight rows × four tokens; the last tokens one by one. Activations, `token_bytes` for each token,
@@ -227,8 +235,7 @@ fn fill<V: Vector>(mut tiles: impl Tiles<V>, token_bytes: usize, mut dst: Column
                 }
             }
             for token in tiled..tokens.end {
-                let [sums] = tiles.one([eight], token);
-                store::<V>(sums, &mut dst.row(token)[start..]);
+                store::<V>(tiles.one(eight, token), &mut dst.row(token)[start..]);
             }
         }
     }
@@ -241,7 +248,7 @@ fn fill_places<V: Vector>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
     let columns = dst.range();
     for first in columns.clone().step_by(ROWS) {
         let eights: [usize; PLACES] = from_fn(|place| (place * dst.width() + first) / ROWS);
-        for (place, sums) in tiles.one(eights, 0).into_iter().enumerate() {
+        for (place, sums) in tiles.places(eights).into_iter().enumerate() {
             store::<V>(sums, &mut dst.row(place)[first - columns.start..]);
         }
     }
@@ -283,7 +290,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
             let dots = dot_panel::<D, W, N, TOKENS>(panel, x);
             for t in 0..TOKENS {
                 for word in 0..WORDS {
-                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[word][t], &x.of[t]);
+                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[t][word], &x.of[t]);
                 }
             }
         }
@@ -291,8 +298,14 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
     }
 
     #[inline(always)]
-    fn one<const E: usize>(&self, eights: [usize; E], token: usize) -> [[Floats<D>; WORDS]; E] {
-        self.matrix.dot(eights, self.x.one(token))
+    fn one(&self, eight: usize, token: usize) -> [Floats<D>; WORDS] {
+        let [sums] = self.matrix.dot::<1, 1>([eight], self.x.one(token));
+        sums
+    }
+
+    #[inline(always)]
+    fn places(&self, eights: [usize; PLACES]) -> [[Floats<D>; WORDS]; PLACES] {
+        self.matrix.dot::<PLACES, AT_ONCE>(eights, self.x.one(0))
     }
 }
 
@@ -422,8 +435,13 @@ impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
         sums
     }
     #[inline(always)]
-    fn one<const E: usize>(&self, eights: [usize; E], token: usize) -> [[<Best as Vector>::F; WORDS]; E] {
-        self.matrix.dot::<Best, E, 1>(eights, [self.token(token)]).map(|[sums]| sums)
+    fn one(&self, eight: usize, token: usize) -> [<Best as Vector>::F; WORDS] {
+        let [[sums]] = self.matrix.dot::<Best, 1, 1>([eight], [self.token(token)]);
+        sums
+    }
+    #[inline(always)]
+    fn places(&self, eights: [usize; PLACES]) -> [[<Best as Vector>::F; WORDS]; PLACES] {
+        self.matrix.dot::<Best, PLACES, 1>(eights, [self.token(0)]).map(|[sums]| sums)
     }
 }
 
@@ -473,10 +491,11 @@ mod tests {
     fn rows_of_places_are_the_same() {
         for dtype in DType::ALL {
             check_places::<Pairs<Plain>>(*dtype);
-            check_places::<Quads<Plain>>(*dtype);
+            check_places::<Quads<Plain, false>>(*dtype);
+            check_places::<Quads<Plain, true>>(*dtype);
             check_places::<Pairs<Best>>(*dtype);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            check_places::<Quads<Best>>(*dtype);
+            check_places::<Quads<Best, false>>(*dtype);
         }
     }
 
@@ -485,9 +504,10 @@ mod tests {
         for dtype in DType::ALL {
             let product_of_pairs = product::<Pairs<Plain>>(*dtype);
             assert!(product_of_pairs.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
-            assert_eq!(product_of_pairs, product::<Quads<Plain>>(*dtype), "{dtype:?}");
+            assert_eq!(product_of_pairs, product::<Quads<Plain, false>>(*dtype), "{dtype:?}");
+            assert_eq!(product_of_pairs, product::<Quads<Plain, true>>(*dtype), "{dtype:?}");
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            assert_eq!(product::<Pairs<Best>>(*dtype), product::<Quads<Best>>(*dtype), "{dtype:?}");
+            assert_eq!(product::<Pairs<Best>>(*dtype), product::<Quads<Best, false>>(*dtype), "{dtype:?}");
         }
     }
 

@@ -102,33 +102,42 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
 /// Vectors with an integer dot product of bytes.
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 pub(crate) trait DotQuads: Vector {
-    /// sums + products of bytes, summed by fours; a is −128 … 127, b is 0 … 127.
+    /// sums + products of bytes, summed by fours; a is −128 … 127, b is 0 … 127, or what the processor reads ([`Reading`]).
     fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I;
 }
 
-/// Whether [`DotQuads::dot_quads`] is one instruction of the processor, as far as its results tell.
+/// How a processor reads the bytes b of [`DotQuads::dot_quads`]: above 127, that is its own affair.
+/// <https://github.com/WebAssembly/relaxed-simd/blob/main/proposals/relaxed-simd/Overview.md>
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// 0 … 255.
+    Unsigned,
+    /// −128 … 127.
+    Signed,
+}
+
+/// How [`DotQuads::dot_quads`] reads b where it is one instruction of the processor, as far as its results tell.
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-pub(crate) fn dots_quads_at_once<V: DotQuads>() -> bool {
-    sums_exactly(|a, b| {
+pub(crate) fn reading_of_dots<V: DotQuads>() -> Option<Reading> {
+    reading(|a, b| {
         let [a, b] = std::hint::black_box([[a.cast_unsigned(); 16], [b; 16]]);
         sum_int::<V>(V::dot_quads(V::load_bytes(&a), V::load_bytes(&b), V::splat_int(0))) / 4
     })
 }
 
-/// Whether four products of a and b, outside of what is defined for b, are summed exactly.
+/// How b is read where four products of a and b are summed exactly.
 ///
-/// Above 127, b is the processor's own to read: as 128 … 255, or as −128 … −1. An instruction that sums four products
-/// does so exactly; the several that stand in for it sum two at first, in halfwords, which saturate (x86) or wrap (ARM).
-/// <https://github.com/WebAssembly/relaxed-simd/blob/main/proposals/relaxed-simd/Overview.md>
+/// An instruction that sums four products does so exactly; the several that stand in for it sum two at first, in halfwords,
+/// which saturate (x86) or wrap (ARM).
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
-fn sums_exactly(dot: impl Fn(i8, u8) -> i32) -> bool {
-    const UNSIGNED: i32 = 4 * 127 * 255;
-    const SIGNED: i32 = -4 * 127;
-    match dot(127, 255) {
-        UNSIGNED => true,
-        SIGNED => dot(-128, 128) == 4 * 128 * 128,
-        _ => false,
+fn reading(dot: impl Fn(i8, u8) -> i32) -> Option<Reading> {
+    const CASES: [(i8, u8); 3] = [(127, 255), (-128, 255), (-128, 128)];
+    let reads = |b: fn(u8) -> i32| CASES.into_iter().all(|(x, y)| dot(x, y) == 4 * i32::from(x) * b(y));
+    if reads(i32::from) {
+        return Some(Reading::Unsigned);
     }
+    reads(|b| i32::from(b.cast_signed())).then_some(Reading::Signed)
 }
 
 /// 2¹¹²: a half's exponent bias is 112 less than a float's.
@@ -232,10 +241,10 @@ mod tests {
     #[test]
     fn dots_by_their_results() {
         let (signed, unsigned) = (|b: u8| i32::from(b.cast_signed()), |b: u8| i32::from(b));
-        assert!(sums_exactly(|a, b| 4 * i32::from(a) * unsigned(b)));
-        assert!(sums_exactly(|a, b| 4 * i32::from(a) * signed(b)));
-        assert!(!sums_exactly(|a, b| 2 * (2 * i32::from(a) * unsigned(b)).clamp(-32768, 32767)));
-        assert!(!sums_exactly(|a, b| 2 * ((2 * i32::from(a) * signed(b)) << 16 >> 16)));
+        assert_eq!(reading(|a, b| 4 * i32::from(a) * unsigned(b)), Some(Reading::Unsigned));
+        assert_eq!(reading(|a, b| 4 * i32::from(a) * signed(b)), Some(Reading::Signed));
+        assert_eq!(reading(|a, b| 2 * (2 * i32::from(a) * unsigned(b)).clamp(-32768, 32767)), None);
+        assert_eq!(reading(|a, b| 2 * ((2 * i32::from(a) * signed(b)) << 16 >> 16)), None);
     }
 
     #[test]

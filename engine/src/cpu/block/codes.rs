@@ -37,8 +37,9 @@ impl Words for Codes {
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const T: usize>(&self, x: &Group<T>) -> Dots<D, N, T> {
-        dot_planes::<D, _, _, _, N, T>(self, &Looked(&self.0, &LOW), &Looked(&self.0, &HIGH), x)
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+        let planes = [&LOW, &HIGH].map(|table| blocks.map(|block| Looked(&block.0, table)));
+        dot_planes::<D, _, _, _, N, P>(blocks, &planes[0], &planes[1], x)
     }
 
     fn has_high_plane<D: Dot>() -> bool {
