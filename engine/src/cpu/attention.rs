@@ -305,10 +305,12 @@ fn soften<V: Vector>(
     let grown = if new_max == *max { 1.0 } else { (*max - new_max).exp() };
     *max = new_max;
     let mut new_total = V::splat(0.0);
-    for four in fours {
-        let weight = exp::<V>(V::sub(V::load(four), V::splat(new_max)));
-        V::store(V::mul(weight, V::splat(HALF_SCALE)), four);
-        new_total = V::add(new_total, weight);
+    for fours in fours.as_chunks_mut::<4>().0 {
+        let weights = exp::<V, 4>(fours.each_ref().map(|four| V::sub(V::load(four), V::splat(new_max))));
+        for (four, weight) in fours.iter_mut().zip(weights) {
+            V::store(V::mul(weight, V::splat(HALF_SCALE)), four);
+            new_total = V::add(new_total, weight);
+        }
     }
     *total = *total * grown + sum::<V>(new_total);
     fill_unseen(scores, 0.0);

@@ -3,6 +3,9 @@
 use super::vector::{Vector, exp, sum};
 use crate::plan::Activation;
 
+/// Numbers whose exponentials are found at once.
+const SOME: usize = 16;
+
 /// √(2/π), of GELU's tanh approximation. <https://arxiv.org/abs/1606.08415>
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 /// The cubic coefficient of the same.
@@ -64,16 +67,25 @@ pub(super) fn glu<V: Vector>(gate: &mut [f32], up: &[f32], activation: Activatio
 /// gate = gate · σ(inner(gate)) · up.
 #[inline(always)]
 fn glu_by<V: Vector>(gate: &mut [f32], up: &[f32], inner: impl Fn(V::F) -> V::F) {
-    let four = |gate: &mut [f32; 4], up: &[f32; 4]| {
-        let x = V::load(gate);
-        let exp = exp::<V>(V::sub(V::splat(0.0), inner(x)));
-        V::store(V::mul(V::div(x, V::add(V::splat(1.0), exp)), V::load(up)), gate);
-    };
-    let ((gates, gates_rest), (ups, ups_rest)) = (gate.as_chunks_mut::<4>(), up.as_chunks::<4>());
-    gates.iter_mut().zip(ups).for_each(|(gate, up)| four(gate, up));
-    for (gate, up) in gates_rest.iter_mut().zip(ups_rest) {
-        let mut lanes = [*gate; 4];
-        four(&mut lanes, &[*up; 4]);
-        *gate = lanes[0];
+    let (gates, gates_rest) = gate.as_chunks_mut::<SOME>();
+    let (ups, ups_rest) = up.as_chunks::<SOME>();
+    gates.iter_mut().zip(ups).for_each(|(gate, up)| glu_some::<V>(gate, up, &inner));
+    if !gates_rest.is_empty() {
+        let [mut gate, mut up] = [[0.0; SOME]; 2];
+        gate[..gates_rest.len()].copy_from_slice(gates_rest);
+        up[..ups_rest.len()].copy_from_slice(ups_rest);
+        glu_some::<V>(&mut gate, &up, &inner);
+        gates_rest.copy_from_slice(&gate[..gates_rest.len()]);
+    }
+}
+
+/// The same of [`SOME`].
+#[inline(always)]
+fn glu_some<V: Vector>(gate: &mut [f32; SOME], up: &[f32; SOME], inner: &impl Fn(V::F) -> V::F) {
+    let (gate, up) = (gate.as_chunks_mut::<4>().0, up.as_chunks::<4>().0);
+    let x: [_; SOME / 4] = std::array::from_fn(|i| V::load(&gate[i]));
+    let exps = exp::<V, { SOME / 4 }>(x.map(|x| V::sub(V::splat(0.0), inner(x))));
+    for i in 0..SOME / 4 {
+        V::store(V::mul(V::div(x[i], V::add(V::splat(1.0), exps[i])), V::load(&up[i])), &mut gate[i]);
     }
 }

@@ -5,6 +5,8 @@
 
 #![expect(unsafe_code, reason = "vector loads and stores go through pointers")]
 
+use std::array::from_fn;
+
 #[cfg(any(test, not(any(target_arch = "wasm32", target_arch = "x86_64"))))]
 pub(crate) mod plain;
 #[cfg(target_arch = "wasm32")]
@@ -180,17 +182,17 @@ const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// 1/k! for k = 2 … 6.
 const EXP: [f32; 5] = [1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
 
-/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2.
-pub(crate) fn exp<V: Vector>(x: V::F) -> V::F {
-    let x = V::min(V::max(x, V::splat(EXP_MIN)), V::splat(-EXP_MIN));
-    let n = round::<V>(V::mul(x, V::splat(std::f32::consts::LOG2_E)));
-    let r = LN_2.iter().fold(x, |r, ln_2| V::mul_add(V::to_float(n), V::splat(-ln_2), r));
-    let mut power = V::splat(EXP[4]);
-    for coefficient in EXP[..4].iter().rev() {
-        power = V::mul_add(power, r, V::splat(*coefficient));
+/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2. Of several at once, because constants cost three instructions each.
+#[inline(always)]
+pub(crate) fn exp<V: Vector, const N: usize>(x: [V::F; N]) -> [V::F; N] {
+    let x = x.map(|x| V::min(V::max(x, V::splat(EXP_MIN)), V::splat(-EXP_MIN)));
+    let n = x.map(|x| round::<V>(V::mul(x, V::splat(std::f32::consts::LOG2_E))));
+    let r: [_; N] = from_fn(|i| LN_2.iter().fold(x[i], |r, ln_2| V::mul_add(V::to_float(n[i]), V::splat(-ln_2), r)));
+    let mut power = [V::splat(EXP[4]); N];
+    for coefficient in EXP[..4].iter().rev().chain(&[1.0, 1.0]) {
+        power = from_fn(|i| V::mul_add(power[i], r[i], V::splat(*coefficient)));
     }
-    let power = V::mul_add(V::mul_add(power, r, V::splat(1.0)), r, V::splat(1.0));
-    V::mul(power, V::from_bits(V::shift_left_int::<23>(V::add_int(n, V::splat_int(127)))))
+    from_fn(|i| V::mul(power[i], V::from_bits(V::shift_left_int::<23>(V::add_int(n[i], V::splat_int(127))))))
 }
 
 #[cfg(test)]
@@ -210,15 +212,15 @@ mod tests {
         for i in -8600..8600 {
             let x = i as f32 * 0.01;
             let expected = f64::from(x).exp();
-            let error = (f64::from(lanes(exp::<Best>(Best::splat(x)))[0]) - expected) / expected;
+            let error = (f64::from(lanes(exp::<Best, 1>([Best::splat(x)])[0])[0]) - expected) / expected;
             assert!(error.abs() < 1e-6, "exp({x}) is off by {error:e}");
         }
     }
 
     #[test]
     fn exp_of_very_small_and_very_large() {
-        assert!(lanes(exp::<Best>(Best::splat(f32::NEG_INFINITY)))[0] < 1e-37);
-        assert!(lanes(exp::<Best>(Best::splat(1e9)))[0].is_finite());
+        assert!(lanes(exp::<Best, 1>([Best::splat(f32::NEG_INFINITY)])[0])[0] < 1e-37);
+        assert!(lanes(exp::<Best, 1>([Best::splat(1e9)])[0])[0].is_finite());
     }
 
     #[test]
