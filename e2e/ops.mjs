@@ -1,5 +1,5 @@
-// Every op, on every type of weights, on odd shapes, and every shader, in a browser: engine/tests/ops.rs and shaders.rs on a
-// browser's WebGPU.
+// Every op, on every type of weights, on odd shapes, every shader, and draws, in a browser: engine/tests/ops.rs, shaders.rs and
+// draws.rs on a browser's WebGPU.
 //
 //   node ops.mjs --adapter lavapipe|swiftshader|firefox TESTS.wasm
 //

@@ -1,4 +1,5 @@
-//! `shaders MODEL.gguf DIR [--tier plain|subgroups|dots]`: every shader of a model, complete, for people and for compilers.
+//! `shaders MODEL.gguf DIR [--tier plain|subgroups|dots] [--subgroup N]`: every shader of a model, complete, for people and for
+//! compilers; for devices whose subgroups have at least N invocations, or 32.
 //!
 //! A kernel becomes `NN-name.wgsl`, with its constants in place and the lines that browsers want, and
 //! `NN-name.spv`, the same as SPIR-V.
@@ -16,6 +17,7 @@ use engine::model::Model;
 use std::path::Path;
 use std::process::ExitCode;
 
+const USAGE: &str = "shaders MODEL.gguf DIR [--tier plain|subgroups|dots] [--subgroup N]";
 /// Subgroups of most devices have at least so many invocations.
 const SUBGROUP: usize = 32;
 /// A context that needs more than one turn of attention's split.
@@ -33,11 +35,23 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (model, folder, tier) = match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [model, folder] | [model, folder, "--tier", "subgroups"] => (*model, *folder, Tier::subgroups(SUBGROUP)),
-        [model, folder, "--tier", "plain"] => (*model, *folder, Tier::PLAIN),
-        [model, folder, "--tier", "dots"] => (*model, *folder, Tier { dots: true, ..Tier::subgroups(SUBGROUP) }),
-        _ => return Err(Error::new(ErrorKind::Invalid, "shaders MODEL.gguf DIR [--tier plain|subgroups|dots]")),
+    let usage = || Error::new(ErrorKind::Invalid, USAGE);
+    let [model, folder, options @ ..] = &args[..] else { return Err(usage()) };
+    let (mut tier, mut subgroup) = ("subgroups", SUBGROUP);
+    for option in options.chunks(2) {
+        match option {
+            [name, value] if name == "--tier" => tier = value,
+            [name, value] if name == "--subgroup" => {
+                subgroup = value.parse().ok().filter(|n: &usize| n.is_power_of_two()).ok_or_else(usage)?;
+            }
+            _ => return Err(usage()),
+        }
+    }
+    let tier = match tier {
+        "subgroups" => Tier::subgroups(subgroup),
+        "plain" => Tier::PLAIN,
+        "dots" => Tier { dots: true, ..Tier::subgroups(subgroup) },
+        _ => return Err(usage()),
     };
     let gguf = open::gguf(model)?;
     let plan = Model::new(&gguf)?.plan;

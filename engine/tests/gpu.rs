@@ -13,16 +13,13 @@ use engine::gguf::{self, Parsed};
 use engine::gpu::fuse::{Fused, fuse};
 use engine::gpu::kernels::{self, Grid};
 use engine::gpu::tier::Tier;
-use engine::gpu::{Counters, Device, Drawing, Gpu, Options, self_test};
+use engine::gpu::{Counters, Device, Gpu, Options, self_test};
 use engine::load::Loader;
 use engine::model::Model;
 use engine::plan::{Op, Plan};
-use engine::protocol::Sampling;
-use engine::quant::random_blocks;
-use engine::sampler::Sampler;
 use expect_test::expect;
 
-/// Room in the cache: more than a device draws with the random numbers that it is sent at first.
+/// Room in the cache.
 const N_CTX: usize = 160;
 /// Layers of the tiny models.
 const N_LAYER_LLAMA: usize = 2;
@@ -244,102 +241,4 @@ fn the_self_test_passes() {
     for options in tiers() {
         pollster::block_on(self_test(&device(options))).expect("the device computes what it should");
     }
-}
-
-/// The device draws what the sampler would draw from the same logits, with the same seed.
-#[test]
-fn draws_are_the_samplers() {
-    let neutral = Sampling {
-        temperature: 0.0,
-        top_k: 40,
-        top_p: 1.0,
-        min_p: 0.0,
-        repeat_penalty: 1.0,
-        frequency_penalty: 0.0,
-        presence_penalty: 0.0,
-        penalty_last_n: 8,
-        seed: None,
-    };
-    let samplings = [
-        neutral.clone(),
-        Sampling { temperature: 1.0, ..neutral.clone() },
-        Sampling { temperature: 0.8, top_k: 7, top_p: 0.9, ..neutral.clone() },
-        Sampling { temperature: 1.5, top_k: 64, min_p: 0.05, ..neutral.clone() },
-        Sampling {
-            temperature: 1.0,
-            repeat_penalty: 1.3,
-            frequency_penalty: 0.2,
-            presence_penalty: 0.1,
-            ..neutral.clone()
-        },
-        // So cold that no two of many tokens are so close that rounding could take one for the other.
-        Sampling { temperature: 0.3, top_k: 0, ..neutral.clone() },
-        Sampling { temperature: 0.3, top_k: 0, top_p: 0.9, ..neutral.clone() },
-        Sampling { temperature: 0.3, top_k: 500, top_p: 0.8, min_p: 0.01, repeat_penalty: 1.1, ..neutral.clone() },
-        Sampling { temperature: 0.3, top_k: 100, ..neutral.clone() },
-        Sampling { temperature: 0.3, top_k: 100, top_p: 0.7, ..neutral },
-    ];
-    // A vocabulary of one slice, and one of three; and one where every logit comes seven times.
-    let tiny = load(&tiny::llama().finish(), BackendKind::Gpu(device(Options::default())));
-    for mut backend in [tiny, bigram(9000, 1), bigram(9002, 7)] {
-        for (seed, sampling) in (1..).zip(&samplings) {
-            check_draws(&mut backend, sampling, seed);
-        }
-    }
-}
-
-/// A model that looks at the last token only, with random weights; so many neighbouring tokens are equally likely.
-fn bigram(n_vocab: usize, n_equal: usize) -> Backend {
-    let mut plan = Plan::default();
-    let width = 32;
-    let weights = [plan.weight("in", n_vocab, width), plan.weight("out", n_vocab, width)];
-    let (x, last) = (plan.buf("x", width), plan.output_buf("last", width));
-    let logits = plan.output_buf("logits", n_vocab);
-    plan.push(Op::Embed { weight: weights[0], scale: 1.0, dst: x });
-    plan.push(Op::TakeOutputs { x, dst: last });
-    plan.push(Op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
-    plan.logits = Some(logits);
-    let mut gpu = Gpu::new(device(Options::default()), plan, vec![DType::F32; 2], N_CTX).expect("it fits");
-    for (seed, weight) in (1..).zip(weights) {
-        let rows = random_blocks(DType::F32, n_vocab * width, seed);
-        let rows = rows.chunks_exact(4 * width).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);
-        gpu.put(weight, 0, &rows.collect::<Vec<_>>().concat());
-    }
-    Backend::Gpu(Box::new(gpu))
-}
-
-#[track_caller]
-fn check_draws(backend: &mut Backend, sampling: &Sampling, seed: u64) {
-    let prompt = [1, 2, 3, 4, 5];
-    let new_sampler = || {
-        let mut sampler = Sampler::new(sampling, seed);
-        prompt.iter().for_each(|token| sampler.accept(*token));
-        sampler
-    };
-    let mut sampler = new_sampler();
-    let mut expected = prompt.to_vec();
-    let mut n_read = 0;
-    while expected.len() < backend.n_ctx() {
-        let mut logits = forward(backend, &expected[n_read..], n_read, Outputs::Last);
-        n_read = expected.len();
-        let token = sampler.sample(&mut logits);
-        sampler.accept(token);
-        expected.push(token);
-    }
-
-    assert!(backend.can_draw(sampling));
-    let sampler = new_sampler();
-    let drawing = Drawing {
-        sampling: sampling.clone(),
-        chances: sampler.chances(),
-        recent: sampler.recent(),
-        n_max: backend.n_ctx() - prompt.len(),
-    };
-    let batch = Batch { tokens: &prompt, start: 0, outputs: Outputs::Last };
-    backend.start_drawing(&batch, &drawing).expect("it is submitted");
-    let mut actual = prompt.to_vec();
-    while actual.len() < backend.n_ctx() {
-        actual.push(pollster::block_on(backend.drawn()).expect("it runs"));
-    }
-    assert_eq!(actual, expected, "{sampling:?}");
 }

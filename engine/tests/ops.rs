@@ -3,6 +3,10 @@
 //! A case is a small plan. Its inputs are rows of f32 weights, fetched by `Embed`, so that only the public way in is
 //! used.
 
+#[path = "common/devices.rs"]
+mod devices;
+
+use devices::{best_options, first_turn, for_turn, worst_options};
 use engine::backend::{Backend, Batch, Outputs};
 use engine::cpu::{Cpu, Machine, Pool};
 use engine::dtype::DType;
@@ -130,8 +134,7 @@ thread_local! {
 /// promises, and matrices in many pieces. Compiling for a GPU that is a program takes long, so no case is run on all.
 async fn next_device() -> Option<&'static Device> {
     let best = best_options().await?;
-    let worst = Options { plain: true, piece_bytes_max: Some(64 << 10), ..Options::default() };
-    let all = [best, Options { has_dots: true, ..best }, worst];
+    let all = [best, Options { has_dots: true, ..best }, worst_options()];
     // After every round one further, so that neither types nor shapes keep to one of them.
     let n_cases = N_CASES.replace(N_CASES.get() + 1);
     let turn = (n_cases + n_cases / all.len()) % all.len();
@@ -142,29 +145,6 @@ async fn next_device() -> Option<&'static Device> {
     let device: &Device = Box::leak(Box::new(device));
     DEVICES.with_borrow_mut(|devices| devices.push(device));
     Some(device)
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-async fn best_options() -> Option<Options> {
-    Some(Options::default())
-}
-
-/// Whoever builds this for a browser says so (`xtask/src/scripts.rs`); in Node there is no GPU.
-#[cfg(target_arch = "wasm32")]
-async fn best_options() -> Option<Options> {
-    option_env!("MINNOW_OPS_ON_WEBGPU")?;
-    Some(engine::worker::gpu_options().await.expect("this browser has a GPU"))
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn first_turn() -> usize {
-    0
-}
-
-/// As `e2e/ops.mjs` says in the page's address.
-#[cfg(target_arch = "wasm32")]
-fn first_turn() -> usize {
-    option_env!("MINNOW_OPS_ON_WEBGPU").map_or(0, |_| engine::worker::first_turn())
 }
 
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {
@@ -183,14 +163,6 @@ fn nmse(expected: &[f32], actual: &[f32]) -> f64 {
     let error: f64 = expected.iter().zip(actual).map(|(a, b)| square(a - b)).sum();
     let size: f64 = expected.iter().map(|a| square(*a)).sum();
     if size == 0.0 { error } else { error / size }
-}
-
-/// All of them; on the WebGPU of a browser, where programs that stand in for GPUs compile for minutes, one of them by turns:
-/// there a type of weights meets one shape, and one tier, in each test, and others in other browsers.
-fn for_turn<T: Copy>(turn: usize, all: &[T]) -> Vec<T> {
-    let first = (first_turn() + turn) % all.len();
-    let n = if option_env!("MINNOW_OPS_ON_WEBGPU").is_some() { 1 } else { all.len() };
-    all.iter().cycle().skip(first).take(n).copied().collect()
 }
 
 #[async_test]

@@ -143,6 +143,7 @@ impl State {
             Event::Loaded(info) => return self.loaded(info),
             Event::Moved(info) => {
                 if let Some(model) = &mut self.model {
+                    model.notes_read &= !info.is_second_best;
                     model.info = ModelInfo { name: model.info.name.clone(), ..info };
                 }
             }
@@ -349,7 +350,8 @@ impl State {
             )
         });
         let asked_for_gpu = model.options.backend == BackendWish::Gpu;
-        let place = (asked_for_gpu && info.backend == "cpu").then(|| load::place(info).trim_end().to_owned());
+        let is_news = info.is_second_best || asked_for_gpu && info.backend == "cpu";
+        let place = is_news.then(|| load::place(info).trim_end().to_owned());
         let notes: Vec<String> = started_over.into_iter().chain(kept).chain(template).chain(place).collect();
         (!notes.is_empty()).then(|| notes.join(" "))
     }

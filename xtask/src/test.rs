@@ -88,15 +88,17 @@ fn wasm_tests() -> Result<()> {
     Ok(())
 }
 
-/// Every op, every type of weights on shapes by turns, and every shader, on the WebGPU of browsers: two programs in Chromium that stand in for
-/// GPUs, and Firefox. Before that the kernels of relaxed SIMD, in the browser that runs them: Node may have another compiler.
+/// Every op, every type of weights on shapes by turns, every shader, and draws, on the WebGPU of browsers: two programs in
+/// Chromium that stand in for GPUs, and Firefox. Before that the kernels of relaxed SIMD, in the browser that runs them: Node
+/// may have another compiler.
 fn ops_in_browsers() -> Result<()> {
     let toolchain = Toolchain::ensure()?;
     let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
     scripts::browser_runner("lavapipe", toolchain.apply(RELAXED.apply(&mut test)))?;
     run_command(&mut test)?;
     for adapter in ["lavapipe", "swiftshader", "firefox"] {
-        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--test", "ops", "--test", "shaders"]);
+        let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
+        test.args(["--test", "ops", "--test", "shaders", "--test", "draws"]);
         scripts::browser_runner(adapter, toolchain.apply(PLAIN.apply(&mut test)))?;
         run_command(test.env("MINNOW_OPS_ON_WEBGPU", "yes"))?;
     }

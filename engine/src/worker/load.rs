@@ -99,7 +99,8 @@ async fn read(
     old: &mut Option<Session>,
 ) -> Result<Loaded> {
     let gguf = header(reader).await?;
-    let Place { kind, tier } = places.choose(place::wish(options.backend), options.cache, cancel).await?;
+    let Place { kind, tier, is_second_best } =
+        places.choose(place::wish(options.backend), options.cache, cancel).await?;
     let is_cpu = matches!(kind, BackendKind::Cpu(_));
     let n_ctx = context(&gguf, options, is_cpu)?;
     if reader.is_remote() {
@@ -131,6 +132,7 @@ async fn read(
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
         tier,
+        is_second_best,
         roomy_context_tokens: places.roomy_context().map(tokens),
         cache: backend.cache_type(),
         threads: backend.threads(),

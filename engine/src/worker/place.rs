@@ -51,6 +51,8 @@ pub(super) struct Place {
     pub(super) kind: BackendKind,
     /// What of the device's abilities is used, and why no more, if anybody could wonder.
     pub(super) tier: String,
+    /// It is the CPU, although a GPU has passed the test.
+    pub(super) is_second_best: bool,
 }
 
 /// What keeps a model from the GPU.
@@ -143,28 +145,26 @@ impl Places {
     /// # Errors
     /// `Cancelled`.
     pub(super) async fn choose(&mut self, wish: Wish, cache_type: CacheType, cancel: &Cancel) -> Result<Place> {
-        let on_cpu = |tier: String| Ok(Place { kind: BackendKind::Cpu(cache_type), tier });
+        let on_cpu = |tier| Place { kind: BackendKind::Cpu(cache_type), tier, is_second_best: false };
         if wish == Wish::Cpu {
-            return on_cpu(info::tier().to_owned());
+            return Ok(on_cpu(info::tier().to_owned()));
         }
         let because = |why: &str| format!("{}, because {why}", info::tier());
-        if self.n_failures >= N_FAILURES_MAX {
-            return on_cpu(because("the GPU failed twice"));
+        let failed_twice = (self.n_failures >= N_FAILURES_MAX).then(|| "the GPU failed twice".to_owned());
+        if let Some(why) = failed_twice.or_else(|| self.obstacle.as_ref().map(Obstacle::why)) {
+            return Ok(Place { is_second_best: true, ..on_cpu(because(&why)) });
         }
-        if let Some(obstacle) = &self.obstacle {
-            return on_cpu(because(&obstacle.why()));
-        }
-        if let Some(why) = self.refused.as_ref().filter(|refused| refused.0 == wish).map(|refused| &refused.1) {
-            return on_cpu(because(why));
+        if let Some((_, why)) = self.refused.as_ref().filter(|refused| refused.0 == wish) {
+            return Ok(on_cpu(because(why)));
         }
         match unless_cancelled(cancel, self.device(wish)).await {
-            Ok((device, tier)) => Ok(Place { kind: BackendKind::Gpu(device), tier }),
+            Ok((device, tier)) => Ok(Place { kind: BackendKind::Gpu(device), tier, is_second_best: false }),
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
             Err(error) => {
                 let why = error.to_string();
-                let tier = because(&why);
+                let place = on_cpu(because(&why));
                 self.refused = Some((wish, why));
-                on_cpu(tier)
+                Ok(place)
             }
         }
     }

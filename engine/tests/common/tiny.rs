@@ -1,5 +1,7 @@
 //! Tiny random models, whole GGUF files in memory.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use engine::dtype::DType;
 use engine::gguf::Writer;
 use engine::quant::random_blocks;

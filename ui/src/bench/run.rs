@@ -287,6 +287,7 @@ mod tests {
             trained_context_tokens: 512,
             backend: "cpu".to_owned(),
             tier: "simd128".to_owned(),
+            is_second_best: false,
             cache: CacheType::F16,
             threads: Threads::ONE,
             can_think: false,

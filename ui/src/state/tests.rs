@@ -25,6 +25,7 @@ fn info() -> ModelInfo {
         threads: Threads::ONE,
         backend: "cpu".to_owned(),
         tier: "simd128".to_owned(),
+        is_second_best: false,
         can_think: true,
         fallback_template: None,
         roomy_context_tokens: None,
@@ -87,8 +88,16 @@ fn a_model_that_moved_says_where_it_is() {
     let moved =
         ModelInfo { name: "as the file has it".to_owned(), tier: "simd128, because of that".to_owned(), ..info() };
     assert_eq!(state.apply(Event::Moved(moved), 0), []);
-    let info = &state.model.as_ref().expect("it still is").info;
-    assert_eq!((info.name.as_str(), info.tier.as_str()), (name.as_str(), "simd128, because of that"));
+    let shown = &state.model.as_ref().expect("it still is").info;
+    assert_eq!((shown.name.as_str(), shown.tier.as_str()), (name.as_str(), "simd128, because of that"));
+
+    assert_eq!(state.notes(), None);
+    state.dismiss_news();
+    let moved = ModelInfo { tier: "simd128, because it failed".to_owned(), is_second_best: true, ..info() };
+    state.apply(Event::Moved(moved), 0);
+    assert!(
+        state.notes().is_some_and(|note| note.contains("runs on the CPU, in one thread: simd128, because it failed."))
+    );
 }
 
 #[test]

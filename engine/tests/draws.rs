@@ -1,0 +1,144 @@
+//! What a device draws: the tokens that the sampler would draw from the same logits, with the same seed. Natively, and on the
+//! WebGPU of browsers.
+
+#[path = "common/devices.rs"]
+mod devices;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use devices::{best_options, first_turn, for_turn, worst_options};
+use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::cpu::Machine;
+use engine::dtype::DType;
+use engine::gguf::{self, Parsed};
+use engine::gpu::{Device, Drawing, Gpu};
+use engine::load::Loader;
+use engine::plan::{Op, Plan};
+use engine::protocol::Sampling;
+use engine::quant::random_blocks;
+use engine::sampler::Sampler;
+#[cfg(not(target_arch = "wasm32"))]
+use pollster::test as async_test;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as async_test;
+
+/// Room in the cache: more than a device draws with the random numbers that it is sent at first. Of a browser it is not asked,
+/// because some wait a tenth of a second for what they read back.
+const N_CTX: usize = if cfg!(target_arch = "wasm32") { 32 } else { 160 };
+/// What is drawn after.
+const PROMPT: [u32; 5] = [1, 2, 3, 4, 5];
+
+#[async_test]
+async fn draws_are_the_samplers() {
+    // A vocabulary of one slice, and one of three; and one where every logit comes seven times.
+    let mut models = [tiny_llama().await, bigram(9000, 1).await, bigram(9002, 7).await];
+    for (i, sampling) in samplings().iter().enumerate() {
+        for model in for_turn(i, &[0, 1, 2]) {
+            check_draws(&mut models[model], sampling, 1 + i as u64).await;
+        }
+    }
+}
+
+fn samplings() -> Vec<Sampling> {
+    let neutral = Sampling {
+        temperature: 0.0,
+        top_k: 40,
+        top_p: 1.0,
+        min_p: 0.0,
+        repeat_penalty: 1.0,
+        frequency_penalty: 0.0,
+        presence_penalty: 0.0,
+        penalty_last_n: 8,
+        seed: None,
+    };
+    // So cold that no two of many tokens are so close that rounding could take one for the other.
+    let cold = Sampling { temperature: 0.3, top_k: 0, ..neutral.clone() };
+    vec![
+        neutral.clone(),
+        Sampling { temperature: 1.0, ..neutral.clone() },
+        Sampling { temperature: 0.8, top_k: 7, top_p: 0.9, ..neutral.clone() },
+        Sampling { temperature: 1.5, top_k: 64, min_p: 0.05, ..neutral.clone() },
+        Sampling { temperature: 1.0, repeat_penalty: 1.3, frequency_penalty: 0.2, presence_penalty: 0.1, ..neutral },
+        cold.clone(),
+        Sampling { top_p: 0.9, ..cold.clone() },
+        Sampling { top_k: 500, top_p: 0.8, min_p: 0.01, repeat_penalty: 1.1, ..cold.clone() },
+        Sampling { top_k: 100, ..cold.clone() },
+        Sampling { top_k: 100, top_p: 0.7, ..cold },
+    ]
+}
+
+/// A device for the test's model of this number: by turns as good as it is, and as bad as any.
+async fn device(model: usize) -> Device {
+    let best = best_options().await.expect("a GPU, or a program that acts as one");
+    let options = if (first_turn() + model).is_multiple_of(2) { best } else { worst_options() };
+    Device::open(options).await.expect("it opens")
+}
+
+async fn tiny_llama() -> Backend {
+    let file = tiny::llama().finish();
+    let Parsed::Complete(gguf) = gguf::parse(&file, file.len() as u64).expect("a file") else {
+        panic!("the whole file is there");
+    };
+    let kind = BackendKind::Gpu(device(0).await);
+    let mut loader = Loader::new(&gguf, kind, N_CTX, Machine::alone()).expect("it fits");
+    for piece in loader.pieces() {
+        let start = usize::try_from(piece.offset).expect("small");
+        loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");
+    }
+    loader.finish().expect("everything is there").1
+}
+
+/// A model that looks at the last token only, with random weights; so many neighbouring tokens are equally likely.
+async fn bigram(n_vocab: usize, n_equal: usize) -> Backend {
+    let mut plan = Plan::default();
+    let width = 32;
+    let weights = [plan.weight("in", n_vocab, width), plan.weight("out", n_vocab, width)];
+    let (x, last) = (plan.buf("x", width), plan.output_buf("last", width));
+    let logits = plan.output_buf("logits", n_vocab);
+    plan.push(Op::Embed { weight: weights[0], scale: 1.0, dst: x });
+    plan.push(Op::TakeOutputs { x, dst: last });
+    plan.push(Op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
+    plan.logits = Some(logits);
+    let mut gpu = Gpu::new(device(n_equal).await, plan, vec![DType::F32; 2], N_CTX).expect("it fits");
+    for (seed, weight) in (1..).zip(weights) {
+        let rows = random_blocks(DType::F32, n_vocab * width, seed);
+        let rows = rows.chunks_exact(4 * width).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);
+        gpu.put(weight, 0, &rows.collect::<Vec<_>>().concat());
+    }
+    Backend::Gpu(Box::new(gpu))
+}
+
+async fn check_draws(backend: &mut Backend, sampling: &Sampling, seed: u64) {
+    let new_sampler = || {
+        let mut sampler = Sampler::new(sampling, seed);
+        PROMPT.iter().for_each(|token| sampler.accept(*token));
+        sampler
+    };
+    let mut sampler = new_sampler();
+    let mut expected = PROMPT.to_vec();
+    let mut n_read = 0;
+    while expected.len() < backend.n_ctx() {
+        let batch = Batch { tokens: &expected[n_read..], start: n_read, outputs: Outputs::Last };
+        let mut logits = backend.forward(&batch).await.expect("it runs");
+        n_read = expected.len();
+        let token = sampler.sample(&mut logits);
+        sampler.accept(token);
+        expected.push(token);
+    }
+
+    assert!(backend.can_draw(sampling));
+    let sampler = new_sampler();
+    let drawing = Drawing {
+        sampling: sampling.clone(),
+        chances: sampler.chances(),
+        recent: sampler.recent(),
+        n_max: backend.n_ctx() - PROMPT.len(),
+    };
+    let batch = Batch { tokens: &PROMPT, start: 0, outputs: Outputs::Last };
+    backend.start_drawing(&batch, &drawing).expect("it is submitted");
+    let mut actual = PROMPT.to_vec();
+    while actual.len() < backend.n_ctx() {
+        actual.push(backend.drawn().await.expect("it runs"));
+    }
+    assert_eq!(actual, expected, "{sampling:?}");
+}
