@@ -113,8 +113,7 @@ impl<const T: usize> Group<T> {
             |fours: &[Ints<D>]| sum_int::<D::V>(fours.iter().fold(D::V::splat_int(0), |a, b| D::V::add_int(a, *b)));
         let (first, second) = q.split_at(GROUP / 8);
         let sums = [sum(first), sum(second)];
-        let halfwords = std::array::from_fn(|i| D::V::narrow([q[2 * i], q[2 * i + 1]]));
-        self.q.iter_mut().zip(D::arrange(halfwords)).for_each(|(beside, q)| beside[t] = q);
+        self.q.iter_mut().zip(D::arrange(q)).for_each(|(beside, q)| beside[t] = q);
         let sum = sums[0].wrapping_add(sums[1]); // Of what is not a number, the integers may be any.
         self.of[t] = Scaling { scale, sum, total: scale * sum as f32, sums };
     }

@@ -63,8 +63,8 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Whether weights may be 0 … 255; else 0 … 127.
     const TAKES_BYTES: bool;
 
-    /// Activations of −32512 … 32512, halfwords in their order, as [`Self::word`] reads them.
-    fn arrange(x: [Ints<Self>; GROUP / 8]) -> Arranged;
+    /// Activations of −32512 … 32512, by fours in their order, as [`Self::word`] reads them.
+    fn arrange(x: [Ints<Self>; GROUP / 4]) -> Arranged;
     /// No sums yet.
     fn zero() -> Self::Sums;
     /// The four sums.
@@ -113,11 +113,11 @@ impl<V: Vector> Dot for Pairs<V> {
     const TAKES_BYTES: bool = true;
 
     #[inline(always)]
-    fn arrange(x: [V::I; GROUP / 8]) -> Arranged {
+    fn arrange(x: [V::I; GROUP / 4]) -> Arranged {
         let mut arranged = [[0; 4]; GROUP / 2];
-        for (x, words) in x.into_iter().zip(arranged.as_flattened_mut().as_chunks_mut().0) {
+        for (x, words) in x.as_chunks().0.iter().zip(arranged.as_flattened_mut().as_chunks_mut().0) {
             // 0 2, 4 6, 1 3, 5 7: the parts.
-            V::store_bytes(V::deal(x), words);
+            V::store_bytes(V::deal(V::narrow(*x)), words);
         }
         arranged
     }
@@ -209,14 +209,16 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
     const PARTS: usize = 2;
     const TAKES_BYTES: bool = UNSIGNED;
 
-    /// Of every 4 columns the upper bytes, then the lower ones: x = 256 · upper + lower, both −128 … 127.
-    fn arrange(x: [V::I; GROUP / 8]) -> Arranged {
-        let mut bytes = [[0; 16]; GROUP / 8];
-        x.into_iter().zip(&mut bytes).for_each(|(x, bytes)| V::store_bytes(x, bytes));
-        let x: &[[[u8; 2]; 4]] = bytes.as_flattened().as_chunks().0.as_chunks().0;
-        let upper = |x: [u8; 2]| ((i16::from_le_bytes(x) + 128) >> 8) as u8;
-        let lower = |x: [u8; 2]| x[0];
-        std::array::from_fn(|i| if i % 2 == 0 { x[i / 2].map(upper) } else { x[i / 2].map(lower) })
+    /// Of every 4 columns the upper bytes, then the lower ones.
+    #[inline(always)]
+    fn arrange(x: [V::I; GROUP / 4]) -> Arranged {
+        let mut arranged = [[0; 4]; GROUP / 2];
+        let words = arranged.as_flattened_mut().as_chunks_mut().0.as_chunks_mut::<2>().0;
+        for (x, words) in x.as_chunks().0.iter().zip(words) {
+            let pairs = V::zip(V::split(*x).map(V::from_bits));
+            words.iter_mut().zip(pairs).for_each(|(words, pairs)| V::store_bytes(V::to_bits(pairs), words));
+        }
+        arranged
     }
     #[inline(always)]
     fn zero() -> [V::I; 2] {

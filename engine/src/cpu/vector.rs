@@ -101,11 +101,13 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn dot_pairs(a: Self::I, b: Self::I) -> Self::I;
 }
 
-/// Vectors with an integer dot product of bytes.
+/// Vectors with an integer dot product of bytes, and what makes such bytes.
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 pub(crate) trait DotQuads: Vector {
     /// sums + products of bytes, summed by fours; a is −128 … 127, b is 0 … 127, or what the processor reads ([`Reading`]).
     fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I;
+    /// Sixteen i32 of −32512 … 32512 as bytes: x = 256 · upper + lower, both −128 … 127.
+    fn split(x: [Self::I; 4]) -> [Self::I; 2];
 }
 
 /// How a processor reads the bytes b of [`DotQuads::dot_quads`]: above 127, that is its own affair.

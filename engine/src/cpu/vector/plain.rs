@@ -123,6 +123,10 @@ impl super::DotQuads for Plain {
         let product = |a: u8, b: u8| i32::from(a.cast_signed()) * i32::from(b);
         from_fn(|i| sums[i] + (0..4).map(|n| product(a[i].to_le_bytes()[n], b[i].to_le_bytes()[n])).sum::<i32>())
     }
+    fn split(x: [Self::I; 4]) -> [Self::I; 2] {
+        let bytes: [fn(i32) -> u8; 2] = [|x| ((x + 128) >> 8).to_le_bytes()[0], |x| x.to_le_bytes()[0]];
+        bytes.map(|byte| x.map(|four| i32::from_le_bytes(four.map(byte))))
+    }
 }
 
 /// The lower and the upper half.

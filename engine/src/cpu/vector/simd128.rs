@@ -187,6 +187,13 @@ impl super::DotQuads for Relaxed {
     fn dot_quads(a: v128, b: v128, sums: v128) -> v128 {
         i32x4_relaxed_dot_i8x16_i7x16_add(a, b, sums)
     }
+    #[inline(always)]
+    fn split(x: [v128; 4]) -> [v128; 2] {
+        let x = [i16x8_narrow_i32x4(x[0], x[1]), i16x8_narrow_i32x4(x[2], x[3])];
+        let upper = x.map(|x| i16x8_shr(i16x8_add(x, i16x8_splat(128)), 8));
+        let lower = x.map(|x| i16x8_shr(i16x8_shl(x, 8), 8));
+        [upper, lower].map(|halfwords| i8x16_narrow_i16x8(halfwords[0], halfwords[1]))
+    }
 }
 
 /// Halves, extended with their sign to 32 bits, as floats times 2⁻¹¹².
