@@ -106,7 +106,7 @@ test('a reply goes on when the GPU is lost in the middle of it; lost again in th
     expect(inTwo.map(({ backend }) => backend)).toEqual(['gpu', 'gpu']);
     const inOne = await lost(QUESTIONS.toReversed());
     expect(inOne.map(({ backend }) => backend)).toEqual(['gpu', 'cpu']);
-    expect(inOne[1].tier).toContain('the GPU failed twice');
+    expect(inOne[1]).toMatchObject({ is_second_best: true, tier: expect.stringContaining('the GPU failed twice') });
   });
 });
 
@@ -129,11 +129,11 @@ test('a GPU without room for the model, or later for the conversation, gives way
     const cpu = await answers(page, { address: loader('relaxed'), ...asked });
     const worker = probed('relaxed', 'on');
     const small = await answers(page, { ...worker, address: `${worker.address}&room=${20e6}`, ...asked });
-    expect(small.info).toMatchObject({ backend: 'cpu', tier: expect.stringContaining('the GPU has not enough memory for it') });
+    expect(small.info).toMatchObject({ backend: 'cpu', is_second_best: true, tier: expect.stringContaining('the GPU has not enough memory for it') });
     expect(small.texts).toEqual(cpu.texts);
     const full = await answers(page, { ...worker, fill: true, ...asked });
     expect(full.info.backend).toBe('gpu');
-    expect(full.moves).toEqual([expect.objectContaining({ backend: 'cpu', roomy_context_tokens: 512, tier: expect.stringContaining('with a context of 512 tokens') })]);
+    expect(full.moves).toEqual([expect.objectContaining({ backend: 'cpu', is_second_best: true, roomy_context_tokens: 512, tier: expect.stringContaining('with a context of 512 tokens') })]);
     expect(full.texts).toEqual(cpu.texts);
   });
 });
@@ -154,7 +154,7 @@ test('a GPU that is not there, or not to be trusted, is not used further than it
     for (const [flaw, [backend, tier]] of Object.entries(flaws)) {
       const worker = probed('relaxed', 'on');
       const run = await answers(page, { ...worker, address: `${worker.address}&flaw=${flaw}`, ...asked });
-      expect(run.info).toMatchObject({ backend, tier: expect.stringMatching(tier) });
+      expect(run.info).toMatchObject({ backend, tier: expect.stringMatching(tier), is_second_best: flaw === 'bad steps' });
       expect(run.texts).toEqual(texts);
     }
   });

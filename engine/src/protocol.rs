@@ -449,7 +449,7 @@ pub struct ModelInfo {
     /// What of that device's abilities it uses: `simd128`, `relaxed-simd`, `subgroups`, …; and why it is not the GPU, if
     /// anybody could wonder.
     pub tier: String,
-    /// On the CPU although there is a GPU that computes what it should: `tier` says why.
+    /// On the CPU although a GPU has passed the test: `tier` says why.
     pub is_second_best: bool,
     /// On the CPU because the GPU had no room for so long a conversation: a context, in tokens, that it has room for.
     pub roomy_context_tokens: Option<u32>,

@@ -8,11 +8,8 @@ mod tiny;
 
 use devices::{best_options, first_turn, for_turn, worst_options};
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
-use engine::cpu::Machine;
 use engine::dtype::DType;
-use engine::gguf::{self, Parsed};
 use engine::gpu::{Device, Drawing, Gpu};
-use engine::load::Loader;
 use engine::plan::{Op, Plan};
 use engine::protocol::Sampling;
 use engine::quant::random_blocks;
@@ -31,7 +28,8 @@ const PROMPT: [u32; 5] = [1, 2, 3, 4, 5];
 #[async_test]
 async fn draws_are_the_samplers() {
     // A vocabulary of one slice, and one of three; and one where every logit comes seven times.
-    let mut models = [tiny_llama().await, bigram(9000, 1).await, bigram(9002, 7).await];
+    let llama = tiny::load(&tiny::llama().finish(), BackendKind::Gpu(device(0).await), N_CTX);
+    let mut models = [llama, bigram(9000, 1, device(1).await), bigram(9002, 7, device(2).await)];
     for (i, sampling) in samplings().iter().enumerate() {
         for model in for_turn(i, &[0, 1, 2]) {
             check_draws(&mut models[model], sampling, 1 + i as u64).await;
@@ -74,22 +72,8 @@ async fn device(model: usize) -> Device {
     Device::open(options).await.expect("it opens")
 }
 
-async fn tiny_llama() -> Backend {
-    let file = tiny::llama().finish();
-    let Parsed::Complete(gguf) = gguf::parse(&file, file.len() as u64).expect("a file") else {
-        panic!("the whole file is there");
-    };
-    let kind = BackendKind::Gpu(device(0).await);
-    let mut loader = Loader::new(&gguf, kind, N_CTX, Machine::alone()).expect("it fits");
-    for piece in loader.pieces() {
-        let start = usize::try_from(piece.offset).expect("small");
-        loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");
-    }
-    loader.finish().expect("everything is there").1
-}
-
 /// A model that looks at the last token only, with random weights; so many neighbouring tokens are equally likely.
-async fn bigram(n_vocab: usize, n_equal: usize) -> Backend {
+fn bigram(n_vocab: usize, n_equal: usize, device: Device) -> Backend {
     let mut plan = Plan::default();
     let width = 32;
     let weights = [plan.weight("in", n_vocab, width), plan.weight("out", n_vocab, width)];
@@ -99,7 +83,7 @@ async fn bigram(n_vocab: usize, n_equal: usize) -> Backend {
     plan.push(Op::TakeOutputs { x, dst: last });
     plan.push(Op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
     plan.logits = Some(logits);
-    let mut gpu = Gpu::new(device(n_equal).await, plan, vec![DType::F32; 2], N_CTX).expect("it fits");
+    let mut gpu = Gpu::new(device, plan, vec![DType::F32; 2], N_CTX).expect("it fits");
     for (seed, weight) in (1..).zip(weights) {
         let rows = random_blocks(DType::F32, n_vocab * width, seed);
         let rows = rows.chunks_exact(4 * width).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);

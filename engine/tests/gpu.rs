@@ -6,15 +6,12 @@
 mod tiny;
 
 use engine::backend::{Backend, BackendKind, Batch, Outputs};
-use engine::cpu::Machine;
 use engine::dtype::DType;
 use engine::error::ErrorKind;
-use engine::gguf::{self, Parsed};
 use engine::gpu::fuse::{Fused, fuse};
 use engine::gpu::kernels::{self, Grid};
 use engine::gpu::tier::Tier;
 use engine::gpu::{Counters, Device, Gpu, Options, self_test};
-use engine::load::Loader;
 use engine::model::Model;
 use engine::plan::{Op, Plan};
 use expect_test::expect;
@@ -25,24 +22,8 @@ const N_CTX: usize = 160;
 const N_LAYER_LLAMA: usize = 2;
 const N_LAYER_GEMMA3: usize = 7;
 
-fn parse(file: &[u8]) -> gguf::Gguf {
-    match gguf::parse(file, file.len() as u64).expect("a file") {
-        Parsed::Complete(gguf) => gguf,
-        Parsed::NeedMore { .. } => panic!("the whole file is there"),
-    }
-}
-
 fn load(file: &[u8], kind: BackendKind) -> Backend {
-    load_with(file, kind, N_CTX)
-}
-
-fn load_with(file: &[u8], kind: BackendKind, n_ctx: usize) -> Backend {
-    let mut loader = Loader::new(&parse(file), kind, n_ctx, Machine::alone()).expect("it fits");
-    for piece in loader.pieces() {
-        let start = usize::try_from(piece.offset).expect("small");
-        loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");
-    }
-    loader.finish().expect("everything is there").1
+    tiny::load(file, kind, N_CTX)
 }
 
 fn device(options: Options) -> Device {
@@ -60,7 +41,7 @@ fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs
 }
 
 fn fused(file: &[u8]) -> (Plan, Fused) {
-    let gguf = parse(file);
+    let gguf = tiny::parse(file);
     let plan = Model::new(&gguf).expect("a model").plan;
     let dtypes: Vec<DType> =
         plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
@@ -92,7 +73,7 @@ fn a_cache_that_grows_keeps_what_it_holds() {
     let file = tiny::llama().finish();
     let kinds = [BackendKind::Reference, BackendKind::Gpu(device(Options::default()))];
     let answers = kinds.map(|kind| {
-        let mut backend = load_with(&file, kind, 600);
+        let mut backend = tiny::load(&file, kind, 600);
         let prompt: Vec<u32> = (0..530).map(|i| i * 7 % 20).collect();
         let (before, after) = prompt.split_at(505);
         forward(&mut backend, before, 0, Outputs::None);

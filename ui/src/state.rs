@@ -80,6 +80,8 @@ pub struct Loaded {
     pub options: LoadOptions,
     /// Why its load began again, if it did.
     pub started_over: Option<StartOver>,
+    /// It has moved since, and the page has said why.
+    pub has_moved: bool,
     /// The person has read what there was to say about it.
     pub notes_read: bool,
 }
@@ -143,7 +145,7 @@ impl State {
             Event::Loaded(info) => return self.loaded(info),
             Event::Moved(info) => {
                 if let Some(model) = &mut self.model {
-                    model.notes_read &= !info.is_second_best;
+                    model.has_moved = true;
                     model.info = ModelInfo { name: model.info.name.clone(), ..info };
                 }
             }
@@ -209,7 +211,7 @@ impl State {
         if let Some(entry) = catalogue::find(&options.source, &self.base) {
             entry.name.clone_into(&mut info.name);
         }
-        self.model = Some(Loaded { info, options, started_over, notes_read: false });
+        self.model = Some(Loaded { info, options, started_over, has_moved: false, notes_read: false });
         let generate = self.waiting().and_then(|(chat, message)| self.generate(chat, message));
         [Some(Request::List), generate].into_iter().flatten().collect()
     }
@@ -350,7 +352,7 @@ impl State {
             )
         });
         let asked_for_gpu = model.options.backend == BackendWish::Gpu;
-        let is_news = info.is_second_best || asked_for_gpu && info.backend == "cpu";
+        let is_news = !model.has_moved && (info.is_second_best || asked_for_gpu && info.backend == "cpu");
         let place = is_news.then(|| load::place(info).trim_end().to_owned());
         let notes: Vec<String> = started_over.into_iter().chain(kept).chain(template).chain(place).collect();
         (!notes.is_empty()).then(|| notes.join(" "))

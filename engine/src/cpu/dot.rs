@@ -195,8 +195,8 @@ impl<V: Vector> Pairs<V> {
     }
 }
 
-/// By bytes, on a processor that reads weights of 128 … 255 as such (`UNSIGNED`), or may not. Part J of a word is four
-/// columns: 0 … 3, 4 … 7.
+/// By bytes. `UNSIGNED`: the processor reads weights of 128 … 255 as such; else they come as two planes. Part J of a word is
+/// four columns: 0 … 3, 4 … 7.
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quads<V, const UNSIGNED: bool>(PhantomData<V>);

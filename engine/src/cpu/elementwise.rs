@@ -4,7 +4,7 @@ use super::vector::{Vector, exp, sum};
 use crate::plan::Activation;
 
 /// Numbers whose exponentials are found at once.
-const SOME: usize = 16;
+const AT_ONCE: usize = 16;
 
 /// √(2/π), of GELU's tanh approximation. <https://arxiv.org/abs/1606.08415>
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -67,25 +67,25 @@ pub(super) fn glu<V: Vector>(gate: &mut [f32], up: &[f32], activation: Activatio
 /// gate = gate · σ(inner(gate)) · up.
 #[inline(always)]
 fn glu_by<V: Vector>(gate: &mut [f32], up: &[f32], inner: impl Fn(V::F) -> V::F) {
-    let (gates, gates_rest) = gate.as_chunks_mut::<SOME>();
-    let (ups, ups_rest) = up.as_chunks::<SOME>();
-    gates.iter_mut().zip(ups).for_each(|(gate, up)| glu_some::<V>(gate, up, &inner));
+    let (gates, gates_rest) = gate.as_chunks_mut::<AT_ONCE>();
+    let (ups, ups_rest) = up.as_chunks::<AT_ONCE>();
+    gates.iter_mut().zip(ups).for_each(|(gate, up)| glu_at_once::<V>(gate, up, &inner));
     if !gates_rest.is_empty() {
-        let [mut gate, mut up] = [[0.0; SOME]; 2];
+        let [mut gate, mut up] = [[0.0; AT_ONCE]; 2];
         gate[..gates_rest.len()].copy_from_slice(gates_rest);
         up[..ups_rest.len()].copy_from_slice(ups_rest);
-        glu_some::<V>(&mut gate, &up, &inner);
+        glu_at_once::<V>(&mut gate, &up, &inner);
         gates_rest.copy_from_slice(&gate[..gates_rest.len()]);
     }
 }
 
-/// The same of [`SOME`].
+/// The same of [`AT_ONCE`].
 #[inline(always)]
-fn glu_some<V: Vector>(gate: &mut [f32; SOME], up: &[f32; SOME], inner: &impl Fn(V::F) -> V::F) {
+fn glu_at_once<V: Vector>(gate: &mut [f32; AT_ONCE], up: &[f32; AT_ONCE], inner: &impl Fn(V::F) -> V::F) {
     let (gate, up) = (gate.as_chunks_mut::<4>().0, up.as_chunks::<4>().0);
-    let x: [_; SOME / 4] = std::array::from_fn(|i| V::load(&gate[i]));
-    let exps = exp::<V, { SOME / 4 }>(x.map(|x| V::sub(V::splat(0.0), inner(x))));
-    for i in 0..SOME / 4 {
+    let x: [_; AT_ONCE / 4] = std::array::from_fn(|i| V::load(&gate[i]));
+    let exps = exp::<V, { AT_ONCE / 4 }>(x.map(|x| V::sub(V::splat(0.0), inner(x))));
+    for i in 0..AT_ONCE / 4 {
         V::store(V::mul(V::div(x[i], V::add(V::splat(1.0), exps[i])), V::load(&up[i])), &mut gate[i]);
     }
 }

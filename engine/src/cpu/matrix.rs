@@ -145,6 +145,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
     #[inline(always)]
     fn dot<const E: usize, const P: usize>(&self, eights: [usize; E], x: &[Group<1>]) -> [[Floats<D>; WORDS]; E] {
         let eights = eights.map(|eight| &self.eight(eight)[..x.len()]);
+        const { assert!(E.is_multiple_of(P), "no eight is left over") };
         let mut sums = [[D::V::splat(0.0); WORDS]; E];
         for (i, x) in x.iter().enumerate() {
             for (sums, eights) in sums.as_chunks_mut::<P>().0.iter_mut().zip(eights.as_chunks::<P>().0) {
@@ -449,6 +450,8 @@ impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
 mod tests {
     use super::super::dot::Quads;
     use super::super::vector::plain::Plain;
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    use super::super::vector::{Reading, reading_of_dots};
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -496,6 +499,11 @@ mod tests {
             check_places::<Pairs<Best>>(*dtype);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             check_places::<Quads<Best, false>>(*dtype);
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            if reading_of_dots::<Best>() == Some(Reading::Unsigned) {
+                check_places::<Quads<Best, true>>(*dtype);
+                assert_eq!(product::<Pairs<Best>>(*dtype), product::<Quads<Best, true>>(*dtype), "{dtype:?}");
+            }
         }
     }
 

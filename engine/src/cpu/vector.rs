@@ -184,7 +184,8 @@ const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// 1/k! for k = 2 … 6.
 const EXP: [f32; 5] = [1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
 
-/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2. Of several at once, because constants cost three instructions each.
+/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2. Of several at once, because V8 makes
+/// each constant anew, by three instructions.
 #[inline(always)]
 pub(crate) fn exp<V: Vector, const N: usize>(x: [V::F; N]) -> [V::F; N] {
     let x = x.map(|x| V::min(V::max(x, V::splat(EXP_MIN)), V::splat(-EXP_MIN)));
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(Best::zip(apart).map(lanes), pairs.map(lanes));
     }
 
-    /// What processors do: an instruction of AVX-VNNI, `sdot`; `pmaddubsw` and `pmaddwd`, `smull` and `addp`.
+    /// What processors do: `vpdpbusd`; `sdot` or `vpdpbssd`; `pmaddubsw` and `pmaddwd`, `smull` and `addp`.
     #[test]
     fn dots_by_their_results() {
         let (signed, unsigned) = (|b: u8| i32::from(b.cast_signed()), |b: u8| i32::from(b));

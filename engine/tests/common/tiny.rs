@@ -2,8 +2,11 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+use engine::backend::{Backend, BackendKind};
+use engine::cpu::Machine;
 use engine::dtype::DType;
-use engine::gguf::Writer;
+use engine::gguf::{self, Gguf, Parsed, Writer};
+use engine::load::Loader;
 use engine::quant::random_blocks;
 
 /// Tokens of the tiny vocabularies.
@@ -16,6 +19,24 @@ const N_FF: u64 = 64;
 const N_HEAD: u32 = 4;
 /// Elements of a head.
 const HEAD_DIM: u32 = 8;
+
+/// The header of a whole file.
+pub(crate) fn parse(file: &[u8]) -> Gguf {
+    match gguf::parse(file, file.len() as u64).expect("a file") {
+        Parsed::Complete(gguf) => gguf,
+        Parsed::NeedMore { .. } => panic!("the whole file is there"),
+    }
+}
+
+/// The model in a file, with room for `n_ctx` tokens.
+pub(crate) fn load(file: &[u8], kind: BackendKind, n_ctx: usize) -> Backend {
+    let mut loader = Loader::new(&parse(file), kind, n_ctx, Machine::alone()).expect("it fits");
+    for piece in loader.pieces() {
+        let start = usize::try_from(piece.offset).expect("small");
+        loader.put(&piece, &file[start..start + piece.len]).expect("it is as long as it says");
+    }
+    loader.finish().expect("everything is there").1
+}
 
 /// A llama of two layers, with biases, factors of its frequencies and an output matrix of its own.
 pub(crate) fn llama() -> Writer {

@@ -84,20 +84,16 @@ fn prompt(requests: &[Request]) -> Vec<&str> {
 #[test]
 fn a_model_that_moved_says_where_it_is() {
     let mut state = ready();
-    let name = state.model.as_ref().expect("it is loaded").info.name.clone();
-    let moved =
-        ModelInfo { name: "as the file has it".to_owned(), tier: "simd128, because of that".to_owned(), ..info() };
+    let loaded = state.model.as_mut().expect("it is loaded");
+    loaded.options.backend = BackendWish::Gpu;
+    let name = loaded.info.name.clone();
+    let name_of_file = "as the file has it".to_owned();
+    let tier = "simd128, because of that".to_owned();
+    let moved = ModelInfo { name: name_of_file, tier, is_second_best: true, ..info() };
     assert_eq!(state.apply(Event::Moved(moved), 0), []);
     let shown = &state.model.as_ref().expect("it still is").info;
     assert_eq!((shown.name.as_str(), shown.tier.as_str()), (name.as_str(), "simd128, because of that"));
-
-    assert_eq!(state.notes(), None);
-    state.dismiss_news();
-    let moved = ModelInfo { tier: "simd128, because it failed".to_owned(), is_second_best: true, ..info() };
-    state.apply(Event::Moved(moved), 0);
-    assert!(
-        state.notes().is_some_and(|note| note.contains("runs on the CPU, in one thread: simd128, because it failed."))
-    );
+    assert_eq!(state.notes(), None, "a notice says so");
 }
 
 #[test]
@@ -491,6 +487,16 @@ fn a_model_that_is_not_where_it_was_wanted_says_why() {
     assert!(
         state.notes().is_some_and(|note| note.contains("runs on the CPU, in one thread: simd128, because of that."))
     );
+}
+
+#[test]
+fn a_model_that_a_gpu_has_no_room_for_says_why() {
+    let mut state = State::default();
+    state.apply(Event::Ready, 0);
+    state.load(source());
+    let second_best = ModelInfo { tier: "simd128, because of that".to_owned(), is_second_best: true, ..info() };
+    state.apply(Event::Loaded(second_best), 0);
+    assert!(state.notes().is_some_and(|note| note.contains("simd128, because of that.")));
 }
 
 #[test]
