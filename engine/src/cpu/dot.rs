@@ -85,8 +85,8 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Sums of some parts times the columns that they are of, in total: all parts of a block, or half of them.
     fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T>;
 
-    /// Adds a part times its columns of every token; where that takes several passes, what one of them adds.
-    fn part_of_panel<const PASS: usize, const T: usize>(part: &Part, x: &[[[u8; 4]; T]], sums: &mut Tile<Self, T>);
+    /// sum + one product of part of a word and activations.
+    fn multiply_add(weights: Ints<Self>, x: Ints<Self>, sum: Ints<Self>) -> Ints<Self>;
 
     /// Nibbles of a word, the columns of part `J`.
     fn low<const J: usize>(word: Ints<Self>) -> Ints<Self>;
@@ -143,14 +143,8 @@ impl<V: Vector> Dot for Pairs<V> {
         sums
     }
     #[inline(always)]
-    fn part_of_panel<const PASS: usize, const T: usize>(part: &Part, x: &[[[u8; 4]; T]], sums: &mut Tile<Self, T>) {
-        let weights = part.0.each_ref().map(V::load_bytes);
-        for t in 0..T {
-            let x = repeat::<V>(x[0][t]);
-            for word in 0..WORDS {
-                sums[word][t] = V::add_int(sums[word][t], V::dot_pairs(weights[word], x));
-            }
-        }
+    fn multiply_add(weights: V::I, x: V::I, sum: V::I) -> V::I {
+        V::add_int(sum, V::dot_pairs(weights, x))
     }
     #[inline(always)]
     fn low<const J: usize>(word: V::I) -> V::I {
@@ -189,7 +183,7 @@ impl<V: Vector> Pairs<V> {
         let x = repeat::<V>(x[4 * K + J][0]);
         for (weights, sums) in weights.into_iter().zip(sums) {
             for (word, sum) in sums.iter_mut().enumerate() {
-                *sum = V::add_int(*sum, V::dot_pairs(weights.part::<Self, K, J>(word), x));
+                *sum = Self::multiply_add(weights.part::<Self, K, J>(word), x, *sum);
             }
         }
     }
@@ -243,14 +237,8 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
         sums
     }
     #[inline(always)]
-    fn part_of_panel<const PASS: usize, const T: usize>(part: &Part, x: &[[[u8; 4]; T]], sums: &mut Tile<Self, T>) {
-        let weights = part.0.each_ref().map(V::load_bytes);
-        for t in 0..T {
-            let x = repeat::<V>(x[PASS][t]);
-            for word in 0..WORDS {
-                sums[word][t] = V::dot_quads(x, weights[word], sums[word][t]);
-            }
-        }
+    fn multiply_add(weights: V::I, x: V::I, sum: V::I) -> V::I {
+        V::dot_quads(x, weights, sum)
     }
     #[inline(always)]
     fn low<const J: usize>(word: V::I) -> V::I {
@@ -280,8 +268,8 @@ impl<V: DotQuads, const UNSIGNED: bool> Quads<V, UNSIGNED> {
         for (weights, sums) in weights.into_iter().zip(sums) {
             for (word, [uppers, lowers]) in sums.iter_mut().enumerate() {
                 let weights = weights.part::<Self, K, J>(word);
-                *uppers = V::dot_quads(upper, weights, *uppers);
-                *lowers = V::dot_quads(lower, weights, *lowers);
+                *uppers = Self::multiply_add(weights, upper, *uppers);
+                *lowers = Self::multiply_add(weights, lower, *lowers);
             }
         }
     }
@@ -296,8 +284,8 @@ fn add_parts<D: Dot, const PASS: usize, const T: usize>(panel: &[Part], x: &[[[u
     'steps: {
         macro_rules! step {
             ($i:literal) => {
-                D::part_of_panel::<PASS, T>(&panel[2 * $i], &x[2 * $i * per_part..][..per_part], sums);
-                D::part_of_panel::<PASS, T>(&panel[2 * $i + 1], &x[(2 * $i + 1) * per_part..][..per_part], sums);
+                add_part::<D, T>(&panel[2 * $i], &x[2 * $i * per_part + PASS], sums);
+                add_part::<D, T>(&panel[2 * $i + 1], &x[(2 * $i + 1) * per_part + PASS], sums);
                 if n_steps == $i + 1 || n_steps_unknown == $i + 1 {
                     break 'steps;
                 }
@@ -311,6 +299,18 @@ fn add_parts<D: Dot, const PASS: usize, const T: usize>(panel: &[Part], x: &[[[u
         step!(5);
         step!(6);
         step!(7);
+    }
+}
+
+/// Adds a part times its columns of every token, or times one of their bytes.
+#[inline(always)]
+fn add_part<D: Dot, const T: usize>(part: &Part, x: &[[u8; 4]; T], sums: &mut Tile<D, T>) {
+    let weights = part.0.each_ref().map(D::V::load_bytes);
+    for t in 0..T {
+        let x = repeat::<D::V>(x[t]);
+        for word in 0..WORDS {
+            sums[word][t] = D::multiply_add(weights[word], x, sums[word][t]);
+        }
     }
 }
 

@@ -184,8 +184,8 @@ const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// 1/k! for k = 2 … 6.
 const EXP: [f32; 5] = [1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
 
-/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2. Of several at once, because V8 makes
-/// each constant anew, by three instructions.
+/// eˣ to about 3e-7, as 2ⁿ · eʳ with |r| ≤ ln 2 / 2. Of several at once, because V8 makes each constant anew, by three
+/// instructions.
 #[inline(always)]
 pub(crate) fn exp<V: Vector, const N: usize>(x: [V::F; N]) -> [V::F; N] {
     let x = x.map(|x| V::min(V::max(x, V::splat(EXP_MIN)), V::splat(-EXP_MIN)));
