@@ -5,18 +5,19 @@
 
 use super::cache::{Head, STEP};
 use super::pool::Pool;
-use super::vector::{HALF_SCALE, Vector, exp, largest, sum};
+use super::vector::{HALF_SCALE, Vector, exp_times, largest, sum};
 use crate::reference::Attention;
+use std::array::from_fn;
 use std::ops::Range;
 
-/// Queries that one pass over the keys serves.
-const QUERIES: usize = 4;
+/// Queries that one pass over the keys serves: as many as the registers hold sums for.
+const QUERIES: usize = 6;
 
 /// Positions of a block.
 pub(super) const BLOCK: usize = 64;
 
-/// Tiles of queries that take a block one after the other.
-const TILES: usize = 8;
+/// Tiles of queries that take a block one after the other, so that it is converted once for all.
+const TILES: usize = 16;
 
 /// Scaled queries are cut off here, so that they stay finite times [`HALF_SCALE`].
 const QUERY_MAX: f32 = 32000.0;
@@ -25,12 +26,14 @@ const QUERY_MAX: f32 = 32000.0;
 #[derive(Debug, Default)]
 pub(super) struct Scratch(Vec<f32>);
 
-/// How attention is cut into tasks: by key heads, then by tiles of [`QUERIES`], some together, then by positions.
+/// How attention is cut into tasks: by key heads, then by tiles of queries, some together, then by positions.
 struct Cut<'a> {
     shape: &'a Attention,
     start: usize,
     per_key: usize,
     n_queries: usize,
+    /// Queries of a tile.
+    per_tile: usize,
     /// Tiles of a task.
     n_tiles: usize,
     /// Tasks of a key head that differ in their tiles.
@@ -72,21 +75,22 @@ impl<'a> Cut<'a> {
     fn new(shape: &'a Attention, start: usize, n_tokens: usize, n_threads: usize) -> Self {
         let per_key = shape.n_head / shape.n_head_kv;
         let n_queries = n_tokens * per_key;
-        let n_tiles = n_queries.div_ceil(QUERIES).min(TILES);
-        let n_groups = n_queries.div_ceil(QUERIES * n_tiles);
+        let per_tile = n_queries.div_ceil(n_queries.div_ceil(QUERIES));
+        let n_tiles = n_queries.div_ceil(per_tile).min(TILES);
+        let n_groups = n_queries.div_ceil(per_tile * n_tiles);
         let n_splits = match n_threads {
             1 => 1,
             _ => (2 * n_threads).div_ceil(n_groups * shape.n_head_kv).min((start + n_tokens).div_ceil(BLOCK)),
         };
-        Self { shape, start, per_key, n_queries, n_tiles, n_groups, n_splits }
+        Self { shape, start, per_key, n_queries, per_tile, n_tiles, n_groups, n_splits }
     }
 
     /// The first task, the tile in it and the number in that of row `row` of `[n_tokens · n_head]` queries.
     fn place(&self, row: usize) -> (usize, usize, usize) {
         let (token, head) = (row / self.shape.n_head, row % self.shape.n_head);
         let (h, i) = (head / self.per_key, token * self.per_key + head % self.per_key);
-        let tile = i / QUERIES;
-        ((h * self.n_groups + tile / self.n_tiles) * self.n_splits, tile % self.n_tiles, i % QUERIES)
+        let tile = i / self.per_tile;
+        ((h * self.n_groups + tile / self.n_tiles) * self.n_splits, tile % self.n_tiles, i % self.per_tile)
     }
 
     /// Query i of key head h of `[n_tokens, n_head, head_dim]`. It belongs to token i / per_key.
@@ -100,9 +104,9 @@ impl<'a> Cut<'a> {
         let (group, split) = (task / self.n_splits, task % self.n_splits);
         let (h, group) = (group / self.n_groups, group % self.n_groups);
         let head_dim = self.shape.head_dim;
-        let queries = (group * self.n_tiles * QUERIES..self.n_queries).step_by(QUERIES);
+        let queries = (group * self.n_tiles * self.per_tile..self.n_queries).step_by(self.per_tile);
         let tiles = queries.zip(found.chunks_exact_mut(Found::width(head_dim))).map(|(first, found)| {
-            let queries = first..self.n_queries.min(first + QUERIES);
+            let queries = first..self.n_queries.min(first + self.per_tile);
             let rows = queries.clone().map(|i| self.query(q, h, i));
             let visible = queries.map(|i| self.shape.visible(self.start + i / self.per_key));
             Tile::new(Found::new(found, head_dim), rows, visible, self.shape.scale)
@@ -239,6 +243,8 @@ impl<'a> Tile<'a> {
             1 => self.attend_with::<V, X, 1>(block, positions),
             2 => self.attend_with::<V, X, 2>(block, positions),
             3 => self.attend_with::<V, X, 3>(block, positions),
+            4 => self.attend_with::<V, X, 4>(block, positions),
+            5 => self.attend_with::<V, X, 5>(block, positions),
             _ => self.attend_with::<V, X, QUERIES>(block, positions),
         }
     }
@@ -248,7 +254,7 @@ impl<'a> Tile<'a> {
         let mut scores = [[0.0; BLOCK]; Q];
         let found = &mut self.found;
         score::<V, X, Q>(positions.keys, found.queries, block.len().div_ceil(STEP), &mut scores);
-        let grown: [f32; Q] = std::array::from_fn(|n| {
+        let grown: [f32; Q] = from_fn(|n| {
             let visible = self.visible[n].start.max(block.start)..self.visible[n].end.min(block.end);
             soften::<V>(&mut scores[n], block.start, &visible, &mut found.max[n], &mut found.sum[n])
         });
@@ -299,20 +305,21 @@ fn soften<V: Vector>(
         scores[seen.end..].fill(x);
     };
     fill_unseen(scores, f32::NEG_INFINITY);
-    let fours = scores.as_chunks_mut::<4>().0;
-    let new_max = fours.iter().fold(V::splat(*max), |max, x| V::max(max, V::load(x)));
-    let new_max = largest::<V>(new_max);
+    let sixteens = scores.as_chunks_mut::<4>().0.as_chunks_mut::<4>().0;
+    let larger = |maxima: [V::F; 4], fours: &[_; 4]| from_fn(|i| V::max(maxima[i], V::load(&fours[i])));
+    let maxima = sixteens.iter().fold([V::splat(*max); 4], larger);
+    let new_max = largest::<V>(V::max(V::max(maxima[0], maxima[1]), V::max(maxima[2], maxima[3])));
     let grown = if new_max == *max { 1.0 } else { (*max - new_max).exp() };
     *max = new_max;
     let mut new_total = V::splat(0.0);
-    for fours in fours.as_chunks_mut::<4>().0 {
-        let weights = exp::<V, 4>(fours.each_ref().map(|four| V::sub(V::load(four), V::splat(new_max))));
-        for (four, weight) in fours.iter_mut().zip(weights) {
-            V::store(V::mul(weight, V::splat(HALF_SCALE)), four);
+    for fours in sixteens {
+        let scores = fours.each_ref().map(|four| V::sub(V::load(four), V::splat(new_max)));
+        for (four, weight) in fours.iter_mut().zip(exp_times::<V, 4>(scores, HALF_SCALE)) {
+            V::store(weight, four);
             new_total = V::add(new_total, weight);
         }
     }
-    *total = *total * grown + sum::<V>(new_total);
+    *total = *total * grown + sum::<V>(new_total) / HALF_SCALE;
     fill_unseen(scores, 0.0);
     grown
 }
@@ -328,7 +335,7 @@ fn weigh<V: Vector, X: Eight, const Q: usize>(
     let (n_positions, per_value) = (weights[0].len(), found.len() / QUERIES);
     let weights = weights.map(|weights| &weights[..n_positions]);
     for (part, values) in values.chunks_exact(BLOCK).enumerate() {
-        let mut sums: [[V::F; 2]; Q] = std::array::from_fn(|n| {
+        let mut sums: [[V::F; 2]; Q] = from_fn(|n| {
             let (low, high) = found[n * per_value + part].load::<V>();
             let grown = V::splat(grown[n]);
             [V::mul(low, grown), V::mul(high, grown)]
