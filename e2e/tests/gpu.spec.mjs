@@ -84,7 +84,7 @@ test('a token costs one submit, eight dispatches a layer, and nothing is made fo
     expect(token.submits).toBeLessThanOrEqual(1);
     expect(token.writes).toBeLessThanOrEqual(2);
     expect(token.written_bytes).toBeLessThanOrEqual(2 * 256);
-    expect(run.counts[1].largest_write).toBeLessThanOrEqual(256); // Also of those that begin the answer.
+    expect(run.counts[1].largest_write).toBeLessThanOrEqual(256);
     expect([token.bind_groups, token.pipelines]).toEqual([0, 0]);
     expect(token.buffers).toBeLessThanOrEqual(0); // The first reply makes some, the second has them.
   });

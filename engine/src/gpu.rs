@@ -6,7 +6,7 @@
 //! batch ─ state: one small write ─ replay: one encoder, one pass, one submit ─ logits, or a token and the next state
 //! ```
 //!
-//! Only `device`, `memory`, `replay` and `readback` know the device's library; the others are data.
+//! Only this file, `device`, `memory`, `replay`, `draw` and `readback` know the device's library; the others are data.
 
 pub mod device;
 mod draw;

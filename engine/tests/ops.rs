@@ -18,7 +18,7 @@ use engine::reference::Reference;
 use engine::rng::Rng;
 #[cfg(not(target_arch = "wasm32"))]
 use pollster::test as async_test;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as async_test;
 
@@ -126,7 +126,7 @@ fn pool(n_threads: usize) -> Pool {
 
 thread_local! {
     /// Never dropped: a thread that ends has lost what their library wants then.
-    static DEVICES: RefCell<Vec<&'static Device>> = const { RefCell::new(Vec::new()) };
+    static DEVICES: Cell<[Option<&'static Device>; 3]> = const { Cell::new([None; 3]) };
     static N_CASES: Cell<usize> = Cell::new(first_turn());
 }
 
@@ -138,13 +138,13 @@ async fn next_device() -> Option<&'static Device> {
     // After every round one further, so that neither types nor shapes keep to one of them.
     let n_cases = N_CASES.replace(N_CASES.get() + 1);
     let turn = (n_cases + n_cases / all.len()) % all.len();
-    if let Some(device) = DEVICES.with_borrow(|devices| devices.get(turn).copied()) {
-        return Some(device);
+    let mut devices = DEVICES.get();
+    if devices[turn].is_none() {
+        let device = Device::open(all[turn]).await.expect("a GPU, or a program that acts as one");
+        devices[turn] = Some(Box::leak(Box::new(device)));
+        DEVICES.set(devices);
     }
-    let device = Device::open(all[turn]).await.expect("a GPU, or a program that acts as one");
-    let device: &Device = Box::leak(Box::new(device));
-    DEVICES.with_borrow_mut(|devices| devices.push(device));
-    Some(device)
+    devices[turn]
 }
 
 fn put(backend: &mut Backend, weight: Weight, bytes: &[u8]) {

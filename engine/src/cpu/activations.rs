@@ -6,7 +6,7 @@
 
 use super::dot::{Beside, Dot, GROUP, Ints};
 use super::pool::Pool;
-use super::vector::{Vector, largest, round, sum_int};
+use super::vector::{Vector, largest, round, sum, sum_int};
 
 /// The largest integer: its upper byte, rounded, still is one.
 const MAX: f32 = 127.0 * 256.0;
@@ -100,7 +100,9 @@ impl<const T: usize> Group<T> {
         let positive = x.iter().fold(splat(0.0), |a, b| D::V::max(a, *b));
         let negative = x.iter().fold(splat(0.0), |a, b| D::V::min(a, *b));
         let max = largest::<D::V>(D::V::max(positive, D::V::sub(splat(0.0), negative)));
-        let max = if max <= TINY { 0.0 } else { max };
+        // What is not finite need not be the largest, as which machine compares; but it is no number, whatever it is multiplied by.
+        let nothing = sum::<D::V>(x.iter().fold(splat(0.0), |sum, x| D::V::add(sum, D::V::sub(*x, *x))));
+        let max = if max <= TINY { nothing } else { max + nothing };
         let inverse = splat(if max > 0.0 { MAX / max } else { 0.0 });
         let q = x.map(|x| round::<D::V>(D::V::mul(x, inverse)));
         self.put_integers::<D>(t, q, max / MAX);
@@ -126,6 +128,17 @@ mod tests {
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn what_is_not_finite_is_not_a_number() {
+        for (place, x) in [(0, f32::NAN), (13, f32::NAN), (31, f32::INFINITY), (5, f32::NEG_INFINITY)] {
+            let mut activations = Activations::default();
+            let mut xs: [f32; GROUP] = std::array::from_fn(|i| i as f32);
+            xs[place] = x;
+            activations.quantize::<Pairs<Best>>(&Pool::alone(), &xs, GROUP);
+            assert!(activations.one(0)[0].of[0].scale.is_nan(), "{x} at {place}");
+        }
+    }
 
     #[test]
     fn almost_nothing_is_nothing() {

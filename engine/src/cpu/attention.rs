@@ -5,7 +5,7 @@
 
 use super::cache::{Head, STEP};
 use super::pool::Pool;
-use super::vector::{HALF_SCALE, Vector, exp_times, largest, sum};
+use super::vector::{Vector, exp, largest, sum};
 use crate::reference::Attention;
 use std::array::from_fn;
 use std::ops::Range;
@@ -19,7 +19,7 @@ pub(super) const BLOCK: usize = 64;
 /// Tiles of queries that take a block one after the other, so that it is converted once for all.
 const TILES: usize = 16;
 
-/// Scaled queries are cut off here, so that they stay finite times [`HALF_SCALE`].
+/// Scaled queries are cut off here, so that they stay finite times [`Head::unit`].
 const QUERY_MAX: f32 = 32000.0;
 
 /// What each task found, kept between calls.
@@ -75,12 +75,14 @@ impl<'a> Cut<'a> {
     fn new(shape: &'a Attention, start: usize, n_tokens: usize, n_threads: usize) -> Self {
         let per_key = shape.n_head / shape.n_head_kv;
         let n_queries = n_tokens * per_key;
+        // As few tiles as there must be, of the same size.
         let per_tile = n_queries.div_ceil(n_queries.div_ceil(QUERIES));
         let n_tiles = n_queries.div_ceil(per_tile).min(TILES);
         let n_groups = n_queries.div_ceil(per_tile * n_tiles);
+        let n_blocks = (start + n_tokens).div_ceil(BLOCK) - shape.visible(start).start / BLOCK;
         let n_splits = match n_threads {
             1 => 1,
-            _ => (2 * n_threads).div_ceil(n_groups * shape.n_head_kv).min((start + n_tokens).div_ceil(BLOCK)),
+            _ => (2 * n_threads).div_ceil(n_groups * shape.n_head_kv).min(n_blocks),
         };
         Self { shape, start, per_key, n_queries, per_tile, n_tiles, n_groups, n_splits }
     }
@@ -105,11 +107,12 @@ impl<'a> Cut<'a> {
         let (h, group) = (group / self.n_groups, group % self.n_groups);
         let head_dim = self.shape.head_dim;
         let queries = (group * self.n_tiles * self.per_tile..self.n_queries).step_by(self.per_tile);
+        let unit = H::unit(queries.len().min(self.n_tiles));
         let tiles = queries.zip(found.chunks_exact_mut(Found::width(head_dim))).map(|(first, found)| {
             let queries = first..self.n_queries.min(first + self.per_tile);
             let rows = queries.clone().map(|i| self.query(q, h, i));
             let visible = queries.map(|i| self.shape.visible(self.start + i / self.per_key));
-            Tile::new(Found::new(found, head_dim), rows, visible, self.shape.scale)
+            Tile::new(Found::new(found, head_dim), rows, visible, self.shape.scale, unit)
         });
         let mut tiles: Vec<Tile<'_>> = tiles.collect();
         let start = tiles.iter().map(|tile| tile.blocks().start).min().unwrap_or(0);
@@ -124,7 +127,7 @@ impl<'a> Cut<'a> {
 
 /// Eight numbers of a cache, as they are stored, or the floats that they have been converted to.
 pub(super) trait Eight {
-    /// The eight, times 2⁻¹¹².
+    /// The eight, of which [`Head::unit`] says what they must be multiplied by.
     fn load<V: Vector>(&self) -> (V::F, V::F);
 }
 
@@ -142,7 +145,7 @@ pub(super) struct Positions<'a, X> {
     pub(super) values: &'a [X],
 }
 
-/// A block as floats, times 2⁻¹¹².
+/// A block as floats.
 #[derive(Default)]
 pub(super) struct Floats {
     pub(super) keys: Vec<[f32; STEP]>,
@@ -205,6 +208,8 @@ pub(super) struct Tile<'a> {
     n_queries: usize,
     /// The positions that each of them sees; none starts or ends before the one before it.
     visible: [Range<usize>; QUERIES],
+    /// [`Head::unit`].
+    unit: f32,
     found: Found<'a>,
 }
 
@@ -214,11 +219,12 @@ impl<'a> Tile<'a> {
         rows: impl Iterator<Item = &'q [f32]>,
         visible: impl Iterator<Item = Range<usize>>,
         scale: f32,
+        unit: f32,
     ) -> Self {
-        let mut tile = Self { n_queries: 0, visible: Default::default(), found };
+        let mut tile = Self { n_queries: 0, visible: Default::default(), unit, found };
         for (n, (row, visible)) in rows.zip(visible).enumerate() {
             for (query, x) in tile.found.queries.iter_mut().zip(row) {
-                query[n] = (x * scale).clamp(-QUERY_MAX, QUERY_MAX) * HALF_SCALE;
+                query[n] = (x * scale).clamp(-QUERY_MAX, QUERY_MAX) * unit;
             }
             tile.visible[n] = visible;
             tile.n_queries = n + 1;
@@ -239,6 +245,7 @@ impl<'a> Tile<'a> {
     }
 
     fn attend<V: Vector, X: Eight>(&mut self, block: usize, positions: &Positions<'_, X>) {
+        const { assert!(QUERIES == 6, "every number of queries has its arm") };
         match self.n_queries {
             1 => self.attend_with::<V, X, 1>(block, positions),
             2 => self.attend_with::<V, X, 2>(block, positions),
@@ -256,7 +263,7 @@ impl<'a> Tile<'a> {
         score::<V, X, Q>(positions.keys, found.queries, block.len().div_ceil(STEP), &mut scores);
         let grown: [f32; Q] = from_fn(|n| {
             let visible = self.visible[n].start.max(block.start)..self.visible[n].end.min(block.end);
-            soften::<V>(&mut scores[n], block.start, &visible, &mut found.max[n], &mut found.sum[n])
+            soften::<V>(&mut scores[n], block.start, &visible, self.unit, &mut found.max[n], &mut found.sum[n])
         });
         weigh::<V, X, Q>(positions.values, scores.each_ref().map(|scores| &scores[..block.len()]), grown, found.values);
     }
@@ -285,13 +292,14 @@ fn score<V: Vector, X: Eight, const Q: usize>(
     }
 }
 
-/// Scores of a query → weights times 2¹¹² relative to the new maximum, 0 where it sees nothing. Returns what older weights
+/// Scores of a query → weights relative to the new maximum, times the unit, 0 where it sees nothing. Returns what older weights
 /// must be multiplied by.
 #[inline(always)]
 fn soften<V: Vector>(
     scores: &mut [f32; BLOCK],
     start: usize,
     visible: &Range<usize>,
+    unit: f32,
     max: &mut f32,
     total: &mut f32,
 ) -> f32 {
@@ -314,12 +322,12 @@ fn soften<V: Vector>(
     let mut new_total = V::splat(0.0);
     for fours in sixteens {
         let scores = fours.each_ref().map(|four| V::sub(V::load(four), V::splat(new_max)));
-        for (four, weight) in fours.iter_mut().zip(exp_times::<V, 4>(scores, HALF_SCALE)) {
-            V::store(weight, four);
+        for (four, weight) in fours.iter_mut().zip(exp::<V, 4>(scores)) {
+            V::store(V::mul(weight, V::splat(unit)), four);
             new_total = V::add(new_total, weight);
         }
     }
-    *total = *total * grown + sum::<V>(new_total) / HALF_SCALE;
+    *total = *total * grown + sum::<V>(new_total);
     fill_unseen(scores, 0.0);
     grown
 }

@@ -55,6 +55,9 @@ pub(super) trait Head: Clone + std::fmt::Debug + Send + Sync {
     /// Keeps key and value of a position that there is room for.
     fn put(&mut self, pos: usize, k: &[f32], v: &[f32]);
 
+    /// What the numbers that so many tiles attend to must be multiplied by.
+    fn unit(n_tiles: usize) -> f32;
+
     /// Lets all tiles that see something of a block attend to it. `floats` is room to convert it in.
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats);
 }

@@ -67,7 +67,7 @@ impl Cpu {
             self.pool.run(n_threads, &|_| peak::multiply());
             let secs = (self.clock)() - start;
             if secs > 0.0 {
-                return (n_done * n_threads * peak::N_PRODUCTS) as f64 / secs;
+                return n_done as f64 * n_threads as f64 * peak::N_PRODUCTS as f64 / secs;
             }
         }
         0.0

@@ -1,7 +1,7 @@
 //! Keys and values as bytes: ggml's Q8_0.
 
 use super::super::attention::{BLOCK, Floats, Tile, store};
-use super::super::vector::Vector;
+use super::super::vector::{HALF_SCALE, Vector};
 use super::halves::half;
 use super::{Head, STEP, block_of, parts_of, resize};
 use half::f16;
@@ -37,13 +37,15 @@ impl Bytes {
 
     fn convert<V: Vector>(&self, block: usize, floats: &mut Floats) {
         let (head_dim, n_groups, per_value) = (self.head_dim, self.n_groups(), self.per_value());
+        let unit = V::splat(HALF_SCALE);
         let keys = block_of(&self.keys, block, BLOCK / STEP * head_dim);
         let scales = block_of(&self.key_scales, block, BLOCK / STEP * n_groups);
         floats.keys.resize(keys.len(), [0.0; STEP]);
         let steps = floats.keys.chunks_exact_mut(head_dim).zip(keys.chunks_exact(head_dim));
         for ((floats, keys), scales) in steps.zip(scales.chunks_exact(n_groups)) {
             for ((floats, keys), scale) in floats.chunks_mut(GROUP).zip(keys.chunks(GROUP)).zip(scales) {
-                let scale = V::load_halves(scale);
+                let (low, high) = V::load_halves(scale);
+                let scale = (V::mul(low, unit), V::mul(high, unit));
                 let keys = keys.iter().zip(floats);
                 keys.for_each(|(keys, floats)| store::<V>(scaled::<V>(keys, scale), floats));
             }
@@ -55,7 +57,7 @@ impl Bytes {
         for (part, (floats, values)) in parts.enumerate() {
             let scales = &scales[part / (GROUP / STEP) * BLOCK..][..BLOCK];
             for ((floats, value), scale) in floats.iter_mut().zip(values).zip(scales) {
-                let scale = V::load_4_halves(&[*scale; 4]);
+                let scale = V::mul(V::load_4_halves(&[*scale; 4]), unit);
                 store::<V>(scaled::<V>(value, (scale, scale)), floats);
             }
         }
@@ -109,6 +111,10 @@ impl Head for Bytes {
                 value.iter_mut().zip(bytes.by_ref()).for_each(|(value, v)| *value = v);
             }
         }
+    }
+
+    fn unit(_: usize) -> f32 {
+        1.0
     }
 
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {

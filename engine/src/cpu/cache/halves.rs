@@ -44,15 +44,23 @@ impl Head for Halves {
         }
     }
 
+    fn unit(n_tiles: usize) -> f32 {
+        if n_tiles < TILES_MIN { HALF_SCALE } else { 1.0 }
+    }
+
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
         let halves = self.block(block);
         if tiles.len() < TILES_MIN {
             halves.attend::<V>(block, tiles);
             return;
         }
+        let unit = V::splat(HALF_SCALE);
         for (halves, floats) in [(halves.keys, &mut floats.keys), (halves.values, &mut floats.values)] {
             floats.resize(halves.len(), [0.0; STEP]);
-            halves.iter().zip(floats).for_each(|(halves, floats)| store::<V>(V::load_halves(halves), floats));
+            for (halves, floats) in halves.iter().zip(floats) {
+                let (low, high) = V::load_halves(halves);
+                store::<V>((V::mul(low, unit), V::mul(high, unit)), floats);
+            }
         }
         floats.attend::<V>(block, tiles);
     }
