@@ -34,19 +34,19 @@ fn main(@builtin(local_invocation_index) lane: u32) {
 
 // The token where the sum of probabilities passes `chance`.
 fn choose(n: u32, chance: f32) -> u32 {
-    let best = logit_of_key(sorted[0].x);
+    let best = finite_logit(sorted[0].x);
     if settings.temperature <= 0.0 || n <= 1u {
         return sorted[0].y;
     }
     var total = 0.0;
     for (var i = 0u; i < n; i += 1u) {
-        total += exp(logit_of_key(sorted[i].x) - best);
+        total += exp(finite_logit(sorted[i].x) - best);
     }
     var n_kept = n;
     if settings.top_p < 1.0 {
         var sum = 0.0;
         for (var i = 0u; i < n; i += 1u) {
-            sum += exp(logit_of_key(sorted[i].x) - best);
+            sum += exp(finite_logit(sorted[i].x) - best);
             if sum >= total * settings.top_p {
                 n_kept = i + 1u;
                 break;
@@ -69,6 +69,6 @@ fn choose(n: u32, chance: f32) -> u32 {
 }
 
 fn weight(i: u32, best: f32) -> f32 {
-    let apart = logit_of_key(sorted[i].x) - best;
+    let apart = finite_logit(sorted[i].x) - best;
     return select(0.0, exp(apart / settings.temperature), apart >= settings.ln_min_p);
 }

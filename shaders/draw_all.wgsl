@@ -9,7 +9,6 @@
 
 override N_VOCAB: u32;
 
-const FINITE: f32 = 3.4e38;
 // The likelihoods of all tokens together, where they are counted in whole numbers.
 const WHOLE: f32 = 1073741824.0;
 
@@ -33,18 +32,15 @@ fn likelihood(key: u32) -> f32 {
     return exp(apart(key));
 }
 
-// From the largest logit; what is not a number is far away.
+// From the largest logit.
 fn apart(key: u32) -> f32 {
-    if key == 0u {
-        return -FINITE;
-    }
-    return clamp(logit_of_key(key), -FINITE, FINITE) - best;
+    return finite_logit(key) - best;
 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) lane: u32) {
     let likeliest = largest(lane);
-    best = clamp(logit_of_key(likeliest.x), -FINITE, FINITE);
+    best = finite_logit(likeliest.x);
     var t = Threshold(0u, N_VOCAB);
     if settings.top_k < N_VOCAB {
         t = threshold(N_VOCAB, settings.top_k, lane);

@@ -22,6 +22,8 @@ use wasm_bindgen_test::wasm_bindgen_test as async_test;
 /// Room in the cache: more than a device draws with the random numbers that it is sent at first. Of a browser it is not asked,
 /// because some wait a tenth of a second for what they read back.
 const N_CTX: usize = if cfg!(target_arch = "wasm32") { 32 } else { 160 };
+/// Of a model that looks at the last token only.
+const WIDTH: usize = 32;
 /// What is drawn after.
 const PROMPT: [u32; 5] = [1, 2, 3, 4, 5];
 
@@ -29,9 +31,13 @@ const PROMPT: [u32; 5] = [1, 2, 3, 4, 5];
 async fn draws_are_the_samplers() {
     // A vocabulary of one slice, and one of three; and one where every logit comes seven times.
     let llama = tiny::load(&tiny::llama().finish(), BackendKind::Gpu(device(0).await), N_CTX);
-    let mut models = [llama, bigram(9000, 1, device(1).await), bigram(9002, 7, device(2).await)];
+    let mut models = vec![llama, bigram(9000, 1, device(1).await), bigram(9002, 7, device(2).await)];
+    if cfg!(not(target_arch = "wasm32")) {
+        models.push(odd(device(3).await)); // Compilers of browsers may assume that there is nothing of the kind.
+    }
+    let turns: Vec<usize> = (0..models.len()).collect();
     for (i, sampling) in samplings().iter().enumerate() {
-        for model in for_turn(i, &[0, 1, 2]) {
+        for model in for_turn(i, &turns) {
             check_draws(&mut models[model], sampling, 1 + i as u64).await;
         }
     }
@@ -74,21 +80,39 @@ async fn device(model: usize) -> Device {
 
 /// A model that looks at the last token only, with random weights; so many neighbouring tokens are equally likely.
 fn bigram(n_vocab: usize, n_equal: usize, device: Device) -> Backend {
+    let rows_of = |seed| {
+        let rows = random_blocks(DType::F32, n_vocab * WIDTH, seed);
+        let rows = rows.chunks_exact(4 * WIDTH).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);
+        rows.collect::<Vec<_>>().concat()
+    };
+    last_token(n_vocab, [rows_of(1), rows_of(2)], device)
+}
+
+/// The same, but of 60 logits all are infinite or no numbers but for five.
+fn odd(device: Device) -> Backend {
+    let n_vocab = 60;
+    let mut output = vec![f32::NAN.to_le_bytes().repeat(WIDTH); n_vocab];
+    for (i, token) in [3, 17, 18, 31, 59].into_iter().enumerate() {
+        output[token] = random_blocks(DType::F32, WIDTH, 3 + i as u64);
+    }
+    for token in [5, 40] {
+        output[token] = [f32::INFINITY].into_iter().chain([0.0; WIDTH - 1]).flat_map(f32::to_le_bytes).collect();
+    }
+    last_token(n_vocab, [random_blocks(DType::F32, n_vocab * WIDTH, 2), output.concat()], device)
+}
+
+/// Logits are `output` times the last token's row of `input`, both `[n_vocab, WIDTH]`.
+fn last_token(n_vocab: usize, [input, output]: [Vec<u8>; 2], device: Device) -> Backend {
     let mut plan = Plan::default();
-    let width = 32;
-    let weights = [plan.weight("in", n_vocab, width), plan.weight("out", n_vocab, width)];
-    let (x, last) = (plan.buf("x", width), plan.output_buf("last", width));
+    let weights = [plan.weight("in", n_vocab, WIDTH), plan.weight("out", n_vocab, WIDTH)];
+    let (x, last) = (plan.buf("x", WIDTH), plan.output_buf("last", WIDTH));
     let logits = plan.output_buf("logits", n_vocab);
     plan.push(Op::Embed { weight: weights[0], scale: 1.0, dst: x });
     plan.push(Op::TakeOutputs { x, dst: last });
     plan.push(Op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
     plan.logits = Some(logits);
     let mut gpu = Gpu::new(device, plan, vec![DType::F32; 2], N_CTX).expect("it fits");
-    for (seed, weight) in (1..).zip(weights) {
-        let rows = random_blocks(DType::F32, n_vocab * width, seed);
-        let rows = rows.chunks_exact(4 * width).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);
-        gpu.put(weight, 0, &rows.collect::<Vec<_>>().concat());
-    }
+    weights.into_iter().zip([input, output]).for_each(|(weight, rows)| gpu.put(weight, 0, &rows));
     Backend::Gpu(Box::new(gpu))
 }
 

@@ -25,6 +25,14 @@ fn logit_of_key(key: u32) -> f32 {
     return bitcast<f32>(select(~key, key & 0x7FFFFFFFu, (key >> 31u) == 1u));
 }
 
+// The difference of two such is finite.
+const FINITE: f32 = 1.7e38;
+
+// As the sampler takes it: what is not a number is far away, and nothing is infinitely far.
+fn finite_logit(key: u32) -> f32 {
+    return select(clamp(logit_of_key(key), -FINITE, FINITE), -FINITE, key == 0u);
+}
+
 fn threshold(n: u32, k: u32, lane: u32) -> Threshold {
     var prefix = 0u;
     var mask = 0u;
