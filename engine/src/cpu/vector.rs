@@ -191,7 +191,7 @@ const EXP: [f32; 7] = [1.0, 1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 
 pub(crate) fn exp<V: Vector, const N: usize>(x: [V::F; N]) -> [V::F; N] {
     let x = x.map(|x| V::min(V::max(x, V::splat(EXP_MIN)), V::splat(-EXP_MIN)));
     // The low bits are n.
-    let shifted = x.map(|x| V::mul_add(x, V::splat(std::f32::consts::LOG2_E), V::splat(ROUND)));
+    let shifted = x.map(|x| V::add(V::mul(x, V::splat(std::f32::consts::LOG2_E)), V::splat(ROUND)));
     let n = shifted.map(|shifted| V::sub(shifted, V::splat(ROUND)));
     let r: [_; N] = from_fn(|i| LN_2.iter().fold(x[i], |r, ln_2| V::mul_add(n[i], V::splat(-ln_2), r)));
     let mut power = [V::splat(EXP[6]); N];
