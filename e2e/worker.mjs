@@ -44,42 +44,45 @@ async function inPage({ address, backend, cache, threads, model, contextTokens, 
         else onOther(key, value);
       };
     });
-  await until('Ready');
-  const source = { Url: new URL(model, location.href).href };
-  let info;
-  for (let load = 0; load < loads; load += 1) {
-    worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, cache, threads } }));
-    info = await until('Loaded');
+  try {
+    await until('Ready');
+    const source = { Url: new URL(model, location.href).href };
+    let info;
+    for (let load = 0; load < loads; load += 1) {
+      worker.postMessage(JSON.stringify({ Load: { source, hub: '', context_tokens: contextTokens, keep, backend, cache, threads } }));
+      info = await until('Loaded');
+    }
+    if (fill) await told('fill');
+    const [texts, replies, counts, nLost, moves] = [[], [], [], [], []];
+    let pieces = 0;
+    for (const content of questions) {
+      if (probe) await told('begin');
+      worker.postMessage(JSON.stringify({ Generate: { messages: [{ role: 'user', content }], sampling, max_tokens: maxTokens, thinking: false } }));
+      let text = '';
+      replies.push(
+        await until('Done', (key, value) => {
+          if (key === 'Moved') moves.push(value);
+          if (key !== 'Text') return;
+          text += value.text ?? value;
+          pieces += 1;
+          if (!lose.includes(pieces)) return;
+          told('lose').then((n) => {
+            nLost.push(n);
+            if (stops) setTimeout(() => worker.postMessage(JSON.stringify('Stop')), 200);
+          });
+        }),
+      );
+      texts.push(text);
+      console.debug(`${texts.length} of ${questions.length}`);
+      if (probe) counts.push(await told('counts?'));
+    }
+    const held = probe && (await told('held?'));
+    if (asksForHeap) worker.postMessage(JSON.stringify({ Bench: { n_prompt: 0, n_gen: 1, depth: 0, reps: 1, profile: false } }));
+    const heap = asksForHeap && (await until('Measured')).heap_bytes;
+    return { info, texts, replies, counts, nLost, moves, held, heap };
+  } finally {
+    worker.terminate();
   }
-  if (fill) await told('fill');
-  const [texts, replies, counts, nLost, moves] = [[], [], [], [], []];
-  let pieces = 0;
-  for (const content of questions) {
-    if (probe) await told('begin');
-    worker.postMessage(JSON.stringify({ Generate: { messages: [{ role: 'user', content }], sampling, max_tokens: maxTokens, thinking: false } }));
-    let text = '';
-    replies.push(
-      await until('Done', (key, value) => {
-        if (key === 'Moved') moves.push(value);
-        if (key !== 'Text') return;
-        text += value.text ?? value;
-        pieces += 1;
-        if (!lose.includes(pieces)) return;
-        told('lose').then((n) => {
-          nLost.push(n);
-          if (stops) setTimeout(() => worker.postMessage(JSON.stringify('Stop')), 200);
-        });
-      }),
-    );
-    texts.push(text);
-    console.debug(`${texts.length} of ${questions.length}`);
-    if (probe) counts.push(await told('counts?'));
-  }
-  const held = probe && (await told('held?'));
-  if (asksForHeap) worker.postMessage(JSON.stringify({ Bench: { n_prompt: 0, n_gen: 1, depth: 0, reps: 1, profile: false } }));
-  const heap = asksForHeap && (await until('Measured')).heap_bytes;
-  worker.terminate();
-  return { info, texts, replies, counts, nLost, moves, held, heap };
 }
 
 /** The answer to a load of the default model that is cancelled when the GPU is asked for the first time. */

@@ -81,6 +81,7 @@
     'no info': () => delete GPUAdapter.prototype.info,
     'bad subgroups': () => rewrite('subgroupShuffleXor(sum', 'subgroupShuffleXor(2.0 * sum'),
     'bad sums': () => rewrite('partial[lane] += ', 'partial[lane] += 0.5 * '),
+    'bad bytes': () => rewrite('vec4f(unpack4xI8(word))', 'vec4f(unpack4xU8(word))'),
     'bad steps': () =>
       wrap(GPUDevice, 'createBuffer', function ({ size }) {
         if (size > 8e6) complain(this, new GPUValidationError('bad steps'));

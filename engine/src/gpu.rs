@@ -21,7 +21,7 @@ pub mod tier;
 
 pub use device::{Device, Options};
 pub use draw::Drawing;
-pub use self_test::self_test;
+pub use self_test::{self_test, test_products};
 
 use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
@@ -150,6 +150,19 @@ impl Gpu {
         for n_tokens in [1, 2] {
             self.prepare(&Size { start: 0, n_tokens: n_tokens.min(self.n_ctx), n_outputs: 1, draw: Draw::default() });
         }
+    }
+
+    /// Compares products of the types that its matrices have with their definitions, on the same device.
+    ///
+    /// # Errors
+    /// `Unsupported` if they disagree, and what the device says.
+    pub async fn test_products(&self) -> Result<()> {
+        let matrices = self.plan.matrices();
+        let has = |dtype: &&DType| self.dtypes.iter().zip(&matrices).any(|(of, is_matrix)| *is_matrix && of == *dtype);
+        for dtype in DType::ALL.iter().filter(has) {
+            test_products(&self.device.without_pipelines(), *dtype).await?;
+        }
+        Ok(())
     }
 
     /// Tokens that fit into the cache: no more than one buffer has room for.

@@ -76,6 +76,18 @@ impl Loader {
         self.pieces.clone()
     }
 
+    /// Sees whether a GPU multiplies weights of this model's types as it should: the test that a device has passed before
+    /// knows no model, and all types would take it long.
+    ///
+    /// # Errors
+    /// As [`Gpu::test_products`].
+    pub async fn test(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Reference(_) | Backend::Cpu(_) => Ok(()),
+            Backend::Gpu(gpu) => gpu.test_products().await,
+        }
+    }
+
     /// Takes the bytes of a piece.
     ///
     /// # Errors

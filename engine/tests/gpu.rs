@@ -11,7 +11,7 @@ use engine::error::ErrorKind;
 use engine::gpu::fuse::{Fused, fuse};
 use engine::gpu::kernels::{self, Grid};
 use engine::gpu::tier::Tier;
-use engine::gpu::{Counters, Device, Gpu, Options, self_test};
+use engine::gpu::{Counters, Device, Gpu, Options, self_test, test_products};
 use engine::model::Model;
 use engine::plan::{Op, Plan};
 use expect_test::expect;
@@ -219,7 +219,12 @@ fn a_lost_device_is_an_error() {
 
 #[test]
 fn the_self_test_passes() {
-    for options in tiers() {
-        pollster::block_on(self_test(&device(options))).expect("the device computes what it should");
+    for (turn, options) in tiers().into_iter().enumerate() {
+        let device = device(options);
+        pollster::block_on(self_test(&device)).expect("the device computes what it should");
+        // Types take turns: on every tier they all take long.
+        for dtype in DType::ALL.iter().skip(turn).step_by(tiers().len()) {
+            pollster::block_on(test_products(&device, *dtype)).expect("it multiplies as it should");
+        }
     }
 }

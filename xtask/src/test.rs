@@ -76,30 +76,35 @@ fn ops_on_other_subgroups() -> Result<()> {
 fn wasm_tests() -> Result<()> {
     ensure(&[&NODE])?;
     let toolchain = Toolchain::ensure()?;
-    // Threads are for browsers: their tests run there.
+    // Threads are for browsers: their tests run there, if at all.
     for variant in VARIANTS.iter().filter(|variant| !variant.has_threads()) {
         println!("  variant {}", variant.name);
         let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib"]);
         test.args(["--test", "ops", "--test", "agreement"]);
         test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
             .env("NODE_ARGS", node_args());
-        run_command(toolchain.apply(variant.apply(&mut test)))?;
+        run_command(variant.apply(&toolchain, &mut test))?;
     }
     Ok(())
 }
 
 /// Every op, every type of weights on shapes by turns, every shader, and draws, on the WebGPU of browsers: two programs in
-/// Chromium that stand in for GPUs, and Firefox. Before that the kernels of relaxed SIMD, in the browser that runs them: Node
-/// may have another compiler.
+/// Chromium that stand in for GPUs, and Firefox. Before that the kernels of relaxed SIMD, or of every variant if `MINNOW_ALL_VARIANTS` is
+/// set, in the browser that runs them: Node may have another compiler.
 fn ops_in_browsers() -> Result<()> {
-    let toolchain = Toolchain::ensure()?;
-    let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
-    scripts::browser_runner("lavapipe", toolchain.apply(RELAXED.apply(&mut test)))?;
-    run_command(&mut test)?;
+    // The other variants' kernels have the same source; to build all for tests takes long.
+    let has_all = std::env::var_os("MINNOW_ALL_VARIANTS").is_some();
+    let toolchain = if has_all { Toolchain::ensure_with_source()? } else { Toolchain::ensure()? };
+    for variant in VARIANTS.iter().filter(|variant| has_all || variant.name == RELAXED.name) {
+        println!("  variant {}", variant.name);
+        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
+        scripts::browser_runner("lavapipe", variant.apply(&toolchain, &mut test))?;
+        run_command(&mut test)?;
+    }
     for adapter in ["lavapipe", "swiftshader", "firefox"] {
         let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
         test.args(["--test", "ops", "--test", "shaders", "--test", "draws"]);
-        scripts::browser_runner(adapter, toolchain.apply(PLAIN.apply(&mut test)))?;
+        scripts::browser_runner(adapter, PLAIN.apply(&toolchain, &mut test))?;
         run_command(test.env("MINNOW_OPS_ON_WEBGPU", "yes"))?;
     }
     Ok(())

@@ -63,11 +63,7 @@ pub(crate) fn build(dist: &Path) -> Result<()> {
 impl Variant {
     fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
-        if self.has_threads() {
-            run(toolchain.apply_with_std(self.apply(&mut cargo)))?;
-        } else {
-            run(toolchain.apply(self.apply(&mut cargo)))?;
-        }
+        run(self.apply(toolchain, &mut cargo))?;
 
         let stem = format!("worker_{}", self.name);
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
@@ -85,10 +81,12 @@ impl Variant {
         self.alone.is_some()
     }
 
-    /// Makes `cargo` compile to wasm as this variant wants it.
-    pub(crate) fn apply<'a>(&self, cargo: &'a mut Command) -> &'a mut Command {
+    /// Makes `cargo` compile to wasm as this variant wants it, with a toolchain that has the library's source if there are
+    /// threads.
+    pub(crate) fn apply<'a>(&self, toolchain: &Toolchain, cargo: &'a mut Command) -> &'a mut Command {
         let config = format!("target.{TARGET}.rustflags={:?}", self.rustflags.concat());
-        cargo.args(["--target", TARGET, "--config", &config]).env("CARGO_TARGET_DIR", self.target_dir())
+        cargo.args(["--target", TARGET, "--config", &config]).env("CARGO_TARGET_DIR", self.target_dir());
+        if self.has_threads() { toolchain.apply_with_std(cargo) } else { toolchain.apply(cargo) }
     }
 
     /// Where it is built. What has a standard library of its own is built apart, so that neither build spoils the other.

@@ -1,4 +1,5 @@
-//! Does this device compute what it should? A small plan with every fused step, on the device and by its definition.
+//! Does this device compute what it should? A small plan with every fused step, and products of the types that a model has,
+//! on the device and by their definitions.
 
 use super::tier::{Reduce, Tier};
 use super::{Device, Drawing, Gpu};
@@ -18,36 +19,84 @@ const N_VOCAB: usize = 160;
 /// Of more than 16 chunks, so that a sum is shared by as many invocations as by any model.
 const WIDTH: usize = 544;
 const N_FF: usize = 544;
+/// Whole blocks of every type.
+const WIDTH_OF_BLOCKS: usize = 768;
 const WINDOW: usize = 48;
 const EPS: f32 = 1e-5;
 /// Σ (a − b)² / Σ a²: keys and values are halves.
 const NMSE_MAX: f32 = 1e-5;
+
+/// A plan on the device and by its definition, with the same weights.
+struct Pair {
+    gpu: Gpu,
+    reference: Reference,
+}
+
+impl Pair {
+    /// Random weights, matrices of this type.
+    fn new(device: &Device, plan: Plan, matrices: DType) -> Result<Self> {
+        let dtypes: Vec<DType> = plan.matrices().iter().map(|m| if *m { matrices } else { DType::F32 }).collect();
+        let mut gpu = Gpu::new(device.clone(), plan.clone(), dtypes.clone(), N_CTX)?;
+        let mut reference = Reference::new(plan.clone(), dtypes.clone(), N_CTX);
+        for (i, (info, dtype)) in plan.weights.iter().zip(&dtypes).enumerate() {
+            let bytes = random_blocks(*dtype, info.rows * info.cols / dtype.block_len(), i as u64);
+            gpu.put(Weight(i), 0, &bytes);
+            reference.put(Weight(i), 0, &bytes);
+        }
+        Ok(Self { gpu, reference })
+    }
+
+    /// Whether the device gives the same logits.
+    async fn agrees(&mut self, batch: &Batch<'_>) -> Result<bool> {
+        let (expected, actual) = (self.reference.forward(batch), self.gpu.forward(batch).await?);
+        let error: f32 = expected.iter().zip(&actual).map(|(a, b)| (a - b).powi(2)).sum();
+        let size: f32 = expected.iter().map(|a| a.powi(2)).sum();
+        Ok(error <= NMSE_MAX * size)
+    }
+}
+
+/// More than one tile and one step of attention.
+fn prompt() -> Vec<u32> {
+    (0..70).map(|i| i * 37 % 64).collect()
+}
+
+/// Compares products of weights of this type, of many tokens and of one, and rows of them, with their definition.
+///
+/// # Errors
+/// `Unsupported` if they disagree, and what the device says.
+pub async fn test_products(device: &Device, dtype: DType) -> Result<()> {
+    let mut plan = Plan::default();
+    let weight = plan.weight("weight", N_VOCAB, WIDTH_OF_BLOCKS);
+    let (x, products) = (plan.buf("x", WIDTH_OF_BLOCKS), plan.buf("products", N_VOCAB));
+    let logits = plan.output_buf("logits", N_VOCAB);
+    plan.push(Op::Embed { weight, scale: 1.0, dst: x });
+    plan.push(Op::MatMul { x, weight, bias: None, dst: products });
+    plan.push(Op::TakeOutputs { x: products, dst: logits });
+    plan.logits = Some(logits);
+    let mut pair = Pair::new(device, plan, dtype)?;
+    for (tokens, start) in [(&prompt()[..], 0), (&[3], prompt().len())] {
+        if !pair.agrees(&Batch { tokens, start, outputs: Outputs::All }).await? {
+            let message = format!("It multiplies weights of {dtype} to something else than it should.");
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+    }
+    Ok(())
+}
 
 /// Compares the device with the definition.
 ///
 /// # Errors
 /// `Unsupported` if they disagree, and what the device says.
 pub async fn self_test(device: &Device) -> Result<()> {
-    let plan = plan(device.tier());
-    let dtypes: Vec<DType> = plan.matrices().iter().map(|m| if *m { DType::Q4_0 } else { DType::F32 }).collect();
-    let mut gpu = Gpu::new(device.clone(), plan.clone(), dtypes.clone(), N_CTX)?;
-    let mut reference = Reference::new(plan.clone(), dtypes.clone(), N_CTX);
-    for (i, (info, dtype)) in plan.weights.iter().zip(&dtypes).enumerate() {
-        let bytes = random_blocks(*dtype, info.rows * info.cols / dtype.block_len(), i as u64);
-        gpu.put(Weight(i), 0, &bytes);
-        reference.put(Weight(i), 0, &bytes);
-    }
-    // A prompt of more than one tile and one step of attention, then single tokens.
-    let prompt: Vec<u32> = (0..70).map(|i| i * 37 % 64).collect();
+    let mut pair = Pair::new(device, plan(device.tier()), DType::Q4_0)?;
+    // A prompt, then single tokens.
+    let prompt = prompt();
     for (tokens, start) in [(&prompt[..], 0), (&[3], prompt.len()), (&[9], prompt.len() + 1)] {
-        let batch = Batch { tokens, start, outputs: Outputs::Last };
-        let (expected, actual) = (reference.forward(&batch), gpu.forward(&batch).await?);
-        let error: f32 = expected.iter().zip(&actual).map(|(a, b)| (a - b).powi(2)).sum();
-        let size: f32 = expected.iter().map(|a| a.powi(2)).sum();
-        if error.is_nan() || error > NMSE_MAX * size {
+        if !pair.agrees(&Batch { tokens, start, outputs: Outputs::Last }).await? {
             return Err(Error::new(ErrorKind::Unsupported, "The GPU computes something else than it should."));
         }
     }
+    let Pair { mut gpu, mut reference } = pair;
     // The most likely token; one of some, as the page draws if nobody says otherwise; and one of all, and of the best of all.
     let batch = Batch { tokens: &[5], start: prompt.len() + 2, outputs: Outputs::Last };
     let logits = reference.forward(&batch);

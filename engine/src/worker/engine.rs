@@ -116,23 +116,28 @@ impl Engine {
         let mut writer = Writer::start(self.session(cancel).await?, options)?;
         loop {
             let session = self.session(cancel).await?;
-            let outcome = writer.write(session, cancel).await;
-            let Err(error) = &outcome else {
+            let Err(mut error) = writer.write(session, cancel).await else {
                 self.places.note_success();
-                return outcome;
+                return Ok(());
             };
             if !session.backend().is_lost() {
-                return outcome;
+                return Err(error);
             }
-            let n_ctx_before = session.backend().n_ctx_before();
             if error.kind() == ErrorKind::Memory {
+                let n_ctx_before = session.backend().n_ctx_before();
                 self.places.note_obstacle(Obstacle::NoRoomForConversation(n_ctx_before));
+                if let Some(n_ctx) = n_ctx_before {
+                    let message = format!(
+                        "The GPU has not enough memory for so long a conversation: choose a context of {n_ctx} tokens."
+                    );
+                    error = Error::new(ErrorKind::Memory, message).with_source(error);
+                }
             } else {
                 self.places.note_failure();
             }
             // Who stops it meanwhile is told that it was stopped, by the session that is here.
             if !self.recover(cancel).await && !cancel.is_cancelled() {
-                return outcome;
+                return Err(error);
             }
         }
     }

@@ -150,6 +150,7 @@ async fn read(
 
 /// Reads the weights, and tries them out where they may have come to nothing.
 async fn fill(reader: &mut Reader, mut loader: Loader, keep: bool, cancel: &Cancel) -> Result<(Model, Backend, Kept)> {
+    unless_cancelled(cancel, loader.test()).await?;
     if keep {
         reader.keep().await;
     }
