@@ -89,8 +89,8 @@ fn wasm_tests() -> Result<()> {
 }
 
 /// Every op, every type of weights on shapes by turns, every shader, and draws, on the WebGPU of browsers: two programs in
-/// Chromium that stand in for GPUs, and Firefox. Before that the kernels of relaxed SIMD, or of every variant if `MINNOW_ALL_VARIANTS` is
-/// set, in the browser that runs them: Node may have another compiler.
+/// Chromium that stand in for GPUs, and Firefox. Before that the kernels of relaxed SIMD, or of every variant if
+/// `MINNOW_ALL_VARIANTS` is set, in the browser that runs them: Node may have another compiler.
 fn ops_in_browsers() -> Result<()> {
     // The other variants' kernels have the same source; to build all for tests takes long.
     let has_all = std::env::var_os("MINNOW_ALL_VARIANTS").is_some();
