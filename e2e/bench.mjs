@@ -2,14 +2,17 @@
 //
 //   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--json FILE] [--markdown FILE]
 //                  [--engines minnow:plain,minnow:relaxed,wllama] [--adapter lavapipe|swiftshader]
+//                  [--depths 0,512,2048] [--cache f16|q8_0]
 //
 // Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
 // engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
 // Ours is measured by its own page, #/bench; it loads the model again for every repetition, and warms up, which does not count.
+// With depths, only replies after so many tokens are measured; the cache's type is for ours.
 // With an adapter, both run on WebGPU, on a program that stands in for a GPU (gpus.mjs): it says how much they ask of one.
 // The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
 import { chromium } from '@playwright/test';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { resolve } from 'node:path';
@@ -33,7 +36,8 @@ const GPU_TESTS = [
   { name: 'tg16', n_prompt: 1, n_gen: 16 },
   { name: 'tg16 @ d1024', n_prompt: 1024, n_gen: 16, alone: true },
 ];
-const CONTEXT_TOKENS = 1024;
+/** Of the context of a peer. Ours is as long as its page makes it. */
+const CONTEXT_TOKENS_MIN = 1024;
 /** Smaller batches are not asked of a peer that fails in larger ones. */
 const N_BATCH_MIN = 32;
 const MODELS_DIR = resolve(here, '../models');
@@ -45,6 +49,8 @@ const { values: flags } = parseArgs({
     reps: { type: 'string', default: '5' },
     engines: { type: 'string' },
     adapter: { type: 'string' },
+    depths: { type: 'string' },
+    cache: { type: 'string', default: 'f16' },
     native: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
@@ -56,8 +62,10 @@ const file = MODELS[flags.model];
 if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
 const engines = flags.adapter ? 'minnow:relaxed,wllama' : [...variants().map((variant) => `minnow:${variant}`), 'wllama'].join();
 const names = (flags.engines ?? engines).split(',').concat(flags.native ? ['native'] : []);
-const reps = flags.quick ? 1 : Number(flags.reps);
-const tests = flags.adapter ? GPU_TESTS : TESTS.filter(({ name }) => !flags.quick || name !== 'pp512');
+const [reps] = flags.quick ? [1] : numbers('reps', flags.reps);
+const threadCounts = flags.adapter ? [1] : numbers('threads', flags.threads);
+const tests = flags.depths ? numbers('depths', flags.depths, 0).map(atDepth) : flags.adapter ? GPU_TESTS : TESTS.filter(({ name }) => !flags.quick || name !== 'pp512');
+const contextTokens = Math.max(CONTEXT_TOKENS_MIN, ...tests.map(({ n_prompt, n_gen }) => n_prompt + n_gen));
 
 const site = await startSite({
   dirs: { 'models/': MODELS_DIR, 'wllama/': resolve(here, 'bench/node_modules/@wllama/wllama/esm'), 'bench/': resolve(here, 'bench'), 'probe/': resolve(here, 'probe'), '': DIST },
@@ -65,9 +73,8 @@ const site = await startSite({
 const browser = await (flags.adapter ? launch(flags.adapter) : chromium.launch(launchOptions));
 try {
   const [rows, failures] = [[], []];
-  const threadCounts = flags.adapter ? '1' : flags.threads;
-  for (const threads of threadCounts.split(',').map(Number)) rows.push(...(await measure(threads, failures)));
-  const report = { date: new Date().toISOString(), model: file, machine: machine(), rows, failures };
+  for (const threads of threadCounts) rows.push(...(await measure(threads, failures)));
+  const report = { date: new Date().toISOString(), commit: commit(), command: process.argv.slice(2).join(' '), model: file, machine: machine(), rows, failures };
   const text = markdown(report);
   console.log(text);
   if (flags.json) writeFileSync(flags.json, JSON.stringify(report, null, 2) + '\n');
@@ -83,24 +90,24 @@ async function measure(threads, failures) {
   const engines = [];
   for (const name of names.filter((name) => canRun(name, threads))) {
     log(`${name}, ${threads} ${threads > 1 ? 'threads' : 'thread'}: loading ${file}`);
-    engines.push({ name, samples: {}, costs: {}, ...(await open(name, threads)) });
+    engines.push({ name, samples: {}, last: {}, ...(await open(name, threads)) });
   }
   for (const test of tests) {
     for (let rep = -1; rep < reps; rep += 1) {
       for (const engine of engines.filter(({ name }) => !test.alone || name.startsWith('minnow'))) {
         const measured = await tried(engine, test, threads, failures);
         if (!measured) continue;
-        const { tokensPerSec, cost } = measured;
+        const { tokensPerSec, cost, info } = measured;
         log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
         if (rep >= 0) (engine.samples[test.name] ??= []).push(tokensPerSec);
-        engine.costs[test.name] = cost ?? undefined;
+        engine.last[test.name] = { gpu_cost: cost ?? undefined, info: info ?? engine.info };
       }
     }
   }
   for (const engine of engines) await engine.close();
-  return engines.flatMap(({ name, info, samples, costs }) =>
+  return engines.flatMap(({ name, samples, last }) =>
     Object.entries(samples).map(([test, tokens_per_sec]) => ({
-      engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, gpu_cost: costs[test], info,
+      engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, ...last[test],
     })),
   );
 }
@@ -146,20 +153,39 @@ async function open(name, threads, n_batch) {
   const [module, variant] = name.split(':');
   if (module === 'wllama') return wllama(threads, n_batch);
   const { start } = await import(`./bench/${module}.mjs`);
-  if (module === 'native') return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens: CONTEXT_TOKENS });
-  return start({ browser, url: site.url, model: `models/${file}`, threads, variant, backend: flags.adapter ? 'gpu' : 'cpu' });
+  if (module === 'native') return start({ modelPath: resolve(MODELS_DIR, file), threads, contextTokens });
+  return start({ browser, url: site.url, model: `models/${file}`, threads, variant, backend: flags.adapter ? 'gpu' : 'cpu', cache: flags.cache });
 }
 
 /** wllama in a page of its own; it reads a prompt in batches of `n_batch`, or of as many tokens as it likes. */
 async function wllama(threads, n_batch) {
   const page = await browser.newPage();
   await page.goto(`${site.url}bench/`);
-  const options = { model: `/models/${file}`, threads, contextTokens: CONTEXT_TOKENS, n_batch, onGpu: Boolean(flags.adapter) };
+  const options = { model: `/models/${file}`, threads, contextTokens, n_batch, onGpu: Boolean(flags.adapter) };
   const info = await page.evaluate(async (options) => {
     globalThis.engine = await (await import('/bench/wllama.mjs')).start(options);
     return globalThis.engine.info;
   }, options);
   return { info, bench: (test) => page.evaluate((test) => globalThis.engine.bench(test), test), close: () => page.close() };
+}
+
+/** Replies after so many tokens. */
+function atDepth(depth) {
+  return { name: depth > 0 ? `tg64 @ d${depth}` : 'tg64', n_prompt: Math.max(depth, 1), n_gen: 64 };
+}
+
+/** The numbers of a flag, whole and no smaller than `min`. */
+function numbers(name, text, min = 1) {
+  const numbers = text.split(',').map(Number);
+  if (numbers.every((number) => Number.isInteger(number) && number >= min)) return numbers;
+  throw new Error(`--${name} ${text}: whole numbers from ${min} on, with commas between`);
+}
+
+/** What is checked out; with a plus if that has been changed since. The site in dist/ should have been built of it. */
+function commit() {
+  const git = (...args) => execFileSync('git', args, { cwd: here, encoding: 'utf8' }).trim();
+  const changed = git('status', '--porcelain', '--untracked-files=no', ':/engine', ':/ui', ':/shaders', ':/xtask', ':/Cargo.lock');
+  return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
 }
 
 /** Where it was measured; virtual machines call unlike processors the same, so Linux is asked for more. */
@@ -180,25 +206,32 @@ function machine() {
 
 /** Speeds of every engine, and how many times faster than each peer ours is, in the build that the page takes for as
  * many threads: without shared memory there is one. */
-function markdown({ date, model, machine, rows, failures }) {
-  const at = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test)?.median;
+function markdown({ date, commit, model, machine, rows, failures }) {
+  const row = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test);
+  const at = (engine, threads, test) => row(engine, threads, test)?.median;
   const ours = names.filter((name) => name.startsWith('minnow'));
   const peers = ours.length > 0 ? names.filter((name) => !ours.includes(name)) : [];
   const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
   const lines = [...new Set(rows.map(({ threads }) => threads))].flatMap((threads) =>
     tests.map(({ name: test }) => {
       const chosen = at(ours.filter((name) => threads > 1 || !hasThreads(name)).findLast((name) => at(name, threads, test)) ?? ours.at(-1), threads, test);
-      const speeds = names.map((name) => at(name, threads, test)?.toFixed(1) ?? '');
+      const speeds = names.map((name) => speed(row(name, threads, test)));
       return [threads, test, ...speeds, ...peers.map((peer) => ratio(chosen, at(peer, threads, test)))];
     }),
   );
-  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; medians of ${reps}`;
+  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; ${flags.cache === 'f16' ? '' : `cache ${flags.cache}, `}medians (and extremes) of ${reps}, minnow of ${commit}`;
   const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
   const failed = failures.map(
     ({ engine, threads, test, n_batch, message }) =>
       `${engine}, ${threads} ${threads > 1 ? 'threads' : 'thread'}, fails at ${test}${n_batch ? ` in batches of ${n_batch}` : ''}: ${message}.`,
   );
   return [title, '', ...table, ...(failed.length > 0 ? ['', ...failed] : []), ...gpuCosts(rows)].join('\n');
+}
+
+function speed(row) {
+  if (!row) return '';
+  const extremes = [Math.min(...row.tokens_per_sec), Math.max(...row.tokens_per_sec)].map((speed) => speed.toFixed(0));
+  return `${row.median.toFixed(1)} (${extremes.join('–')})`;
 }
 
 function ratio(ours, theirs) {

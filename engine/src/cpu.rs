@@ -102,13 +102,21 @@ impl Cpu {
 
     /// Bytes that the plan's weights of these types take; `None` where one of them is more than wasm allocates at once.
     pub fn weights_bytes(plan: &Plan, dtypes: &[DType]) -> Option<u64> {
-        const ALLOCATION_BYTES_MAX: u64 = i32::MAX as u64;
         let weights = plan.weights.iter().zip(dtypes).zip(plan.matrices());
         let bytes = weights.map(|((w, dtype), is_matrix)| match is_matrix {
             true => matrix::bytes(*dtype, w.rows, w.cols),
             false => w.cols as u64 * size_of::<f32>() as u64,
         });
-        bytes.map(|n| (n <= ALLOCATION_BYTES_MAX).then_some(n)).sum()
+        bytes.map(allocatable).sum()
+    }
+
+    /// Bytes that the plan's buffers take for a batch of this many tokens, of which one is an output; `None` as above.
+    pub fn activations_bytes(plan: &Plan, n_tokens: usize) -> Option<u64> {
+        let bytes = plan.bufs.iter().map(|buf| {
+            let rows = if buf.rows == Rows::Tokens { n_tokens } else { 1 };
+            (rows as u64).saturating_mul(buf.width as u64).saturating_mul(size_of::<f32>() as u64)
+        });
+        bytes.map(allocatable).sum()
     }
 
     /// Takes whole rows of a weight, in order.
@@ -186,8 +194,10 @@ impl Cpu {
                 let mut out = self.take(*dst);
                 let weight = self.vector(*weight);
                 if x == dst {
-                    out.chunks_exact_mut(weight.len())
-                        .for_each(|x| elementwise::rms_norm_in_place::<Best>(x, weight, *eps));
+                    self.pool.rows(&mut out, self.plan.width(*dst), |_, rows| {
+                        let groups = rows.chunks_exact_mut(weight.len());
+                        groups.for_each(|x| elementwise::rms_norm_in_place::<Best>(x, weight, *eps));
+                    });
                 } else {
                     let (x, width) = (&self.bufs[x.0], weight.len());
                     self.pool.rows(&mut out, width, |first, out| {
@@ -201,7 +211,9 @@ impl Cpu {
                 self.matmul(*x, *weight, &mut out);
                 if let Some(bias) = bias {
                     let bias = self.vector(*bias);
-                    out.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
+                    self.pool.rows(&mut out, bias.len(), |_, rows| {
+                        rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
+                    });
                 }
                 self.bufs[dst.0] = out;
             }
@@ -292,6 +304,11 @@ impl Cpu {
     }
 }
 
+/// So many bytes, if wasm allocates them at once.
+fn allocatable(n_bytes: u64) -> Option<u64> {
+    (n_bytes <= i32::MAX as u64).then_some(n_bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +321,16 @@ mod tests {
             let dst = plan.buf("x", 4096);
             plan.push(Op::Embed { weight, scale: 1.0, dst });
             assert_eq!(Cpu::weights_bytes(&plan, &[DType::Q4_0]), expected, "{rows} rows");
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_not_larger_than_can_be_allocated() {
+        for (width, expected) in [(576, Some(4 * (128 * 576 + 1000))), (1 << 22, None), (usize::MAX, None)] {
+            let mut plan = Plan::default();
+            plan.buf("x", width);
+            plan.output_buf("logits", 1000);
+            assert_eq!(Cpu::activations_bytes(&plan, 128), expected, "{width} wide");
         }
     }
 }

@@ -28,7 +28,7 @@ use bench::Bench;
 use std::collections::VecDeque;
 
 /// Prompt tokens of one step: few enough that a stop is soon seen, enough for a matrix product to be worth it.
-const CHUNK_TOKENS: usize = 128;
+pub(crate) const CHUNK_TOKENS: usize = 128;
 
 /// A model, its cache, and the reply it is writing.
 pub struct Session {

@@ -15,6 +15,16 @@ const RELAXED_PROBE: &[u8] = &[
     253, 147, 2, 11, // the dot product, end
 ];
 
+/// The same for threads: shared memory, and a function that loads atomically from it.
+const THREADS_PROBE: &[u8] = &[
+    0, 97, 115, 109, 1, 0, 0, 0, // magic, version
+    1, 4, 1, 96, 0, 0, // type: () → ()
+    3, 2, 1, 0, // function 0 has type 0
+    5, 4, 1, 3, 1, 1, // memory: shared, one page
+    10, 11, 1, 9, 0, // code: one body without locals
+    65, 0, 254, 16, 2, 0, 26, 11, // i32.const 0, i32.atomic.load, drop, end
+];
+
 /// The builds that this site has and this browser can run; the fastest last.
 pub async fn runnable() -> Vec<String> {
     let built = browser::fetch_text("variants.json").await.map(|fetched| fetched.text).unwrap_or_default();
@@ -26,17 +36,21 @@ pub async fn runnable() -> Vec<String> {
 fn can_run(name: &str) -> bool {
     match name {
         PLAIN => true,
-        "plain-threads" => browser::is_isolated(),
-        "relaxed" => has_relaxed(),
-        "threads" => has_relaxed() && browser::is_isolated(),
+        "plain-threads" => has_threads(),
+        "relaxed" => is_valid(RELAXED_PROBE),
+        "threads" => is_valid(RELAXED_PROBE) && has_threads(),
         // Built by a newer site than this page.
         _ => false,
     }
 }
 
-fn has_relaxed() -> bool {
-    let probe = js_sys::Uint8Array::from(RELAXED_PROBE);
-    js_sys::WebAssembly::validate(&probe).unwrap_or(false)
+/// Whether memory may be shared, and is understood.
+fn has_threads() -> bool {
+    browser::is_isolated() && is_valid(THREADS_PROBE)
+}
+
+fn is_valid(probe: &[u8]) -> bool {
+    js_sys::WebAssembly::validate(&js_sys::Uint8Array::from(probe)).unwrap_or(false)
 }
 
 /// Where the page starts a build's worker. What the page's address says about the GPU (`?gpu=off`), the worker's says too;

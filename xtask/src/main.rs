@@ -27,7 +27,7 @@ cargo xtask COMMAND
   test                             everything that must pass: format, lints, native, wasm and browser tests
   dist                             build the static site into dist/
   models [NAME…]                   fetch the models that the page and the tests use into models/
-  bench [ARGS…]                    measure speed in a browser
+  bench [FLAGS…]                   measure speed in a browser; the flags are those of e2e/bench.mjs
   golden                           make the golden files again with llama.cpp
   doctor                           say what is installed, what is missing and how to get it
 

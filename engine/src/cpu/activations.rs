@@ -18,7 +18,7 @@ const TINY: f32 = 1e-30;
 pub(super) const TOKENS: usize = 4;
 
 /// 32 activations of T tokens: x[i] ≈ scale · q[i].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Group<const T: usize> {
     /// The integers, as the machine wants them.
     pub(super) q: Beside<T>,
@@ -27,7 +27,7 @@ pub(super) struct Group<const T: usize> {
 }
 
 /// Scale and sums of 32 integers.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Scaling {
     /// The scale.
     pub(super) scale: f32,
@@ -124,10 +124,32 @@ impl<const T: usize> Group<T> {
 #[cfg(test)]
 mod tests {
     use super::super::dot::Pairs;
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    use super::super::dot::Quads;
     use super::super::vector::Best;
+    use super::super::vector::plain::Plain;
     use super::*;
+    use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// Activations of six tokens, each of another size.
+    fn quantized<D: Dot>() -> (Vec<Group<TOKENS>>, Vec<Group<1>>) {
+        let (mut rng, cols) = (Rng::new(3), 4 * GROUP);
+        let sizes = [1.0, 1e-9, 3e7, 16.256, 1e-34, 1e33];
+        let x = sizes.iter().flat_map(|size| std::iter::repeat_n(size, cols));
+        let x: Vec<f32> = x.map(|size| size * (rng.below(4001) as f32 - 2000.0)).collect();
+        let mut activations = Activations::default();
+        activations.quantize::<D>(&Pool::alone(), &x, cols);
+        (activations.fours, activations.ones)
+    }
+
+    #[test]
+    fn every_machine_rounds_the_same() {
+        assert_eq!(quantized::<Pairs<Best>>(), quantized::<Pairs<Plain>>());
+        #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+        assert_eq!(quantized::<Quads<Best, false>>(), quantized::<Quads<Plain, false>>());
+    }
 
     #[test]
     fn what_is_not_finite_is_not_a_number() {

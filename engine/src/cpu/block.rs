@@ -346,6 +346,7 @@ pub(super) struct Block<W, S> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::activations::TOKENS;
     use super::super::dot::{Pairs, Quads};
     use super::super::vector::Best;
     use super::super::vector::plain::Plain;
@@ -353,6 +354,9 @@ mod tests {
     use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// The largest activation.
+    const X_MAX: i16 = 127 * 256;
 
     /// What is packed comes out again.
     fn check_packing<W: Words>(all: &[u8]) {
@@ -364,21 +368,27 @@ mod tests {
     /// Every dot product is Σ q · x exactly.
     fn check_dots<D: Dot, W: Words>(all: &[u8]) {
         let mut rng = Rng::new(2);
-        for _ in 0..100 {
-            let x: [[i16; COLS]; 3] =
-                from_fn(|_| from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()));
-            let mut three = Group::<3>::default();
-            x.iter().enumerate().for_each(|(t, x)| three.put_integers::<D>(t, integers::<D::V>(x), 1.0));
+        // Where sums are the largest, and where their upper and lower bytes are; then at random.
+        let extremes = [[X_MAX; 2], [-X_MAX; 2], [X_MAX, -X_MAX], [255; 2], [-128; 2], [127; 2]];
+        let largest = [*all.iter().max().unwrap()];
+        for case in 0..100 {
+            let x: [[i16; COLS]; TOKENS] = from_fn(|_| match extremes.get(case) {
+                Some(x) => from_fn(|i| x[i % 2]),
+                None => from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()),
+            });
+            let mut four = Group::<TOKENS>::default();
+            x.iter().enumerate().for_each(|(t, x)| four.put_integers::<D>(t, integers::<D::V>(x), 1.0));
             let mut second = Group::<1>::default();
             second.put_integers::<D>(0, integers::<D::V>(&x[1]), 1.0);
+            let all = if case < extremes.len() { &largest } else { all };
             let both = [weights(&mut rng, all), weights(&mut rng, all)];
             let blocks = both.map(|q| W::pack(&q));
             let mut panel = vec![Part::default(); panel_len::<D, W>()];
             blocks[0].unpack::<D>(&mut panel);
-            for (t, dots) in dot_panel::<D, W, 2, 3>(&panel, &three).into_iter().enumerate() {
+            for (t, dots) in dot_panel::<D, W, 2, TOKENS>(&panel, &four).into_iter().enumerate() {
                 check_rows::<D, 2>(dots, &both[0], &x[t]);
             }
-            for (t, dots) in dot_panel::<D, W, 1, 3>(&panel, &three).into_iter().enumerate() {
+            for (t, dots) in dot_panel::<D, W, 1, TOKENS>(&panel, &four).into_iter().enumerate() {
                 check_rows::<D, 1>(dots, &both[0], &x[t]);
             }
             for (q, dots) in both.iter().zip(W::dot::<D, 2, 2>(blocks.each_ref(), &second)) {

@@ -190,12 +190,15 @@ where
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
-        let blocks = self.eight(row / ROWS);
-        for (col, dst) in dst.iter_mut().enumerate() {
-            let block = &blocks[col / COLS];
-            let (scale, zero, offset) = block.scales.get(row % ROWS, col % COLS);
-            let q = i32::from(block.words.get(row % ROWS, col % COLS)) - zero;
-            *dst = scale * q as f32 + offset;
+        let (eight, row) = (self.eight(row / ROWS), row % ROWS);
+        for (block, dst) in eight.iter().zip(dst.chunks_exact_mut(COLS)) {
+            for (half, dst) in dst.chunks_exact_mut(COLS / 2).enumerate() {
+                let first = half * COLS / 2;
+                let (scale, zero, offset) = block.scales.get(row, first);
+                for (col, dst) in (first..).zip(dst) {
+                    *dst = scale * (i32::from(block.words.get(row, col)) - zero) as f32 + offset;
+                }
+            }
         }
     }
 

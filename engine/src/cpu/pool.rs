@@ -68,6 +68,8 @@ struct Board {
     /// Helpers of a lower number may join.
     n_helpers: AtomicU32,
     ended: AtomicBool,
+    /// A task has panicked on a helper, where that ends the helper alone.
+    has_failed: AtomicBool,
     /// Helpers whose threads have come.
     n_arrived: AtomicU32,
     sleepers: AtomicU32,
@@ -99,6 +101,9 @@ struct Leaving<'a>(&'a Board);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.has_failed.store(true, Ordering::Relaxed);
+        }
         self.0.state.fetch_sub(1, Ordering::Release);
     }
 }
@@ -177,7 +182,7 @@ impl Pool {
         }
     }
 
-    /// Runs tasks 0 … n_tasks − 1, in any order, on all threads; returns when all are done.
+    /// Runs tasks 0 … n_tasks − 1, in any order, on all threads; returns when all are done, and panics if one has.
     pub(crate) fn run(&self, n_tasks: usize, task: Task<'_>) {
         if self.n_threads == 1 || n_tasks < 2 {
             (0..n_tasks).for_each(task);
@@ -196,8 +201,10 @@ impl Pool {
         if board.sleepers.load(Ordering::SeqCst) > 0 {
             board.wake_all();
         }
-        let _closed = Closing(board);
+        let closing = Closing(board);
         board.take_tasks(0, task);
+        drop(closing);
+        assert!(!board.has_failed.load(Ordering::Relaxed), "a task has panicked on another thread");
     }
 
     /// How many parts to cut a job into.
@@ -327,6 +334,22 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    fn a_task_that_panics_on_a_helper_is_no_success() {
+        let (pool, helpers) = Pool::new(2);
+        let threads: Vec<_> = helpers.into_iter().map(|helper| std::thread::spawn(|| helper.work())).collect();
+        let (opener, all_at_once) = (std::thread::current().id(), std::sync::Barrier::new(2));
+        let run = || {
+            pool.run(2, &|_| {
+                all_at_once.wait();
+                assert_eq!(std::thread::current().id(), opener, "this one is to panic");
+            });
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).expect_err("the job failed");
+        drop(pool);
+        assert!(threads.into_iter().all(|thread| thread.join().is_err()), "the helper panicked");
     }
 
     #[test]

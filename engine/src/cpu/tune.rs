@@ -104,9 +104,60 @@ fn fastest(clock: impl Fn() -> f64, n_max: u32, mut work: impl FnMut(u32)) -> u3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::{Machine, Pool};
+    use crate::dtype::DType;
+    use crate::plan::{Op, Plan};
+    use crate::protocol::CacheType;
+    use crate::quant;
     use std::cell::{Cell, RefCell};
+    use std::sync::atomic::{AtomicU32, Ordering};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// A model of one matrix, and three threads, of which helpers come where there are threads at all.
+    fn cpu(tune: bool) -> Cpu {
+        /// Seconds: every look is a millisecond later, whatever happened between.
+        fn clock() -> f64 {
+            static LOOKS: AtomicU32 = AtomicU32::new(0);
+            f64::from(LOOKS.fetch_add(1, Ordering::Relaxed)) * 1e-3
+        }
+        let mut plan = Plan::default();
+        let weight = plan.weight("w", 64, 64);
+        let [x, logits] = ["x", "logits"].map(|name| plan.buf(name, 64));
+        plan.push(Op::Embed { weight, scale: 1.0, dst: x });
+        plan.push(Op::MatMul { x, weight, bias: None, dst: logits });
+        plan.logits = Some(logits);
+        #[cfg(not(target_arch = "wasm32"))]
+        let pool = Pool::spawn(3);
+        #[cfg(target_arch = "wasm32")]
+        let pool = {
+            let (pool, helpers) = Pool::new(3);
+            helpers.iter().for_each(|helper| helper.arrive());
+            pool
+        };
+        let mut cpu = Cpu::new(plan, vec![DType::Q4_0], 32, CacheType::F16, Machine { pool, clock, tune });
+        cpu.put(weight, 0, &quant::random_blocks(DType::Q4_0, 64 * 64 / DType::Q4_0.block_len(), 1));
+        cpu
+    }
+
+    #[test]
+    fn a_device_whose_threads_gain_nothing_uses_one() {
+        let mut cpu = cpu(true);
+        let batch = Batch { tokens: &[7], start: 0, outputs: Outputs::Last };
+        let logits = cpu.forward(&batch);
+        assert_eq!(cpu.threads(), Threads::all(3), "nothing was tried out");
+        cpu.tune();
+        assert_eq!(cpu.threads(), Threads::all(1), "all numbers take as long");
+        assert_eq!([1, PREFILL_TOKENS].map(|n_tokens| cpu.threads_for(n_tokens)), [1, 1]);
+        assert_eq!(cpu.forward(&batch), logits, "trying out leaves nothing behind");
+    }
+
+    #[test]
+    fn a_number_that_was_asked_for_is_not_tried_out() {
+        let mut cpu = cpu(false);
+        cpu.tune();
+        assert_eq!(cpu.threads(), Threads::all(3));
+    }
 
     /// What is chosen of eight threads where work takes so long, and with how many threads it was done each time.
     fn chosen(secs: impl Fn(u32, usize) -> f64) -> (u32, Vec<u32>) {

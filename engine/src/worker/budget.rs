@@ -6,7 +6,7 @@ use crate::store::served::megabytes;
 
 /// What wasm can address.
 pub const HEAP_BYTES_MAX: u64 = 4 << 30;
-/// The vocabulary, activations, the piece of the file on its way, and the program itself.
+/// The vocabulary, the piece of the file on its way, and the program itself.
 const RESERVE_BYTES: u64 = 256 << 20;
 /// With less, there is no conversation.
 const CONTEXT_TOKENS_MIN: u64 = 512;
@@ -14,8 +14,9 @@ const CONTEXT_TOKENS_MIN: u64 = 512;
 /// A model, as far as its need for memory goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
-    /// See [`Cpu::weights_bytes`](crate::cpu::Cpu::weights_bytes).
-    pub weights_bytes: u64,
+    /// [`Cpu::weights_bytes`](crate::cpu::Cpu::weights_bytes) and
+    /// [`Cpu::activations_bytes`](crate::cpu::Cpu::activations_bytes).
+    pub model_bytes: u64,
     /// [`Plan::cache_elements_per_token`](crate::plan::Plan::cache_elements_per_token).
     pub cache_elements_per_token: usize,
     /// How they are kept.
@@ -50,9 +51,9 @@ pub fn context_tokens(need: Need, heap_bytes: u64) -> Result<usize> {
     let cache_groups = need.cache_elements_per_token.div_ceil(32) as u64;
     let token_bytes = cache_groups.saturating_mul(need.cache_type.bytes_of_32() as u64).max(1);
     let wanted = need.context_tokens as u64;
-    let fits = heap_bytes.saturating_sub(need.weights_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
+    let fits = heap_bytes.saturating_sub(need.model_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
     if fits < CONTEXT_TOKENS_MIN.min(wanted) {
-        let least = need.weights_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
+        let least = need.model_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
         let message = format!(
             "This model needs {} of memory, and a page on this device can have {}. Choose a smaller model; of one model, the \
              Q4_0 file takes least.",
@@ -71,19 +72,19 @@ mod tests {
     const MB: u64 = 1 << 20;
     const GB: u64 = 1 << 30;
 
-    fn check(weights_bytes: u64, context_tokens: usize, heap_bytes: u64, expected: Option<usize>) {
-        check_with(CacheType::F16, weights_bytes, context_tokens, heap_bytes, expected);
+    fn check(model_bytes: u64, context_tokens: usize, heap_bytes: u64, expected: Option<usize>) {
+        check_with(CacheType::F16, model_bytes, context_tokens, heap_bytes, expected);
     }
 
     fn check_with(
         cache_type: CacheType,
-        weights_bytes: u64,
+        model_bytes: u64,
         context_tokens: usize,
         heap_bytes: u64,
         expected: Option<usize>,
     ) {
         // SmolLM2-135M: 30 layers, 3 heads of 64, keys and values.
-        let need = Need { weights_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, cache_type, context_tokens };
+        let need = Need { model_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, cache_type, context_tokens };
         assert_eq!(super::context_tokens(need, heap_bytes).ok(), expected, "{need:?}");
     }
 

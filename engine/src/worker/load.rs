@@ -11,7 +11,7 @@ use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
 use crate::model::Model;
 use crate::protocol::{Kept, LoadOptions, LoadStage, ModelInfo, Source, StartOver};
-use crate::session::Session;
+use crate::session::{CHUNK_TOKENS, Session};
 use crate::store::{Cancel, OpenOptions, Reader, js, source};
 use crate::tokenizer::Tokenizer;
 use js_sys::Reflect;
@@ -192,8 +192,13 @@ fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
         let message = "A matrix of this model is more than a page can hold in one piece. Choose a smaller model.";
         Error::new(ErrorKind::Memory, message)
     })?;
+    let activations_bytes = Cpu::activations_bytes(&model.plan, CHUNK_TOKENS).ok_or_else(|| {
+        let message =
+            "The activations of this model are more than a page can hold in one piece. Choose a smaller model.";
+        Error::new(ErrorKind::Memory, message)
+    })?;
     let need = budget::Need {
-        weights_bytes,
+        model_bytes: weights_bytes.saturating_add(activations_bytes),
         cache_elements_per_token: model.plan.cache_elements_per_token(),
         cache_type: options.cache,
         context_tokens,
