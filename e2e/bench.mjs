@@ -58,6 +58,7 @@ const { values: flags } = parseArgs({
   },
 });
 
+const { json, markdown: markdownFile, ...asked } = flags;
 const file = MODELS[flags.model];
 if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
 const engines = flags.adapter ? 'minnow:relaxed,wllama' : [...variants().map((variant) => `minnow:${variant}`), 'wllama'].join();
@@ -74,11 +75,11 @@ const browser = await (flags.adapter ? launch(flags.adapter) : chromium.launch(l
 try {
   const [rows, failures] = [[], []];
   for (const threads of threadCounts) rows.push(...(await measure(threads, failures)));
-  const report = { date: new Date().toISOString(), commit: commit(), command: process.argv.slice(2).join(' '), model: file, machine: machine(), rows, failures };
+  const report = { date: new Date().toISOString(), commit: commit(), asked, model: file, machine: machine(), rows, failures };
   const text = markdown(report);
   console.log(text);
-  if (flags.json) writeFileSync(flags.json, JSON.stringify(report, null, 2) + '\n');
-  if (flags.markdown) writeFileSync(flags.markdown, text + '\n');
+  if (json) writeFileSync(json, JSON.stringify(report, null, 2) + '\n');
+  if (markdownFile) writeFileSync(markdownFile, text + '\n');
 } finally {
   await browser.close();
   await site.stop();
