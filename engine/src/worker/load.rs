@@ -188,15 +188,13 @@ fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
     }
     let dtypes = model.plan.weights.iter();
     let dtypes: Vec<_> = dtypes.map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
-    let weights_bytes = Cpu::weights_bytes(&model.plan, &dtypes).ok_or_else(|| {
-        let message = "A matrix of this model is more than a page can hold in one piece. Choose a smaller model.";
-        Error::new(ErrorKind::Memory, message)
-    })?;
-    let activations_bytes = Cpu::activations_bytes(&model.plan, CHUNK_TOKENS).ok_or_else(|| {
+    let too_large = |what| {
         let message =
-            "The activations of this model are more than a page can hold in one piece. Choose a smaller model.";
+            format!("{what} of this model is more than a page can hold in one piece. Choose a smaller model.");
         Error::new(ErrorKind::Memory, message)
-    })?;
+    };
+    let weights_bytes = Cpu::weights_bytes(&model.plan, &dtypes).ok_or_else(|| too_large("A matrix"))?;
+    let activations_bytes = Cpu::activations_bytes(&model.plan, CHUNK_TOKENS).ok_or_else(|| too_large("A buffer"))?;
     let need = budget::Need {
         model_bytes: weights_bytes.saturating_add(activations_bytes),
         cache_elements_per_token: model.plan.cache_elements_per_token(),
