@@ -14,6 +14,10 @@ const MAX: f32 = 127.0 * 256.0;
 /// What is no larger is nothing: its inverse could not be told from infinity.
 const TINY: f32 = 1e-30;
 
+/// Scales are kept times 2⁵⁶, and sums made with them are put right in the end: halves are read times 2⁻¹¹²
+/// ([`Vector::load_halves`]), and this way need no product of their own. Sums of 10⁻²⁰ … 10²¹ still are floats, and exact.
+pub(super) const SCALE_UNIT: f32 = f32::from_bits((56 + 127) << 23);
+
 /// Tokens whose activations stand side by side.
 pub(super) const TOKENS: usize = 4;
 
@@ -29,11 +33,11 @@ pub(super) struct Group<const T: usize> {
 /// Scale and sums of 32 integers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Scaling {
-    /// The scale.
+    /// The scale, times [`SCALE_UNIT`].
     pub(super) scale: f32,
     /// Σ q over all.
     pub(super) sum: i32,
-    /// scale · Σ q over all.
+    /// scale · Σ q over all, times [`SCALE_UNIT`].
     pub(super) total: f32,
     /// Σ q over the first and the second sixteen.
     pub(super) sums: [i32; 2],
@@ -117,6 +121,7 @@ impl<const T: usize> Group<T> {
         let sums = [sum(first), sum(second)];
         self.q.iter_mut().zip(D::arrange(q)).for_each(|(beside, q)| beside[t] = q);
         let sum = sums[0].wrapping_add(sums[1]); // Of what is not a number, the integers may be any.
+        let scale = scale * SCALE_UNIT;
         self.of[t] = Scaling { scale, sum, total: scale * sum as f32, sums };
     }
 }

@@ -3,14 +3,14 @@
 //! A file's blocks run along a row. Here rows are interleaved, four to a word of 16 bytes, so that one load of
 //! activations serves all of them, and the four sums come out in the four lanes of a vector ([`super::dot`]).
 //!
-//! Nibbles, word k of 4 (byte 4r + c holds row r, or row 4 + r in the second of two words):
+//! Nibbles, word k of 4, byte 4r + c, of its first half column 8k + c, of its second half column 8k + 4 + c:
 //!
 //! ```text
-//! low nibble: column 8k + c     high nibble: column 8k + 4 + c
+//! low nibble: row r     high nibble: row 4 + r
 //! ```
 //!
-//! Types of more than 4 bits add planes of high bits in the same order, 8-bit types have two words of bytes instead, and
-//! nibbles may be places in a table ([`Codes`]).
+//! Types of more than 4 bits add planes of high bits, 8-bit types have a byte for each nibble, and nibbles may be places in
+//! a table ([`Codes`]).
 
 mod codes;
 
@@ -89,23 +89,23 @@ fn plus_16_times<D: Dot, const N: usize, const M: usize>(
     from_fn(|m| from_fn(|word| from_fn(|n| sum(low[m][word][n], high[m][word][n]))))
 }
 
-/// 0 … 15: one nibble plane.
+/// 0 … 15: one nibble plane, `[half][k]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Nibbles([[[u8; 16]; WORDS]; 4]);
+pub(super) struct Nibbles([[[u8; 16]; 4]; 2]);
 
-/// 0 … 31: nibbles and a plane of fifth bits. Bit k of a nibble there belongs to that nibble of word k.
+/// 0 … 31: nibbles and a plane of fifth bits. Bit k of nibble h there belongs to half h of word k.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fives(Nibbles, [[u8; 16]; WORDS]);
 
-/// 0 … 63: nibbles and two planes of two more bits. Bits 2k, 2k + 1 of a nibble of plane p belong to word 2p + k.
+/// 0 … 63: nibbles and two planes of two more bits. Bits 2k, 2k + 1 of nibble h of plane p belong to half h of word 2p + k.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sixes(Nibbles, [[[u8; 16]; WORDS]; 2]);
 
-/// 0 … 255: word k of the first half holds columns 8k …, of the second half columns 8k + 4 ….
+/// 0 … 255, `[half][k]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes([[[[u8; 16]; WORDS]; 4]; 2]);
 
-/// Row, column → (word k, which of the two, byte, nibble 0 or 1).
+/// Row, column → (word k, which four rows, byte, half).
 fn place(row: usize, col: usize) -> (usize, usize, usize, usize) {
     (col / 8, row / LANES, 4 * (row % LANES) + col % 4, col % 8 / 4)
 }
@@ -118,27 +118,31 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
 /// Σ w · x of P blocks, word by word.
 #[inline(always)]
 fn dot_words<D: Dot, W: Weights, const N: usize, const P: usize>(w: [&W; P], x: &Group<1>) -> [Dots<D, N>; P] {
-    // Four, but compilers must not know: a word is a step (see [`super::dot`]).
-    let n_words = std::hint::black_box(4);
-    let x = &x.q;
+    // Half a word of a block is a step, and compilers must not know how many there are (see [`super::dot`]).
+    let n_steps = std::hint::black_box(8 * P);
     let (mut first, mut sums): (Sums<D, P>, Sums<D, P>) = ([[D::zero(); WORDS]; P], [[D::zero(); WORDS]; P]);
-    'words: {
-        D::word::<W, 0, P>(w, x, &mut sums);
-        if n_words == 1 {
-            break 'words;
+    'steps: {
+        macro_rules! step {
+            ($k:literal, $half:literal) => {
+                for p in 0..P {
+                    D::half::<W, $k, $half>(w[p], &x.q, &mut sums[p]);
+                    if n_steps == P * (2 * $k + $half) + p + 1 {
+                        break 'steps;
+                    }
+                }
+            };
         }
-        D::word::<W, 1, P>(w, x, &mut sums);
-        if n_words == 2 {
-            break 'words;
-        }
+        step!(0, 0);
+        step!(0, 1);
+        step!(1, 0);
+        step!(1, 1);
         if N == 2 {
             first = std::mem::replace(&mut sums, first);
         }
-        D::word::<W, 2, P>(w, x, &mut sums);
-        if n_words == 3 {
-            break 'words;
-        }
-        D::word::<W, 3, P>(w, x, &mut sums);
+        step!(2, 0);
+        step!(2, 1);
+        step!(3, 0);
+        step!(3, 1);
     }
     from_fn(|p| from_fn(|i| from_fn(|n| D::total(if n + 1 < N { first[p][i] } else { sums[p][i] }))))
 }
@@ -172,22 +176,27 @@ fn unpack_planes<D: Dot>(whole: &impl Weights, low: &impl Weights, high: &impl W
 
 impl Words for Nibbles {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        let mut words = [[[0; 16]; WORDS]; 4];
+        let mut words = [[[0; 16]; 4]; 2];
         for (row, col) in cells() {
-            let (k, word, byte, nibble) = place(row, col);
-            words[k][word][byte] |= (q[row][col] & 0x0f) << (4 * nibble);
+            let (k, word, byte, half) = place(row, col);
+            words[half][k][byte] |= (q[row][col] & 0x0f) << (4 * word);
         }
         Self(words)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        let (k, word, byte, nibble) = place(row, col);
-        self.0[k][word][byte] >> (4 * nibble) & 0x0f
+        let (k, word, byte, half) = place(row, col);
+        self.0[half][k][byte] >> (4 * word) & 0x0f
     }
 
     #[inline(always)]
     fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
-        dot_words::<D, Self, N, P>(blocks, x)
+        if !D::TAKES_BYTES {
+            return dot_words::<D, Self, N, P>(blocks, x);
+        }
+        let whole = blocks.map(Whole);
+        let dots = dot_words::<D, Whole<'_>, N, P>(whole.each_ref(), x);
+        dots.map(|[low, both]| [low, from_fn(|n| D::V::shift_right_int::<4>(D::V::sub_int(both[n], low[n])))])
     }
 
     #[inline(always)]
@@ -199,23 +208,43 @@ impl Words for Nibbles {
 impl Weights for Nibbles {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        D::low::<J>(D::V::load_bytes(&self.0[K][word]))
+        let words = self.words::<D, K>();
+        if word == 0 { D::low::<J>(words) } else { D::high::<J>(words) }
+    }
+}
+
+impl Nibbles {
+    /// The two halves of word `K`.
+    #[inline(always)]
+    fn words<D: Dot, const K: usize>(&self) -> [Ints<D>; 2] {
+        self.0.each_ref().map(|half| D::V::load_bytes(&half[K]))
+    }
+}
+
+/// Nibbles without a shift: the second four rows come as whole bytes, which are 16 times their weights and those of the first.
+struct Whole<'a>(&'a Nibbles);
+
+impl Weights for Whole<'_> {
+    #[inline(always)]
+    fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
+        let words = self.0.words::<D, K>();
+        if word == 0 { D::low::<J>(words) } else { D::bytes::<J>(words) }
     }
 }
 
 impl Words for Fives {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        let mut high = [[0; 16]; WORDS];
+        let mut plane = [[0; 16]; WORDS];
         for (row, col) in cells() {
-            let (k, word, byte, nibble) = place(row, col);
-            high[word][byte] |= (q[row][col] >> 4 & 1) << (4 * nibble + k);
+            let (k, word, byte, half) = place(row, col);
+            plane[word][byte] |= (q[row][col] >> 4 & 1) << (4 * half + k);
         }
-        Self(Nibbles::pack(q), high)
+        Self(Nibbles::pack(q), plane)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        let (k, word, byte, nibble) = place(row, col);
-        self.0.get(row, col) | (self.1[word][byte] >> (4 * nibble + k) & 1) << 4
+        let (k, word, byte, half) = place(row, col);
+        self.0.get(row, col) | (self.1[word][byte] >> (4 * half + k) & 1) << 4
     }
 
     #[inline(always)]
@@ -232,14 +261,8 @@ impl Words for Fives {
 impl Weights for Fives {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        let plane = D::V::load_bytes(&self.1[word]);
-        let plane = match K {
-            0 => plane,
-            1 => D::V::shift_right::<1>(plane),
-            2 => D::V::shift_right::<2>(plane),
-            _ => D::V::shift_right::<3>(plane),
-        };
-        D::V::or(self.0.part::<D, K, J>(word), D::high::<J>(plane, 1))
+        let fifth = D::plane::<J>(D::V::load_bytes(&self.1[word]), K, 1);
+        D::V::or(self.0.part::<D, K, J>(word), fifth)
     }
 }
 
@@ -247,15 +270,15 @@ impl Words for Sixes {
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
         let mut planes = [[[0; 16]; WORDS]; 2];
         for (row, col) in cells() {
-            let (k, word, byte, nibble) = place(row, col);
-            planes[k / 2][word][byte] |= (q[row][col] >> 4 & 3) << (4 * nibble + 2 * (k % 2));
+            let (k, word, byte, half) = place(row, col);
+            planes[k / 2][word][byte] |= (q[row][col] >> 4 & 3) << (4 * half + 2 * (k % 2));
         }
         Self(Nibbles::pack(q), planes)
     }
 
     fn get(&self, row: usize, col: usize) -> u8 {
-        let (k, word, byte, nibble) = place(row, col);
-        self.0.get(row, col) | (self.1[k / 2][word][byte] >> (4 * nibble + 2 * (k % 2)) & 3) << 4
+        let (k, word, byte, half) = place(row, col);
+        self.0.get(row, col) | (self.1[k / 2][word][byte] >> (4 * half + 2 * (k % 2)) & 3) << 4
     }
 
     #[inline(always)]
@@ -272,9 +295,8 @@ impl Words for Sixes {
 impl Weights for Sixes {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        let plane = D::V::load_bytes(&self.1[K / 2][word]);
-        let plane = if K.is_multiple_of(2) { plane } else { D::V::shift_right::<2>(plane) };
-        D::V::or(self.0.part::<D, K, J>(word), D::high::<J>(plane, 3))
+        let more = D::plane::<J>(D::V::load_bytes(&self.1[K / 2][word]), 2 * (K % 2), 2);
+        D::V::or(self.0.part::<D, K, J>(word), more)
     }
 }
 
@@ -311,12 +333,19 @@ impl Words for Bytes {
 impl Weights for Bytes {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        let words = [0, 1].map(|half| D::V::load_bytes(&self.0[half][K][word]));
-        D::bytes::<J>(words)
+        D::bytes::<J>(self.words::<D, K>(word))
     }
 }
 
-/// Bytes modulo 16, where weights are 7 bits at most; part J is word J.
+impl Bytes {
+    /// The two halves of word `K`, of the first or second four rows.
+    #[inline(always)]
+    fn words<D: Dot, const K: usize>(&self, word: usize) -> [Ints<D>; 2] {
+        self.0.each_ref().map(|half| D::V::load_bytes(&half[K][word]))
+    }
+}
+
+/// Bytes modulo 16, where weights are 7 bits at most.
 struct LowNibbles<'a>(&'a Bytes);
 
 /// Bytes divided by 16.
@@ -325,14 +354,14 @@ struct HighNibbles<'a>(&'a Bytes);
 impl Weights for LowNibbles<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        D::low::<0>(D::V::load_bytes(&self.0.0[J][K][word]))
+        D::low::<J>(self.0.words::<D, K>(word))
     }
 }
 
 impl Weights for HighNibbles<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        D::low::<1>(D::V::load_bytes(&self.0.0[J][K][word]))
+        D::high::<J>(self.0.words::<D, K>(word))
     }
 }
 

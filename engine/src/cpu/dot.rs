@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 /// Activations that share a scale; columns of a block.
 pub(super) const GROUP: usize = 32;
 
-/// A group of activations, in the order in which [`Dot::word`] reads them.
+/// A group of activations, in the order in which [`Dot::half`] reads them.
 pub(super) type Arranged = [[u8; 4]; GROUP / 2];
 
 /// The same of T tokens, side by side, so that one address serves all of them.
@@ -52,7 +52,7 @@ pub(super) struct Part([[u8; 16]; WORDS]);
 /// A way to multiply.
 ///
 /// A prompt's tokens are many, so weights are unpacked once for all of them, part after part into a panel
-/// ([`Self::unpack`], [`Self::panel`]); for one token they are unpacked on the way ([`Self::word`]).
+/// ([`Self::unpack`], [`Self::panel`]); for one token they are unpacked on the way ([`Self::half`]).
 pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// The machine.
     type V: Vector;
@@ -63,15 +63,15 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// Whether weights may be 0 … 255; else 0 … 127.
     const TAKES_BYTES: bool;
 
-    /// Activations of −32512 … 32512, by fours in their order, as [`Self::word`] reads them.
+    /// Activations of −32512 … 32512, by fours in their order, as [`Self::half`] reads them.
     fn arrange(x: [Ints<Self>; GROUP / 4]) -> Arranged;
     /// No sums yet.
     fn zero() -> Self::Sums;
     /// The four sums.
     fn total(sums: Self::Sums) -> Ints<Self>;
 
-    /// Adds word `K` of P blocks times columns 8K … 8K + 7 of a token.
-    fn word<W: Weights, const K: usize, const P: usize>(weights: [&W; P], x: &Beside<1>, sums: &mut Sums<Self, P>);
+    /// Adds half `H` of word `K` of a block times columns 8K + 4H … 8K + 4H + 3 of a token.
+    fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [Self::Sums; WORDS]);
 
     /// Unpacks all words of a block.
     #[inline(always)]
@@ -88,12 +88,14 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// sum + one product of part of a word and activations.
     fn multiply_add(weights: Ints<Self>, x: Ints<Self>, sum: Ints<Self>) -> Ints<Self>;
 
-    /// Nibbles of a word, the columns of part `J`.
-    fn low<const J: usize>(word: Ints<Self>) -> Ints<Self>;
-    /// The same, times 16 and cut to these bits of a nibble.
-    fn high<const J: usize>(word: Ints<Self>, bits: u8) -> Ints<Self>;
-    /// Weights of 0 … 255 from two words of four columns each, the columns of part `J`; only where [`Self::TAKES_BYTES`].
+    /// Of two words of four columns each, the columns of part `J`; only where [`Self::TAKES_BYTES`].
     fn bytes<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
+    /// The lower nibbles of these.
+    fn low<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
+    /// The upper nibbles.
+    fn high<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
+    /// Of a word whose nibbles are columns, for the columns of part `J`, so many bits of a nibble from `first` on, times 16.
+    fn plane<const J: usize>(word: Ints<Self>, first: usize, n_bits: u32) -> Ints<Self>;
 }
 
 /// What a word multiplies.
@@ -130,11 +132,14 @@ impl<V: Vector> Dot for Pairs<V> {
         sums
     }
     #[inline(always)]
-    fn word<W: Weights, const K: usize, const P: usize>(weights: [&W; P], x: &Beside<1>, sums: &mut Sums<Self, P>) {
-        Self::part::<W, K, 0, P>(weights, x, sums);
-        Self::part::<W, K, 1, P>(weights, x, sums);
-        Self::part::<W, K, 2, P>(weights, x, sums);
-        Self::part::<W, K, 3, P>(weights, x, sums);
+    fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
+        if H == 0 {
+            Self::part::<W, K, 0>(weights, x, sums);
+            Self::part::<W, K, 2>(weights, x, sums);
+        } else {
+            Self::part::<W, K, 1>(weights, x, sums);
+            Self::part::<W, K, 3>(weights, x, sums);
+        }
     }
     #[inline(always)]
     fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
@@ -147,44 +152,32 @@ impl<V: Vector> Dot for Pairs<V> {
         V::add_int(sum, V::dot_pairs(weights, x))
     }
     #[inline(always)]
-    fn low<const J: usize>(word: V::I) -> V::I {
-        let mask = splat_halfword::<V>(0x0f);
-        match J {
-            0 => V::and(word, mask),
-            1 => V::and(V::shift_right::<4>(word), mask),
-            2 => V::and(V::shift_right::<8>(word), mask),
-            _ => V::shift_right::<12>(word),
-        }
-    }
-    #[inline(always)]
-    fn high<const J: usize>(word: V::I, bits: u8) -> V::I {
-        let mask = splat_halfword::<V>(i32::from(bits) << 4);
-        match J {
-            0 => V::and(V::shift_left::<4>(word), mask),
-            1 => V::and(word, mask),
-            2 => V::and(V::shift_right::<4>(word), mask),
-            _ => V::and(V::shift_right::<8>(word), mask),
-        }
-    }
-    #[inline(always)]
     fn bytes<const J: usize>(words: [V::I; 2]) -> V::I {
         let word = words[J % 2];
-        if J < 2 { V::and(word, splat_halfword::<V>(0xff)) } else { V::shift_right::<8>(word) }
+        if J < 2 { V::and(word, splat_halfword::<V>(0xff)) } else { V::shift(word, -8) }
+    }
+    #[inline(always)]
+    fn low<const J: usize>(words: [V::I; 2]) -> V::I {
+        let word = words[J % 2];
+        V::and(if J < 2 { word } else { V::shift(word, -8) }, splat_halfword::<V>(0x0f))
+    }
+    #[inline(always)]
+    fn high<const J: usize>(words: [V::I; 2]) -> V::I {
+        let word = words[J % 2];
+        if J < 2 { V::and(V::shift(word, -4), splat_halfword::<V>(0x0f)) } else { V::shift(word, -12) }
+    }
+    #[inline(always)]
+    fn plane<const J: usize>(word: V::I, first: usize, n_bits: u32) -> V::I {
+        V::and(to_bit_4::<V>(word, 8 * (J / 2) + 4 * (J % 2) + first), splat_halfword::<V>(upper_bits(n_bits)))
     }
 }
 
 impl<V: Vector> Pairs<V> {
     #[inline(always)]
-    fn part<W: Weights, const K: usize, const J: usize, const P: usize>(
-        weights: [&W; P],
-        x: &Beside<1>,
-        sums: &mut Sums<Self, P>,
-    ) {
+    fn part<W: Weights, const K: usize, const J: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
         let x = repeat::<V>(x[4 * K + J][0]);
-        for (weights, sums) in weights.into_iter().zip(sums) {
-            for (word, sum) in sums.iter_mut().enumerate() {
-                *sum = Self::multiply_add(weights.part::<Self, K, J>(word), x, *sum);
-            }
+        for (word, sum) in sums.iter_mut().enumerate() {
+            *sum = Self::multiply_add(weights.part::<Self, K, J>(word), x, *sum);
         }
     }
 }
@@ -223,9 +216,13 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
         V::add_int(V::shift_left_int::<8>(sums[0]), sums[1])
     }
     #[inline(always)]
-    fn word<W: Weights, const K: usize, const P: usize>(weights: [&W; P], x: &Beside<1>, sums: &mut Sums<Self, P>) {
-        Self::part::<W, K, 0, P>(weights, x, sums);
-        Self::part::<W, K, 1, P>(weights, x, sums);
+    fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [[V::I; 2]; WORDS]) {
+        let (upper, lower) = (repeat::<V>(x[4 * K + 2 * H][0]), repeat::<V>(x[4 * K + 2 * H + 1][0]));
+        for (word, [uppers, lowers]) in sums.iter_mut().enumerate() {
+            let weights = weights.part::<Self, K, H>(word);
+            *uppers = Self::multiply_add(weights, upper, *uppers);
+            *lowers = Self::multiply_add(weights, lower, *lowers);
+        }
     }
     #[inline(always)]
     fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
@@ -241,37 +238,20 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
         V::dot_quads(x, weights, sum)
     }
     #[inline(always)]
-    fn low<const J: usize>(word: V::I) -> V::I {
-        let word = if J == 0 { word } else { V::shift_right::<4>(word) };
-        V::and(word, splat_byte::<V>(0x0f))
-    }
-    #[inline(always)]
-    fn high<const J: usize>(word: V::I, bits: u8) -> V::I {
-        let word = if J == 0 { V::shift_left::<4>(word) } else { word };
-        V::and(word, splat_byte::<V>(bits << 4))
-    }
-    #[inline(always)]
     fn bytes<const J: usize>(words: [V::I; 2]) -> V::I {
         words[J]
     }
-}
-
-#[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
-impl<V: DotQuads, const UNSIGNED: bool> Quads<V, UNSIGNED> {
     #[inline(always)]
-    fn part<W: Weights, const K: usize, const J: usize, const P: usize>(
-        weights: [&W; P],
-        x: &Beside<1>,
-        sums: &mut Sums<Self, P>,
-    ) {
-        let (upper, lower) = (repeat::<V>(x[4 * K + 2 * J][0]), repeat::<V>(x[4 * K + 2 * J + 1][0]));
-        for (weights, sums) in weights.into_iter().zip(sums) {
-            for (word, [uppers, lowers]) in sums.iter_mut().enumerate() {
-                let weights = weights.part::<Self, K, J>(word);
-                *uppers = Self::multiply_add(weights, upper, *uppers);
-                *lowers = Self::multiply_add(weights, lower, *lowers);
-            }
-        }
+    fn low<const J: usize>(words: [V::I; 2]) -> V::I {
+        V::and(words[J], splat_byte::<V>(0x0f))
+    }
+    #[inline(always)]
+    fn high<const J: usize>(words: [V::I; 2]) -> V::I {
+        V::and(V::shift(words[J], -4), splat_byte::<V>(0x0f))
+    }
+    #[inline(always)]
+    fn plane<const J: usize>(word: V::I, first: usize, n_bits: u32) -> V::I {
+        V::and(to_bit_4::<V>(word, 4 * J + first), splat_byte::<V>(upper_bits(n_bits)))
     }
 }
 
@@ -335,10 +315,22 @@ fn repeat<V: Vector>(x: [u8; 4]) -> V::I {
     V::splat_int(i32::from_le_bytes(x))
 }
 
-/// The same halfword eight times; x is 0 … 255.
+/// Halfwords, moved so that bit `bit` is bit 4.
 #[inline(always)]
-fn splat_halfword<V: Vector>(x: i32) -> V::I {
-    V::splat_int(x << 16 | x)
+#[expect(clippy::cast_possible_truncation, reason = "of 16 bits")]
+fn to_bit_4<V: Vector>(word: V::I, bit: usize) -> V::I {
+    V::shift(word, 4 - bit as i32)
+}
+
+/// So many bits from bit 4 on.
+const fn upper_bits(n: u32) -> u8 {
+    ((1 << n) - 1) << 4
+}
+
+/// The same halfword eight times.
+#[inline(always)]
+fn splat_halfword<V: Vector>(x: u8) -> V::I {
+    V::splat_int(i32::from(x) << 16 | i32::from(x))
 }
 
 /// The same byte sixteen times.

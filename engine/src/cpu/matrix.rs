@@ -7,7 +7,7 @@ use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, ROWS, Sixes, Words
 use super::dot::{Dot, Pairs, Part, WORDS};
 use super::pool::{Columns, Pool};
 use super::scales::{Floats, Half, Number, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
-use super::vector::{Best, Vector};
+use super::vector::{Best, Vector, fetch};
 use crate::dtype::DType;
 use crate::quant::{self, Groups};
 use std::array::from_fn;
@@ -16,9 +16,9 @@ use std::marker::PhantomData;
 /// Activations that a pass over all rows of weights reads, in bytes: half of a small second-level cache.
 const ACTIVATIONS_BYTES: usize = 256 << 10;
 
-/// Places that the weights are read from in turns for one token: memory gives more to several readers than to one, because
-/// a processor does not foresee the next page.
-const PLACES: usize = 4;
+/// Places that the weights are read from in turns for one token, the first of these numbers that divides the rows: memory
+/// gives more to several readers than to one, because a processor does not foresee the next page.
+const PLACES: [usize; 2] = [6, 4];
 
 /// Of these, so many are multiplied at once, so that an activation is loaded once for all of them: their sums are as many as
 /// the registers hold.
@@ -48,7 +48,7 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
     /// dst[t] = self · x[t], for all tokens t and these rows, which start at a multiple of 8.
     fn matmul(&self, x: &Input<'_>, dst: Columns<'_>);
 
-    /// The same of one token, but dst is `[PLACES, rows / PLACES]`: these rows of every place.
+    /// The same of one token, but dst is `[n_places, rows / n_places]`: these rows of every place.
     fn matvec(&self, x: &Input<'_>, dst: Columns<'_>);
 
     /// dst = one row.
@@ -60,12 +60,11 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
 
 /// dst `[n_tokens, rows]` = matrix · x of every token.
 pub(super) fn multiply(pool: &Pool, matrix: &dyn Matrix, x: &Input<'_>, rows: usize, dst: &mut [f32]) {
-    let per_place = rows / PLACES;
-    let has_places = rows.is_multiple_of(ROWS * PLACES) && per_place >= ROWS * EIGHTS_PER_THREAD * pool.n_threads();
-    if dst.len() == rows && has_places {
-        pool.columns(dst, per_place, ROWS, |dst| matrix.matvec(x, dst));
-    } else {
-        pool.columns(dst, rows, ROWS, |dst| matrix.matmul(x, dst));
+    let least = ROWS * EIGHTS_PER_THREAD * pool.n_threads();
+    let n_places = PLACES.into_iter().find(|n| rows.is_multiple_of(ROWS * n) && rows / n >= least);
+    match n_places {
+        Some(n_places) if dst.len() == rows => pool.columns(dst, rows / n_places, ROWS, |dst| matrix.matvec(x, dst)),
+        _ => pool.columns(dst, rows, ROWS, |dst| matrix.matmul(x, dst)),
     }
 }
 
@@ -148,6 +147,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
         const { assert!(E.is_multiple_of(P), "no eight is left over") };
         let mut sums = [[D::V::splat(0.0); WORDS]; E];
         for (i, x) in x.iter().enumerate() {
+            eights.iter().for_each(|eight| fetch(&eight[i]));
             for (sums, eights) in sums.as_chunks_mut::<P>().0.iter_mut().zip(eights.as_chunks::<P>().0) {
                 let blocks: [_; P] = from_fn(|p| &eights[p][i]);
                 let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), x);
@@ -156,8 +156,16 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
                 }
             }
         }
-        sums
+        in_the_end::<D, S, N, E>(sums)
     }
+}
+
+/// Sums as they are when all blocks have been added.
+#[inline(always)]
+fn in_the_end<D: Dot, S: Scales<N>, const N: usize, const M: usize>(
+    sums: [[Floats<D>; WORDS]; M],
+) -> [[Floats<D>; WORDS]; M] {
+    sums.map(|words| words.map(|sum| D::V::mul(sum, D::V::splat(S::UNIT))))
 }
 
 impl<D, W, S, const N: usize> Matrix for Blocks<D, W, S, N>
@@ -216,7 +224,7 @@ trait Tiles<V: Vector> {
     /// Eight rows × one token.
     fn one(&self, eight: usize, token: usize) -> [V::F; WORDS];
     /// Eight rows of every place × the only token.
-    fn places(&self, eights: [usize; PLACES]) -> [[V::F; WORDS]; PLACES];
+    fn places<const E: usize>(&self, eights: [usize; E]) -> [[V::F; WORDS]; E];
 }
 
 /// Fills dst by tiles of eight rows × four tokens; the last tokens one by one. Activations, `token_bytes` for each token,
@@ -245,13 +253,23 @@ fn fill<V: Vector>(mut tiles: impl Tiles<V>, token_bytes: usize, mut dst: Column
     }
 }
 
-/// Fills dst `[PLACES, rows / PLACES]` for the only token, eight rows of every place at a time.
+/// Fills dst `[n_places, rows / n_places]` for the only token.
 #[inline(always)]
-fn fill_places<V: Vector>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
-    debug_assert_eq!(dst.n_rows(), PLACES, "a row of dst for each place");
+fn fill_places<V: Vector>(tiles: &impl Tiles<V>, dst: Columns<'_>) {
+    if dst.n_rows() == PLACES[0] {
+        fill_so_many::<V, { PLACES[0] }>(tiles, dst);
+    } else {
+        fill_so_many::<V, { PLACES[1] }>(tiles, dst);
+    }
+}
+
+/// Eight rows of every place at a time. Not inlined, so that no other number of places takes registers here.
+#[inline(never)]
+fn fill_so_many<V: Vector, const E: usize>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
+    debug_assert_eq!(dst.n_rows(), E, "a row of dst for each place");
     let columns = dst.range();
     for first in columns.clone().step_by(ROWS) {
-        let eights: [usize; PLACES] = from_fn(|place| (place * dst.width() + first) / ROWS);
+        let eights: [usize; E] = from_fn(|place| (place * dst.width() + first) / ROWS);
         for (place, sums) in tiles.places(eights).into_iter().enumerate() {
             store::<V>(sums, &mut dst.row(place)[first - columns.start..]);
         }
@@ -298,7 +316,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
                 }
             }
         }
-        sums
+        in_the_end::<D, S::Floats, N, TOKENS>(sums)
     }
 
     #[inline(always)]
@@ -308,8 +326,8 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
     }
 
     #[inline(always)]
-    fn places(&self, eights: [usize; PLACES]) -> [[Floats<D>; WORDS]; PLACES] {
-        self.matrix.dot::<PLACES, AT_ONCE>(eights, self.x.one(0))
+    fn places<const E: usize>(&self, eights: [usize; E]) -> [[Floats<D>; WORDS]; E] {
+        self.matrix.dot::<E, AT_ONCE>(eights, self.x.one(0))
     }
 }
 
@@ -331,6 +349,7 @@ fn store<V: Vector>(sums: [V::F; WORDS], dst: &mut [f32]) {
 struct Brain(u16);
 
 impl Number for Brain {
+    const UNIT: f32 = 1.0;
     fn new(x: f32) -> Self {
         Self(half::bf16::from_f32(x).to_bits())
     }
@@ -338,7 +357,7 @@ impl Number for Brain {
         half::bf16::from_bits(self.0).to_f32()
     }
     #[inline(always)]
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
+    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F {
         V::load(&x.map(|x| f32::from_bits(u32::from(x.0) << 16)))
     }
 }
@@ -444,8 +463,8 @@ impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
         sums
     }
     #[inline(always)]
-    fn places(&self, eights: [usize; PLACES]) -> [[<Best as Vector>::F; WORDS]; PLACES] {
-        self.matrix.dot::<Best, PLACES, 1>(eights, [self.token(0)]).map(|[sums]| sums)
+    fn places<const E: usize>(&self, eights: [usize; E]) -> [[<Best as Vector>::F; WORDS]; E] {
+        self.matrix.dot::<Best, E, 1>(eights, [self.token(0)]).map(|[sums]| sums)
     }
 }
 
@@ -482,13 +501,17 @@ mod tests {
 
     /// The order in which rows are read changes nothing.
     fn check_places<D: Dot>(dtype: DType) {
+        PLACES.into_iter().for_each(|n_places| check_so_many_places::<D>(dtype, n_places));
+    }
+
+    fn check_so_many_places<D: Dot>(dtype: DType, n_places: usize) {
         // The helpers never come: what counts is how the work is cut.
-        let ((pool, _), rows) = (Pool::new(3), ROWS * PLACES * 13);
+        let ((pool, _), rows) = (Pool::new(3), ROWS * n_places * 13);
         let (matrix, x, integers) = case::<D>(dtype, rows, 1);
         let x = Input { floats: &x, integers: &integers };
         let [mut in_order, mut by_places] = [vec![0.0; rows], vec![0.0; rows]];
         pool.columns(&mut in_order, rows, ROWS, |dst| matrix.matmul(&x, dst));
-        pool.columns(&mut by_places, rows / PLACES, ROWS, |dst| matrix.matvec(&x, dst));
+        pool.columns(&mut by_places, rows / n_places, ROWS, |dst| matrix.matvec(&x, dst));
         assert!(in_order.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
         assert_eq!(in_order, by_places, "{dtype:?}");
     }

@@ -1,21 +1,29 @@
 //! The scales of a packed block: how the sums of its integers become floats.
 
-use super::activations::Scaling;
+use super::activations::{SCALE_UNIT, Scaling};
 use super::block::ROWS;
 use super::dot::{Dot, Ints};
-use super::vector::{Best, Vector};
+use super::vector::{Best, HALF_SCALE, Vector};
 
 /// A scale as it is stored.
 pub(super) trait Number: Copy + Default {
+    /// What [`Self::load_units`] counts.
+    const UNIT: f32;
     /// The nearest of these to `x`.
     fn new(x: f32) -> Self;
     /// Its value.
     fn value(self) -> f32;
+    /// Four of them, divided by [`Self::UNIT`].
+    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F;
     /// Four of them.
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F;
+    #[inline(always)]
+    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
+        V::mul(Self::load_units::<V>(x), V::splat(Self::UNIT))
+    }
 }
 
 impl Number for f32 {
+    const UNIT: Self = 1.0;
     fn new(x: f32) -> Self {
         x
     }
@@ -23,7 +31,7 @@ impl Number for f32 {
         self
     }
     #[inline(always)]
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
+    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F {
         V::load(x)
     }
 }
@@ -34,6 +42,7 @@ impl Number for f32 {
 pub(super) struct Half(u16);
 
 impl Number for Half {
+    const UNIT: f32 = HALF_SCALE;
     fn new(x: f32) -> Self {
         Self(half::f16::from_f32(x).to_bits())
     }
@@ -41,8 +50,8 @@ impl Number for Half {
         half::f16::from_bits(self.0).to_f32()
     }
     #[inline(always)]
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::mul(V::load_4_halves(&x.map(|h| h.0)), V::splat(super::vector::HALF_SCALE))
+    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F {
+        V::load_4_halves(&x.map(|h| h.0))
     }
 }
 
@@ -50,6 +59,9 @@ impl Number for Half {
 pub(super) trait Scales<const N: usize>: Copy + Sized {
     /// The same, as floats: faster where they are read again and again.
     type Floats: Scales<N>;
+
+    /// What sums must be multiplied by in the end.
+    const UNIT: f32;
 
     /// The same scales as floats.
     fn floats(&self) -> Self::Floats;
@@ -102,10 +114,10 @@ fn group<T: Number>(values: [[f32; 2]; ROWS], group: usize) -> [T; ROWS] {
     values.map(|row| T::new(row[group]))
 }
 
-/// Four of eight numbers.
+/// Four of eight numbers, in units.
 #[inline(always)]
 fn four<D: Dot, T: Number>(values: &[T; ROWS], word: usize) -> Floats<D> {
-    T::load::<D::V>(&values.as_chunks().0[word])
+    T::load_units::<D::V>(&values.as_chunks().0[word])
 }
 
 /// dot − 2ᶻ · sum, as floats.
@@ -116,6 +128,7 @@ fn centred<D: Dot, const Z: u32>(dot: Ints<D>, sum: i32) -> Floats<D> {
 
 impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
     type Floats = Scale<f32, Z>;
+    const UNIT: f32 = T::UNIT / SCALE_UNIT;
     fn floats(&self) -> Self::Floats {
         Scale(values(self.0))
     }
@@ -134,6 +147,7 @@ impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
 
 impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
     type Floats = Scale16<f32, Z>;
+    const UNIT: f32 = T::UNIT / SCALE_UNIT;
     fn floats(&self) -> Self::Floats {
         Scale16(self.0.map(values))
     }
@@ -153,6 +167,7 @@ impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
 
 impl<T: Number> Scales<1> for ScaleOffset<T> {
     type Floats = ScaleOffset<f32>;
+    const UNIT: f32 = T::UNIT / SCALE_UNIT;
     fn floats(&self) -> Self::Floats {
         ScaleOffset { scale: values(self.scale), offset: values(self.offset) }
     }
@@ -172,6 +187,7 @@ impl<T: Number> Scales<1> for ScaleOffset<T> {
 
 impl<T: Number> Scales<2> for ScaleOffset16<T> {
     type Floats = ScaleOffset16<f32>;
+    const UNIT: f32 = T::UNIT / SCALE_UNIT;
     fn floats(&self) -> Self::Floats {
         ScaleOffset16 { scale: self.scale.map(values), offset: self.offset.map(values) }
     }

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use std::array::from_fn;
+use std::mem::MaybeUninit;
 
 #[cfg(any(test, not(any(target_arch = "wasm32", target_arch = "x86_64"))))]
 pub(crate) mod plain;
@@ -81,6 +82,8 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn sub_int(a: Self::I, b: Self::I) -> Self::I;
     /// x · 2ᴺ, of i32.
     fn shift_left_int<const N: u32>(x: Self::I) -> Self::I;
+    /// x / 2ᴺ, rounded down, of i32.
+    fn shift_right_int<const N: u32>(x: Self::I) -> Self::I;
     /// The nearest floats, of i32.
     fn to_float(x: Self::I) -> Self::F;
     /// Eight i32 of −32768 … 32767 as halfwords.
@@ -93,10 +96,8 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn or(a: Self::I, b: Self::I) -> Self::I;
     /// The bytes of `table` at places of 0 … 15.
     fn look_up(table: Self::I, places: Self::I) -> Self::I;
-    /// The bits of every halfword moved N down.
-    fn shift_right<const N: u32>(x: Self::I) -> Self::I;
-    /// The bits of every halfword moved N up.
-    fn shift_left<const N: u32>(x: Self::I) -> Self::I;
+    /// The bits of every halfword moved so far up, or down if `by` is negative, which should be known when this is compiled.
+    fn shift(x: Self::I, by: i32) -> Self::I;
     /// Products of halfwords, summed by twos to four i32.
     fn dot_pairs(a: Self::I, b: Self::I) -> Self::I;
 }
@@ -147,6 +148,19 @@ fn reading(dot: impl Fn(i8, u8) -> i32) -> Option<Reading> {
 /// 2¹¹²: a half's exponent bias is 112 less than a float's. Until they are multiplied by it, the smallest halves are subnormal
 /// floats, and any product of those takes 50 ns on Intel's processors.
 pub(crate) const HALF_SCALE: f32 = f32::from_bits((112 + 127) << 23);
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Reads a byte of every cache line of `x` and forgets it: memory brings them while other work is done, instead of one after
+/// the other when they are used.
+#[inline(always)]
+pub(crate) fn fetch<T>(x: &T) {
+    for offset in (0..size_of::<T>()).step_by(LINE) {
+        // SAFETY: the byte is one of `x`, though perhaps of its padding.
+        unsafe { std::ptr::from_ref(x).byte_add(offset).cast::<MaybeUninit<u8>>().read_volatile() };
+    }
+}
 
 /// x0 + x1 + x2 + x3.
 pub(crate) fn sum<V: Vector>(x: V::F) -> f32 {

@@ -55,14 +55,15 @@ impl Words for Codes {
 impl Weights for Codes {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        let (places, nibble) = (D::V::load_bytes(&self.0.0[K][word]), D::V::splat_int(0x0f0f_0f0f));
-        let halves = [D::V::and(places, nibble), D::V::and(D::V::shift_right::<4>(places), nibble)];
-        let table = D::V::load_bytes(&VALUES);
-        D::bytes::<J>(halves.map(|places| D::V::look_up(table, places)))
+        let (table, nibbles) = (D::V::load_bytes(&VALUES), D::V::splat_int(0x0f0f_0f0f));
+        D::bytes::<J>(self.0.words::<D, K>().map(|both| {
+            let places = if word == 0 { both } else { D::V::shift(both, -4) };
+            D::V::look_up(table, D::V::and(places, nibbles))
+        }))
     }
 }
 
-/// What stands in a table of numbers below 128, where nibbles are bytes.
+/// What stands in a table of numbers below 128, where a part is bytes.
 struct Looked<'a>(&'a Nibbles, &'a [u8; 16]);
 
 impl Weights for Looked<'_> {

@@ -72,6 +72,9 @@ impl Vector for Plain {
     fn shift_left_int<const N: u32>(x: Self::I) -> Self::I {
         x.map(|x| x << N)
     }
+    fn shift_right_int<const N: u32>(x: Self::I) -> Self::I {
+        x.map(|x| x >> N)
+    }
     fn to_float(x: Self::I) -> Self::F {
         x.map(|x| x as f32)
     }
@@ -105,11 +108,9 @@ impl Vector for Plain {
         Self::store_bytes(places, &mut bytes[1]);
         Self::load_bytes(&bytes[1].map(|place| bytes[0][usize::from(place)]))
     }
-    fn shift_right<const N: u32>(x: Self::I) -> Self::I {
-        x.map(|x| join(halfwords(x).map(|x| (x.cast_unsigned() >> N).cast_signed())))
-    }
-    fn shift_left<const N: u32>(x: Self::I) -> Self::I {
-        x.map(|x| join(halfwords(x).map(|x| x << N)))
+    fn shift(x: Self::I, by: i32) -> Self::I {
+        let shift = |x: i16| if by < 0 { (x.cast_unsigned() >> -by).cast_signed() } else { x << by };
+        x.map(|x| join(halfwords(x).map(shift)))
     }
     fn dot_pairs(a: Self::I, b: Self::I) -> Self::I {
         let dot = |a: [i16; 2], b: [i16; 2]| i32::from(a[0]) * i32::from(b[0]) + i32::from(a[1]) * i32::from(b[1]);

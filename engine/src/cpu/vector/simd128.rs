@@ -104,6 +104,10 @@ macro_rules! common {
             i32x4_shl(x, N)
         }
         #[inline(always)]
+        fn shift_right_int<const N: u32>(x: v128) -> v128 {
+            i32x4_shr(x, N)
+        }
+        #[inline(always)]
         fn to_float(x: v128) -> v128 {
             f32x4_convert_i32x4(x)
         }
@@ -139,12 +143,8 @@ macro_rules! common {
             v128_or(a, b)
         }
         #[inline(always)]
-        fn shift_right<const N: u32>(x: v128) -> v128 {
-            u16x8_shr(x, N)
-        }
-        #[inline(always)]
-        fn shift_left<const N: u32>(x: v128) -> v128 {
-            i16x8_shl(x, N)
+        fn shift(x: v128, by: i32) -> v128 {
+            if by < 0 { u16x8_shr(x, by.unsigned_abs()) } else { i16x8_shl(x, by.unsigned_abs()) }
         }
         #[inline(always)]
         fn dot_pairs(a: v128, b: v128) -> v128 {

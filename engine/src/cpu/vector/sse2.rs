@@ -115,6 +115,10 @@ impl Vector for Sse2 {
         sse2!(_mm_sll_epi32(x, _mm_cvtsi32_si128(N.cast_signed())))
     }
     #[inline(always)]
+    fn shift_right_int<const N: u32>(x: Self::I) -> Self::I {
+        sse2!(_mm_sra_epi32(x, _mm_cvtsi32_si128(N.cast_signed())))
+    }
+    #[inline(always)]
     fn to_float(x: Self::I) -> Self::F {
         sse2!(_mm_cvtepi32_ps(x))
     }
@@ -159,12 +163,9 @@ impl Vector for Sse2 {
         Self::load_bytes(&bytes[1].map(|place| bytes[0][usize::from(place & 15)]))
     }
     #[inline(always)]
-    fn shift_right<const N: u32>(x: Self::I) -> Self::I {
-        sse2!(_mm_srl_epi16(x, _mm_cvtsi32_si128(N.cast_signed())))
-    }
-    #[inline(always)]
-    fn shift_left<const N: u32>(x: Self::I) -> Self::I {
-        sse2!(_mm_sll_epi16(x, _mm_cvtsi32_si128(N.cast_signed())))
+    fn shift(x: Self::I, by: i32) -> Self::I {
+        let bits = sse2!(_mm_cvtsi32_si128(by.abs()));
+        sse2!(if by < 0 { _mm_srl_epi16(x, bits) } else { _mm_sll_epi16(x, bits) })
     }
     #[inline(always)]
     fn dot_pairs(a: Self::I, b: Self::I) -> Self::I {
