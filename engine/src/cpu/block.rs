@@ -217,7 +217,7 @@ impl Nibbles {
     /// The two halves of word `K`.
     #[inline(always)]
     fn words<D: Dot, const K: usize>(&self) -> [Ints<D>; 2] {
-        self.0.each_ref().map(|half| D::V::load_bytes(&half[K]))
+        [0, 1].map(|half| D::V::load_bytes(&self.0[half][K]))
     }
 }
 
@@ -341,7 +341,7 @@ impl Bytes {
     /// The two halves of word `K`, of the first or second four rows.
     #[inline(always)]
     fn words<D: Dot, const K: usize>(&self, word: usize) -> [Ints<D>; 2] {
-        self.0.each_ref().map(|half| D::V::load_bytes(&half[K][word]))
+        [0, 1].map(|half| D::V::load_bytes(&self.0[half][K][word]))
     }
 }
 
