@@ -34,7 +34,7 @@ use activations::Activations;
 use attention::Scratch;
 use cache::Cache;
 use kernels::Kernels;
-use matrix::{Input, Matrix};
+use matrix::{Input, Matrix, Product};
 use rope::Angles;
 use vector::Best;
 
@@ -146,9 +146,12 @@ impl Cpu {
     /// Runs the first ops of the plan.
     fn run_ops(&mut self, n_ops: usize, batch: &Batch<'_>) {
         self.prepare(batch);
-        for op in 0..n_ops {
-            let op = self.plan.ops[op].clone();
-            self.run(&op, batch);
+        let ops = self.plan.ops[..n_ops].to_vec();
+        for ops in ops.chunk_by(share_a_job) {
+            match ops {
+                [op] => self.run(op, batch),
+                products => self.multiply(products),
+            }
         }
     }
 
@@ -206,17 +209,7 @@ impl Cpu {
                 }
                 self.bufs[dst.0] = out;
             }
-            Op::MatMul { x, weight, bias, dst } => {
-                let mut out = self.take(*dst);
-                self.matmul(*x, *weight, &mut out);
-                if let Some(bias) = bias {
-                    let bias = self.vector(*bias);
-                    self.pool.rows(&mut out, bias.len(), |_, rows| {
-                        rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
-                    });
-                }
-                self.bufs[dst.0] = out;
-            }
+            Op::MatMul { .. } => self.multiply(std::slice::from_ref(op)),
             Op::Rope { x, head_dim, factors, rope } => {
                 let mut out = self.take(*x);
                 let angles = self.angles(*rope, *factors, batch);
@@ -281,15 +274,39 @@ impl Cpu {
         });
     }
 
-    fn matmul(&mut self, x: Buf, weight: Weight, dst: &mut [f32]) {
-        let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("a matmul reads a matrix") };
+    /// Runs products that [share a job](share_a_job).
+    fn multiply(&mut self, ops: &[Op]) {
+        let matmul = |op: &Op| {
+            let Op::MatMul { x, weight, bias, dst } = *op else { unreachable!("only matmuls are products") };
+            (x, weight, bias, dst)
+        };
+        let (x, ..) = matmul(&ops[0]);
+        let mut outs: Vec<_> = ops.iter().map(|op| self.take(matmul(op).3)).collect();
+        let matrix = |weight: Weight| match &self.weights[weight.0] {
+            Packed::Matrix(matrix) => &**matrix,
+            Packed::Vector(_) => unreachable!("a matmul reads a matrix"),
+        };
         let floats = &self.bufs[x.0];
-        if !matrix.reads_floats() && self.quantized != Some(x) {
+        if self.quantized != Some(x) && !ops.iter().all(|op| matrix(matmul(op).1).reads_floats()) {
             (self.kernels.quantize)(&mut self.activations, &self.pool, floats, self.plan.width(x));
             self.quantized = Some(x);
         }
-        let (rows, input) = (self.plan.weights[weight.0].rows, Input { floats, integers: &self.activations });
-        matrix::multiply(&self.pool, &**matrix, &input, rows, dst);
+        let products = ops.iter().zip(&mut outs).map(|(op, dst)| {
+            let (_, weight, ..) = matmul(op);
+            Product { matrix: matrix(weight), rows: self.plan.weights[weight.0].rows, dst }
+        });
+        let input = Input { floats, integers: &self.activations };
+        matrix::multiply(&self.pool, &input, &mut products.collect::<Vec<_>>());
+        for (op, mut out) in ops.iter().zip(outs) {
+            let (_, _, bias, dst) = matmul(op);
+            if let Some(bias) = bias {
+                let bias = self.vector(bias);
+                self.pool.rows(&mut out, bias.len(), |_, rows| {
+                    rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
+                });
+            }
+            self.bufs[dst.0] = out;
+        }
     }
 
     /// The index of the batch's angles for this kind of rotation, made when first asked for.
@@ -301,6 +318,16 @@ impl Cpu {
         let angles = Angles::new(&rope, factors.map(|w| self.vector(w)), positions);
         self.angles.push((rope, factors, angles));
         self.angles.len() - 1
+    }
+}
+
+/// Whether an op and the next one can be done at the same time: both are products of the same activations.
+fn share_a_job(op: &Op, next: &Op) -> bool {
+    match (op, next) {
+        (Op::MatMul { x, dst, .. }, Op::MatMul { x: next_x, dst: next_dst, .. }) => {
+            x == next_x && dst != x && next_dst != x && dst != next_dst
+        }
+        _ => false,
     }
 }
 

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 2;
 
 /// For every thread there are at least so many eights of each place, so that one that is slow can leave some to the others; a
 /// smaller matrix is read in order.
-const EIGHTS_PER_THREAD: usize = 4;
+const EIGHTS_PER_THREAD: usize = 2;
 
 /// What a matrix multiplies: the same activations in two forms.
 #[derive(Debug, Clone, Copy)]
@@ -59,13 +59,30 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
 }
 
 /// dst `[n_tokens, rows]` = matrix · x of every token.
-pub(super) fn multiply(pool: &Pool, matrix: &dyn Matrix, x: &Input<'_>, rows: usize, dst: &mut [f32]) {
-    let least = ROWS * EIGHTS_PER_THREAD * pool.n_threads();
-    let n_places = PLACES.into_iter().find(|n| rows.is_multiple_of(ROWS * n) && rows / n >= least);
-    match n_places {
-        Some(n_places) if dst.len() == rows => pool.columns(dst, rows / n_places, ROWS, |dst| matrix.matvec(x, dst)),
-        _ => pool.columns(dst, rows, ROWS, |dst| matrix.matmul(x, dst)),
+#[derive(Debug)]
+pub(super) struct Product<'a> {
+    pub(super) matrix: &'a dyn Matrix,
+    pub(super) rows: usize,
+    pub(super) dst: &'a mut [f32],
+}
+
+impl Product<'_> {
+    /// How many places its weights are read from in turns; none for several tokens.
+    fn n_places(&self, n_threads: usize) -> Option<usize> {
+        let least = ROWS * EIGHTS_PER_THREAD * n_threads;
+        let fits = |n: &usize| self.rows.is_multiple_of(ROWS * n) && self.rows / n >= least;
+        PLACES.into_iter().find(fits).filter(|_| self.dst.len() == self.rows)
     }
+}
+
+/// All products of the same activations, as one job.
+pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [Product<'_>]) {
+    let how: Vec<_> = products.iter().map(|p| (p.matrix, p.n_places(pool.n_threads()))).collect();
+    let dsts = products.iter_mut().zip(&how).map(|(p, (_, n_places))| (&mut *p.dst, p.rows / n_places.unwrap_or(1)));
+    pool.columns(dsts, ROWS, |of, dst| match how[of] {
+        (matrix, Some(_)) => matrix.matvec(x, dst),
+        (matrix, None) => matrix.matmul(x, dst),
+    });
 }
 
 /// What a matrix of this type takes.
@@ -495,7 +512,8 @@ mod tests {
         let (rows, n_tokens) = (13, 6);
         let (matrix, x, integers) = case::<D>(dtype, rows, n_tokens);
         let mut dst = vec![0.0; n_tokens * rows];
-        multiply(&Pool::alone(), &*matrix, &Input { floats: &x, integers: &integers }, rows, &mut dst);
+        let mut product = [Product { matrix: &*matrix, rows, dst: &mut dst }];
+        multiply(&Pool::alone(), &Input { floats: &x, integers: &integers }, &mut product);
         dst
     }
 
@@ -510,8 +528,8 @@ mod tests {
         let (matrix, x, integers) = case::<D>(dtype, rows, 1);
         let x = Input { floats: &x, integers: &integers };
         let [mut in_order, mut by_places] = [vec![0.0; rows], vec![0.0; rows]];
-        pool.columns(&mut in_order, rows, ROWS, |dst| matrix.matmul(&x, dst));
-        pool.columns(&mut by_places, rows / n_places, ROWS, |dst| matrix.matvec(&x, dst));
+        pool.columns(std::iter::once((&mut in_order[..], rows)), ROWS, |_, dst| matrix.matmul(&x, dst));
+        pool.columns(std::iter::once((&mut by_places[..], rows / n_places)), ROWS, |_, dst| matrix.matvec(&x, dst));
         assert!(in_order.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
         assert_eq!(in_order, by_places, "{dtype:?}");
     }

@@ -52,14 +52,28 @@ impl<T> Start<T> {
 }
 
 impl Pool {
-    /// Cuts the columns of dst `[n_rows, width]` between multiples of `unit`, and does each part as a task.
-    pub(crate) fn columns(&self, dst: &mut [f32], width: usize, unit: usize, task: impl Fn(Columns<'_>) + Sync) {
-        let n_units = width.div_ceil(unit);
-        let (n_parts, n_rows, start) = (self.n_parts(n_units), dst.len() / width, Start(dst.as_mut_ptr()));
-        let bound = |part: usize| (n_units * part / n_parts * unit).min(width);
-        self.run(n_parts, &|part| {
-            let range = bound(part)..bound(part + 1);
-            task(Columns { start: start.get(), n_rows, width, range, lifetime: PhantomData });
+    /// Cuts the columns of every dst `[n_rows, width]` between multiples of `unit`, and does each part as a task of one job; the
+    /// task is told which dst it is.
+    pub(crate) fn columns<'a>(
+        &self,
+        dsts: impl Iterator<Item = (&'a mut [f32], usize)>,
+        unit: usize,
+        task: impl Fn(usize, Columns<'_>) + Sync,
+    ) {
+        let mut n_tasks = 0;
+        let cuts: Vec<_> = dsts
+            .map(|(dst, width)| {
+                let (first, n_parts) = (n_tasks, self.n_parts(width.div_ceil(unit)));
+                n_tasks += n_parts;
+                (first, n_parts, dst.len() / width, width, Start(dst.as_mut_ptr()))
+            })
+            .collect();
+        self.run(n_tasks, &|i| {
+            let of = cuts.partition_point(|(first, ..)| *first <= i) - 1;
+            let (first, n_parts, n_rows, width, start) = cuts[of];
+            let bound = |part: usize| (width.div_ceil(unit) * part / n_parts * unit).min(width);
+            let range = bound(i - first)..bound(i - first + 1);
+            task(of, Columns { start: start.get(), n_rows, width, range, lifetime: PhantomData });
         });
     }
 
@@ -89,11 +103,12 @@ mod tests {
             // The helpers never come: what counts is how the work is cut.
             let (pool, _) = Pool::new(n_threads);
             for (n_rows, width) in [(1, 1), (1, 8), (5, 21), (7, 1000)] {
-                let mut x = vec![0.0; n_rows * width];
-                pool.columns(&mut x, width, 8, |mut columns| {
-                    assert_eq!(columns.range().start % 8, 0);
+                let (mut x, mut y) = (vec![0.0; n_rows * width], vec![0.0; 3 * 40]);
+                pool.columns([(&mut x[..], width), (&mut y[..], 40)].into_iter(), 8, |of, mut columns| {
+                    assert_eq!((columns.width(), columns.range().start % 8), ([width, 40][of], 0));
                     (0..columns.n_rows()).for_each(|row| columns.row(row).iter_mut().for_each(|x| *x += 1.0));
                 });
+                assert!(y.iter().all(|y| *y == 1.0));
                 pool.rows(&mut x, width, |first, rows| {
                     assert!(first * width + rows.len() <= n_rows * width);
                     rows.iter_mut().for_each(|x| *x += 1.0);
