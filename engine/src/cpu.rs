@@ -1,5 +1,5 @@
-//! Runs a plan fast on the CPU: packed weights, integer dot products, all threads at one op (of a single token, at its
-//! products and its attention: the rest is too little to share).
+//! Runs a plan fast on the CPU: packed weights, integer dot products, all threads at one op, or at products of the same
+//! activations (of a single token, at its products and its attention: the rest is too little to share).
 //!
 //! Weights are packed once, while the file arrives ([`matrix`]); activations are quantised once for all the matrices
 //! that read them ([`activations`]); what the machine can do is in one place ([`vector`]).
@@ -293,7 +293,9 @@ impl Cpu {
         }
         let products = ops.iter().zip(&mut outs).map(|(op, dst)| {
             let (_, weight, ..) = matmul(op);
-            Product { matrix: matrix(weight), rows: self.plan.weights[weight.0].rows, dst }
+            let (rows, cols) = (self.plan.weights[weight.0].rows, self.plan.weights[weight.0].cols);
+            assert_eq!(dst.len() * cols, floats.len() * rows, "every product is written to a buffer of its own");
+            Product { matrix: matrix(weight), rows, dst }
         });
         let input = Input { floats, integers: &self.activations };
         matrix::multiply(&self.pool, &input, &mut products.collect::<Vec<_>>());
@@ -323,12 +325,8 @@ impl Cpu {
 
 /// Whether an op and the next one can be done at the same time: both are products of the same activations.
 fn share_a_job(op: &Op, next: &Op) -> bool {
-    match (op, next) {
-        (Op::MatMul { x, dst, .. }, Op::MatMul { x: next_x, dst: next_dst, .. }) => {
-            x == next_x && dst != x && next_dst != x && dst != next_dst
-        }
-        _ => false,
-    }
+    let (Op::MatMul { x, .. }, Op::MatMul { x: next_x, .. }) = (op, next) else { return false };
+    x == next_x
 }
 
 /// So many bytes, if wasm allocates them at once.

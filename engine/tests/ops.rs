@@ -343,6 +343,27 @@ async fn feed_forward() {
     }
 }
 
+/// Products of the same activations, which are one job on the CPU, then one of what they gave, then of the first again, changed.
+#[async_test]
+async fn matmuls_of_one_input() {
+    for result in 0..4 {
+        let mut case = Case::new();
+        let x = case.input("x", 96);
+        let bias = case.weight("bias", DType::F32, 1, 96);
+        let shapes = [(DType::Q4_1, 192), (DType::Q8_0, 96), (DType::F16, 13)];
+        let [a, b, c] = shapes.map(|(dtype, rows)| {
+            let (weight, dst) = (case.weight("w", dtype, rows, 96), case.plan.buf("y", rows));
+            case.plan.push(Op::MatMul { x, weight, bias: (rows == 96).then_some(bias), dst });
+            dst
+        });
+        let (weight, d) = (case.weight("d", DType::Q4_0, 96, 96), case.plan.buf("d", 96));
+        case.plan.push(Op::MatMul { x: b, weight, bias: None, dst: d });
+        case.plan.push(Op::Add { x: d, dst: x });
+        case.plan.push(Op::MatMul { x, weight, bias: None, dst: d });
+        case.check([a, b, c, d][result], &[5, 1, 4], FLOAT_NMSE).await;
+    }
+}
+
 #[async_test]
 async fn glu_and_add() {
     for activation in [Activation::Silu, Activation::Gelu] {

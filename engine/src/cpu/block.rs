@@ -1,9 +1,10 @@
 //! The packed weight block: 8 rows × 32 columns of integers, and their scales.
 //!
-//! A file's blocks run along a row. Here rows are interleaved, four to a word of 16 bytes, so that one load of
-//! activations serves all of them, and the four sums come out in the four lanes of a vector ([`super::dot`]).
+//! A file's blocks run along a row. Here rows are interleaved by fours, so that one load of activations serves all of them,
+//! and the four sums come out in the four lanes of a vector ([`super::dot`]).
 //!
-//! Nibbles, word k of 4, byte 4r + c, of its first half column 8k + c, of its second half column 8k + 4 + c:
+//! Word k of 4 is columns 8k … 8k + 7, in two halves of 16 bytes for four rows. Of nibbles, byte 4r + c of half h holds column
+//! 8k + 4h + c of two rows:
 //!
 //! ```text
 //! low nibble: row r     high nibble: row 4 + r
@@ -101,7 +102,7 @@ pub(super) struct Fives(Nibbles, [[u8; 16]; WORDS]);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sixes(Nibbles, [[[u8; 16]; WORDS]; 2]);
 
-/// 0 … 255, `[half][k]`.
+/// 0 … 255, `[half][k][which four rows]`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bytes([[[[u8; 16]; WORDS]; 4]; 2]);
 
@@ -115,7 +116,7 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
     (0..ROWS).flat_map(|row| (0..COLS).map(move |col| (row, col)))
 }
 
-/// Σ w · x of P blocks, word by word.
+/// Σ w · x of P blocks, half a word at a time.
 #[inline(always)]
 fn dot_words<D: Dot, W: Weights, const N: usize, const P: usize>(w: [&W; P], x: &Group<1>) -> [Dots<D, N>; P] {
     // Half a word of a block is a step, and compilers must not know how many there are (see [`super::dot`]).
@@ -221,7 +222,7 @@ impl Nibbles {
     }
 }
 
-/// Nibbles without a shift: the second four rows come as whole bytes, which are 16 times their weights and those of the first.
+/// Nibbles without a shift: the second four rows come as whole bytes, 16 times their own weights plus those of the first four.
 struct Whole<'a>(&'a Nibbles);
 
 impl Weights for Whole<'_> {

@@ -1,6 +1,6 @@
 //! How integers are multiplied and summed: the inside of every quantised matrix product.
 //!
-//! Weights come as words of 16 bytes, which hold four rows of a few columns, one row in each 32-bit lane; four rows'
+//! Weights come as vectors of 16 bytes, which hold four rows of a few columns, one row in each 32-bit lane; four rows'
 //! sums stay in the four lanes, so no sum is ever taken across a vector. Activations are 16-bit integers, and a kernel
 //! repeats a few of them in all four lanes. Two ways to do that, and which is faster depends on the processor
 //! ([`Kernels`](super::kernels::Kernels)):
@@ -88,12 +88,12 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// sum + one product of part of a word and activations.
     fn multiply_add(weights: Ints<Self>, x: Ints<Self>, sum: Ints<Self>) -> Ints<Self>;
 
-    /// Of two words of four columns each, the columns of part `J`; only where [`Self::TAKES_BYTES`].
-    fn bytes<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
-    /// The lower nibbles of these.
-    fn low<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
-    /// The upper nibbles.
-    fn high<const J: usize>(words: [Ints<Self>; 2]) -> Ints<Self>;
+    /// Of the two halves of a word, the bytes of part `J`; only where [`Self::TAKES_BYTES`].
+    fn bytes<const J: usize>(halves: [Ints<Self>; 2]) -> Ints<Self>;
+    /// Of the two halves of a word, the lower nibbles of part `J`.
+    fn low<const J: usize>(halves: [Ints<Self>; 2]) -> Ints<Self>;
+    /// Of the two halves of a word, the upper nibbles of part `J`.
+    fn high<const J: usize>(halves: [Ints<Self>; 2]) -> Ints<Self>;
     /// Of a word whose nibbles are columns, for the columns of part `J`, so many bits of a nibble from `first` on, times 16.
     fn plane<const J: usize>(word: Ints<Self>, first: usize, n_bits: u32) -> Ints<Self>;
 }
@@ -152,19 +152,19 @@ impl<V: Vector> Dot for Pairs<V> {
         V::add_int(sum, V::dot_pairs(weights, x))
     }
     #[inline(always)]
-    fn bytes<const J: usize>(words: [V::I; 2]) -> V::I {
-        let word = words[J % 2];
-        if J < 2 { V::and(word, splat_halfword::<V>(0xff)) } else { V::shift(word, -8) }
+    fn bytes<const J: usize>(halves: [V::I; 2]) -> V::I {
+        let half = halves[J % 2];
+        if J < 2 { V::and(half, splat_halfword::<V>(0xff)) } else { V::shift(half, -8) }
     }
     #[inline(always)]
-    fn low<const J: usize>(words: [V::I; 2]) -> V::I {
-        let word = words[J % 2];
-        V::and(if J < 2 { word } else { V::shift(word, -8) }, splat_halfword::<V>(0x0f))
+    fn low<const J: usize>(halves: [V::I; 2]) -> V::I {
+        let half = halves[J % 2];
+        V::and(if J < 2 { half } else { V::shift(half, -8) }, splat_halfword::<V>(0x0f))
     }
     #[inline(always)]
-    fn high<const J: usize>(words: [V::I; 2]) -> V::I {
-        let word = words[J % 2];
-        if J < 2 { V::and(V::shift(word, -4), splat_halfword::<V>(0x0f)) } else { V::shift(word, -12) }
+    fn high<const J: usize>(halves: [V::I; 2]) -> V::I {
+        let half = halves[J % 2];
+        if J < 2 { V::and(V::shift(half, -4), splat_halfword::<V>(0x0f)) } else { V::shift(half, -12) }
     }
     #[inline(always)]
     fn plane<const J: usize>(word: V::I, first: usize, n_bits: u32) -> V::I {
@@ -238,16 +238,16 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
         V::dot_quads(x, weights, sum)
     }
     #[inline(always)]
-    fn bytes<const J: usize>(words: [V::I; 2]) -> V::I {
-        words[J]
+    fn bytes<const J: usize>(halves: [V::I; 2]) -> V::I {
+        halves[J]
     }
     #[inline(always)]
-    fn low<const J: usize>(words: [V::I; 2]) -> V::I {
-        V::and(words[J], splat_byte::<V>(0x0f))
+    fn low<const J: usize>(halves: [V::I; 2]) -> V::I {
+        V::and(halves[J], splat_byte::<V>(0x0f))
     }
     #[inline(always)]
-    fn high<const J: usize>(words: [V::I; 2]) -> V::I {
-        V::and(V::shift(words[J], -4), splat_byte::<V>(0x0f))
+    fn high<const J: usize>(halves: [V::I; 2]) -> V::I {
+        V::and(V::shift(halves[J], -4), splat_byte::<V>(0x0f))
     }
     #[inline(always)]
     fn plane<const J: usize>(word: V::I, first: usize, n_bits: u32) -> V::I {

@@ -16,8 +16,8 @@ use std::marker::PhantomData;
 /// Activations that a pass over all rows of weights reads, in bytes: half of a small second-level cache.
 const ACTIVATIONS_BYTES: usize = 256 << 10;
 
-/// Places that the weights are read from in turns for one token, the first of these numbers that divides the rows: memory
-/// gives more to several readers than to one, because a processor does not foresee the next page.
+/// Places that the weights are read from in turns for one token, the first of these numbers that divides the eights of rows:
+/// memory gives more to several readers than to one, because a processor does not foresee the next page.
 const PLACES: [usize; 2] = [6, 4];
 
 /// Of these, so many are multiplied at once, so that an activation is loaded once for all of them: their sums are as many as
@@ -33,7 +33,7 @@ const EIGHTS_PER_THREAD: usize = 2;
 pub(super) struct Input<'a> {
     /// `[n_tokens, cols]`.
     pub(super) floats: &'a [f32],
-    /// The same, quantised; stale if [`Matrix::reads_floats`].
+    /// The same, quantised; stale if every matrix [reads floats](Matrix::reads_floats).
     pub(super) integers: &'a Activations,
 }
 
@@ -58,16 +58,17 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
     fn bytes_of(&self, rows: usize) -> u64;
 }
 
-/// dst `[n_tokens, rows]` = matrix · x of every token.
+/// A matrix to be multiplied.
 #[derive(Debug)]
 pub(super) struct Product<'a> {
     pub(super) matrix: &'a dyn Matrix,
     pub(super) rows: usize,
+    /// `[n_tokens, rows]`.
     pub(super) dst: &'a mut [f32],
 }
 
 impl Product<'_> {
-    /// How many places its weights are read from in turns; none for several tokens.
+    /// How many places its weights are read from in turns; none for several tokens, or where no number fits.
     fn n_places(&self, n_threads: usize) -> Option<usize> {
         let least = ROWS * EIGHTS_PER_THREAD * n_threads;
         let fits = |n: &usize| self.rows.is_multiple_of(ROWS * n) && self.rows / n >= least;
@@ -75,7 +76,7 @@ impl Product<'_> {
     }
 }
 
-/// All products of the same activations, as one job.
+/// dst = matrix · x of every token and product, as one job.
 pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [Product<'_>]) {
     let how: Vec<_> = products.iter().map(|p| (p.matrix, p.n_places(pool.n_threads()))).collect();
     let dsts = products.iter_mut().zip(&how).map(|(p, (_, n_places))| (&mut *p.dst, p.rows / n_places.unwrap_or(1)));
@@ -283,7 +284,7 @@ fn fill_places<V: Vector>(tiles: &impl Tiles<V>, dst: Columns<'_>) {
 /// Eight rows of every place at a time. Not inlined, so that no other number of places takes registers here.
 #[inline(never)]
 fn fill_so_many<V: Vector, const E: usize>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
-    debug_assert_eq!(dst.n_rows(), E, "a row of dst for each place");
+    assert_eq!(dst.n_rows(), E, "a row of dst for each place");
     let columns = dst.range();
     for first in columns.clone().step_by(ROWS) {
         let eights: [usize; E] = from_fn(|place| (place * dst.width() + first) / ROWS);

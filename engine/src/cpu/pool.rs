@@ -1,4 +1,4 @@
-//! Threads that do the tasks of one op together.
+//! Threads that do the tasks of one op together, or of several that read the same.
 //!
 //! The thread that runs the plan opens a job, does tasks of it like everybody else, closes it, and waits for those who are
 //! still at a task. Everybody has a share, tasks that follow one another, because what they read does too and processors
@@ -28,7 +28,7 @@ const OPEN: u32 = 1 << 31;
 /// How often a helper looks for a job before it sleeps: some tens of microseconds in wasm, which has no instruction to wait.
 const SPINS: u32 = 20_000;
 
-/// Tasks for each thread: enough that a slow thread does fewer of them.
+/// Tasks of a buffer for each thread: enough that a slow thread does fewer of them.
 const TASKS_PER_THREAD: usize = 8;
 
 /// How often a job's end is looked for: some seconds, and a task takes milliseconds. A thread that the browser has ended

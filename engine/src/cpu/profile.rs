@@ -33,7 +33,7 @@ impl Cpu {
         }
     }
 
-    /// Runs a batch once; all ops of a kind together.
+    /// Runs a batch once, every op alone, also those that [`Cpu::forward`] does together; all of a kind are summed.
     fn time_kinds(&mut self, batch: &Batch<'_>) -> BTreeMap<String, OpTime> {
         self.prepare(batch);
         let mut kinds = BTreeMap::new();

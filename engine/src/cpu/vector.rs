@@ -152,12 +152,12 @@ pub(crate) const HALF_SCALE: f32 = f32::from_bits((112 + 127) << 23);
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Reads a byte of every cache line of `x` and forgets it: memory brings them while other work is done, instead of one after
-/// the other when they are used.
+/// Reads a byte of every 64 of `x` and forgets it: memory brings their cache lines while other work is done, instead of one
+/// after the other when they are used.
 #[inline(always)]
-pub(crate) fn fetch<T>(x: &T) {
+pub(crate) fn fetch<T: Copy>(x: &T) {
     for offset in (0..size_of::<T>()).step_by(LINE) {
-        // SAFETY: the byte is one of `x`, though perhaps of its padding.
+        // SAFETY: the byte is one of `x`, though perhaps of its padding; what can be copied has no cells that others write.
         unsafe { std::ptr::from_ref(x).byte_add(offset).cast::<MaybeUninit<u8>>().read_volatile() };
     }
 }

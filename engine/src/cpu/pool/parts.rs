@@ -51,6 +51,16 @@ impl<T> Start<T> {
     }
 }
 
+/// How a buffer `[n_rows, width]` is cut: its part 0 is task `first`.
+#[derive(Clone, Copy)]
+struct Cut {
+    first: usize,
+    n_parts: usize,
+    n_rows: usize,
+    width: usize,
+    start: Start<f32>,
+}
+
 impl Pool {
     /// Cuts the columns of every dst `[n_rows, width]` between multiples of `unit`, and does each part as a task of one job; the
     /// task is told which dst it is.
@@ -65,14 +75,15 @@ impl Pool {
             .map(|(dst, width)| {
                 let (first, n_parts) = (n_tasks, self.n_parts(width.div_ceil(unit)));
                 n_tasks += n_parts;
-                (first, n_parts, dst.len() / width, width, Start(dst.as_mut_ptr()))
+                Cut { first, n_parts, n_rows: dst.len() / width, width, start: Start(dst.as_mut_ptr()) }
             })
             .collect();
-        self.run(n_tasks, &|i| {
-            let of = cuts.partition_point(|(first, ..)| *first <= i) - 1;
-            let (first, n_parts, n_rows, width, start) = cuts[of];
+        self.run(n_tasks, &|task_number| {
+            let of = cuts.partition_point(|cut| cut.first <= task_number) - 1;
+            let Cut { first, n_parts, n_rows, width, start } = cuts[of];
             let bound = |part: usize| (width.div_ceil(unit) * part / n_parts * unit).min(width);
-            let range = bound(i - first)..bound(i - first + 1);
+            let part = task_number - first;
+            let range = bound(part)..bound(part + 1);
             task(of, Columns { start: start.get(), n_rows, width, range, lifetime: PhantomData });
         });
     }
