@@ -287,14 +287,15 @@ impl Cpu {
             Packed::Vector(_) => unreachable!("a matmul reads a matrix"),
         };
         let floats = &self.bufs[x.0];
+        let n_tokens = floats.len() / self.plan.width(x);
         if self.quantized != Some(x) && !ops.iter().all(|op| matrix(matmul(op).1).reads_floats()) {
             (self.kernels.quantize)(&mut self.activations, &self.pool, floats, self.plan.width(x));
             self.quantized = Some(x);
         }
         let products = ops.iter().zip(&mut outs).map(|(op, dst)| {
             let (_, weight, ..) = matmul(op);
-            let (rows, cols) = (self.plan.weights[weight.0].rows, self.plan.weights[weight.0].cols);
-            assert_eq!(dst.len() * cols, floats.len() * rows, "every product is written to a buffer of its own");
+            let rows = self.plan.weights[weight.0].rows;
+            assert_eq!(dst.len(), n_tokens * rows, "every product is written to a buffer of its own");
             Product { matrix: matrix(weight), rows, dst }
         });
         let input = Input { floats, integers: &self.activations };
