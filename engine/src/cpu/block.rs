@@ -209,15 +209,15 @@ impl Words for Nibbles {
 impl Weights for Nibbles {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        let words = self.words::<D, K>();
-        if word == 0 { D::low::<J>(words) } else { D::high::<J>(words) }
+        let halves = self.halves::<D, K>();
+        if word == 0 { D::low::<J>(halves) } else { D::high::<J>(halves) }
     }
 }
 
 impl Nibbles {
     /// The two halves of word `K`.
     #[inline(always)]
-    fn words<D: Dot, const K: usize>(&self) -> [Ints<D>; 2] {
+    fn halves<D: Dot, const K: usize>(&self) -> [Ints<D>; 2] {
         [0, 1].map(|half| D::V::load_bytes(&self.0[half][K]))
     }
 }
@@ -228,8 +228,8 @@ struct Whole<'a>(&'a Nibbles);
 impl Weights for Whole<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        let words = self.0.words::<D, K>();
-        if word == 0 { D::low::<J>(words) } else { D::bytes::<J>(words) }
+        let halves = self.0.halves::<D, K>();
+        if word == 0 { D::low::<J>(halves) } else { D::bytes::<J>(halves) }
     }
 }
 
@@ -334,14 +334,14 @@ impl Words for Bytes {
 impl Weights for Bytes {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        D::bytes::<J>(self.words::<D, K>(word))
+        D::bytes::<J>(self.halves::<D, K>(word))
     }
 }
 
 impl Bytes {
     /// The two halves of word `K`, of the first or second four rows.
     #[inline(always)]
-    fn words<D: Dot, const K: usize>(&self, word: usize) -> [Ints<D>; 2] {
+    fn halves<D: Dot, const K: usize>(&self, word: usize) -> [Ints<D>; 2] {
         [0, 1].map(|half| D::V::load_bytes(&self.0[half][K][word]))
     }
 }
@@ -355,14 +355,14 @@ struct HighNibbles<'a>(&'a Bytes);
 impl Weights for LowNibbles<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        D::low::<J>(self.0.words::<D, K>(word))
+        D::low::<J>(self.0.halves::<D, K>(word))
     }
 }
 
 impl Weights for HighNibbles<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
-        D::high::<J>(self.0.words::<D, K>(word))
+        D::high::<J>(self.0.halves::<D, K>(word))
     }
 }
 

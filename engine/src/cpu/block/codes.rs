@@ -56,7 +56,7 @@ impl Weights for Codes {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let (table, nibbles) = (D::V::load_bytes(&VALUES), D::V::splat_int(0x0f0f_0f0f));
-        D::bytes::<J>(self.0.words::<D, K>().map(|both| {
+        D::bytes::<J>(self.0.halves::<D, K>().map(|both| {
             let places = if word == 0 { both } else { D::V::shift(both, -4) };
             D::V::look_up(table, D::V::and(places, nibbles))
         }))
