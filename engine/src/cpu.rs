@@ -36,6 +36,7 @@ use cache::Cache;
 use kernels::Kernels;
 use matrix::{Input, Matrix, Product};
 use rope::Angles;
+use std::sync::Arc;
 use vector::Best;
 
 /// A weight, ready for its ops.
@@ -50,7 +51,7 @@ enum Packed {
 /// Runs a plan on packed weights.
 #[derive(Debug)]
 pub struct Cpu {
-    plan: Plan,
+    plan: Arc<Plan>,
     dtypes: Vec<DType>,
     weights: Vec<Packed>,
     caches: Vec<Box<dyn Cache>>,
@@ -94,7 +95,7 @@ impl Cpu {
             clock,
             tunes: tune,
             pool,
-            plan,
+            plan: Arc::new(plan),
             dtypes,
             n_ctx,
         }
@@ -146,8 +147,8 @@ impl Cpu {
     /// Runs the first ops of the plan.
     fn run_ops(&mut self, n_ops: usize, batch: &Batch<'_>) {
         self.prepare(batch);
-        let ops = self.plan.ops[..n_ops].to_vec();
-        for ops in ops.chunk_by(share_a_job) {
+        let plan = Arc::clone(&self.plan);
+        for ops in plan.ops[..n_ops].chunk_by(share_a_job) {
             match ops {
                 [op] => self.run(op, batch),
                 products => self.multiply(products),
@@ -264,7 +265,7 @@ impl Cpu {
     }
 
     fn embed(&self, tokens: &[u32], weight: Weight, scale: f32, dst: &mut [f32]) {
-        let Packed::Matrix(matrix) = &self.weights[weight.0] else { unreachable!("an embedding is a matrix") };
+        let matrix = matrix(&self.weights, weight);
         let width = self.plan.weights[weight.0].cols;
         self.pool.rows(dst, width, |first, rows| {
             for (token, dst) in tokens[first..].iter().zip(rows.chunks_exact_mut(width)) {
@@ -276,39 +277,30 @@ impl Cpu {
 
     /// Runs products that [share a job](share_a_job).
     fn multiply(&mut self, ops: &[Op]) {
-        let matmul = |op: &Op| {
-            let Op::MatMul { x, weight, bias, dst } = *op else { unreachable!("only matmuls are products") };
-            (x, weight, bias, dst)
-        };
-        let (x, ..) = matmul(&ops[0]);
-        let mut outs: Vec<_> = ops.iter().map(|op| self.take(matmul(op).3)).collect();
-        let matrix = |weight: Weight| match &self.weights[weight.0] {
-            Packed::Matrix(matrix) => &**matrix,
-            Packed::Vector(_) => unreachable!("a matmul reads a matrix"),
-        };
-        let floats = &self.bufs[x.0];
-        let n_tokens = floats.len() / self.plan.width(x);
-        if self.quantized != Some(x) && !ops.iter().all(|op| matrix(matmul(op).1).reads_floats()) {
-            (self.kernels.quantize)(&mut self.activations, &self.pool, floats, self.plan.width(x));
+        let matmuls: Vec<_> = ops.iter().filter_map(MatMul::of).collect();
+        let x = matmuls[0].x;
+        let mut outs: Vec<_> = matmuls.iter().map(|matmul| self.take(matmul.dst)).collect();
+        let (floats, width) = (&self.bufs[x.0], self.plan.width(x));
+        let reads_floats = |matmul: &MatMul| matrix(&self.weights, matmul.weight).reads_floats();
+        if self.quantized != Some(x) && !matmuls.iter().all(reads_floats) {
+            (self.kernels.quantize)(&mut self.activations, &self.pool, floats, width);
             self.quantized = Some(x);
         }
-        let products = ops.iter().zip(&mut outs).map(|(op, dst)| {
-            let (_, weight, ..) = matmul(op);
-            let rows = self.plan.weights[weight.0].rows;
-            assert_eq!(dst.len(), n_tokens * rows, "every product is written to a buffer of its own");
-            Product { matrix: matrix(weight), rows, dst }
+        let products = matmuls.iter().zip(&mut outs).map(|(matmul, dst)| {
+            let rows = self.plan.weights[matmul.weight.0].rows;
+            assert_eq!(dst.len(), floats.len() / width * rows, "every product is written to a buffer of its own");
+            Product { matrix: matrix(&self.weights, matmul.weight), rows, dst }
         });
         let input = Input { floats, integers: &self.activations };
         matrix::multiply(&self.pool, &input, &mut products.collect::<Vec<_>>());
-        for (op, mut out) in ops.iter().zip(outs) {
-            let (_, _, bias, dst) = matmul(op);
-            if let Some(bias) = bias {
+        for (matmul, mut out) in matmuls.into_iter().zip(outs) {
+            if let Some(bias) = matmul.bias {
                 let bias = self.vector(bias);
                 self.pool.rows(&mut out, bias.len(), |_, rows| {
                     rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
                 });
             }
-            self.bufs[dst.0] = out;
+            self.bufs[matmul.dst.0] = out;
         }
     }
 
@@ -324,10 +316,34 @@ impl Cpu {
     }
 }
 
+/// [`Op::MatMul`].
+struct MatMul {
+    x: Buf,
+    weight: Weight,
+    bias: Option<Weight>,
+    dst: Buf,
+}
+
+impl MatMul {
+    /// What an op multiplies, if it does.
+    fn of(op: &Op) -> Option<Self> {
+        let Op::MatMul { x, weight, bias, dst } = *op else { return None };
+        Some(Self { x, weight, bias, dst })
+    }
+}
+
 /// Whether an op and the next one can be done at the same time: both are products of the same activations.
 fn share_a_job(op: &Op, next: &Op) -> bool {
-    let (Op::MatMul { x, .. }, Op::MatMul { x: next_x, .. }) = (op, next) else { return false };
-    x == next_x
+    let x = |op| MatMul::of(op).map(|matmul| matmul.x);
+    x(op).is_some() && x(op) == x(next)
+}
+
+/// A weight that is multiplied by, or that tokens are embedded by.
+fn matrix(weights: &[Packed], weight: Weight) -> &dyn Matrix {
+    match &weights[weight.0] {
+        Packed::Matrix(matrix) => &**matrix,
+        Packed::Vector(_) => unreachable!("the plan calls it a matrix"),
+    }
 }
 
 /// So many bytes, if wasm allocates them at once.

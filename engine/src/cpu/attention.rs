@@ -62,13 +62,18 @@ pub(super) fn attention<V: Vector, H: Head>(
         }
     });
     let found = &scratch.0;
-    pool.rows(dst, head_dim, |first, rows| {
+    let merge_rows = |first: usize, rows: &mut [f32]| {
         for (row, dst) in (first..).zip(rows.chunks_exact_mut(head_dim)) {
             let (task, tile, n) = cut.place(row);
             let splits = found[task * width..][..cut.n_splits * width].chunks_exact(width);
             merge(splits.map(|found| Part::of(&found[tile * Found::width(head_dim)..], head_dim, n)), dst);
         }
-    });
+    };
+    if dst.len() == shape.n_head * head_dim {
+        merge_rows(0, dst); // One token's are too few to share.
+    } else {
+        pool.rows(dst, head_dim, merge_rows);
+    }
 }
 
 impl<'a> Cut<'a> {

@@ -213,7 +213,7 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
     }
     #[inline(always)]
     fn total(sums: [V::I; 2]) -> V::I {
-        V::add_int(V::shift_left_int::<8>(sums[0]), sums[1])
+        V::add_int(V::times_256(sums[0]), sums[1])
     }
     #[inline(always)]
     fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [[V::I; 2]; WORDS]) {
@@ -229,7 +229,7 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
         // First the upper bytes, then the lower ones: so many sums fit into the registers, twice as many do not.
         let mut sums = [[V::splat_int(0); T]; WORDS];
         add_parts::<Self, 0, T>(panel, x, &mut sums);
-        sums = sums.map(|sums| sums.map(V::shift_left_int::<8>));
+        sums = sums.map(|sums| sums.map(V::times_256));
         add_parts::<Self, 1, T>(panel, x, &mut sums);
         sums
     }

@@ -165,7 +165,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
         const { assert!(E.is_multiple_of(P), "no eight is left over") };
         let mut sums = [[D::V::splat(0.0); WORDS]; E];
         for (i, x) in x.iter().enumerate() {
-            eights.iter().for_each(|eight| fetch(&eight[i]));
+            eights.iter().for_each(|eight| fetch(std::slice::from_ref(&eight[i])));
             for (sums, eights) in sums.as_chunks_mut::<P>().0.iter_mut().zip(eights.as_chunks::<P>().0) {
                 let blocks: [_; P] = from_fn(|p| &eights[p][i]);
                 let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), x);
@@ -375,8 +375,8 @@ impl Number for Brain {
         half::bf16::from_bits(self.0).to_f32()
     }
     #[inline(always)]
-    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::load(&x.map(|x| f32::from_bits(u32::from(x.0) << 16)))
+    fn load_units<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS] {
+        f32::load_units::<V>(&x.map(|x| f32::from_bits(u32::from(x.0) << 16)))
     }
 }
 
@@ -405,7 +405,7 @@ impl<N: Number> Dense<N> {
         let mut sums = [[[V::splat(0.0); WORDS]; T]; E];
         for i in 0..self.cols {
             for (sums, columns) in sums.iter_mut().zip(&eights) {
-                let w: [V::F; WORDS] = from_fn(|word| N::load::<V>(&columns[i].as_chunks().0[word]));
+                let w = N::load::<V>(&columns[i]);
                 for t in 0..T {
                     let x = V::splat(x[t][i]);
                     for word in 0..WORDS {

@@ -29,7 +29,7 @@ const OPEN: u32 = 1 << 31;
 const SPINS: u32 = 20_000;
 
 /// Tasks of a buffer for each thread: enough that a slow thread does fewer of them.
-const TASKS_PER_THREAD: usize = 8;
+const TASKS_PER_THREAD: usize = 16;
 
 /// How often a job's end is looked for: some seconds, and a task takes milliseconds. A thread that the browser has ended
 /// never leaves its job. Looks are counted, not seconds, because a device may sleep meanwhile.

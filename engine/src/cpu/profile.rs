@@ -5,6 +5,7 @@ use crate::backend::Batch;
 use crate::plan::Op;
 use crate::protocol::{OpTime, Profile};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A batch is run so often; the best time of each kind of op counts.
 const TRIES: usize = 5;
@@ -37,11 +38,12 @@ impl Cpu {
     fn time_kinds(&mut self, batch: &Batch<'_>) -> BTreeMap<String, OpTime> {
         self.prepare(batch);
         let mut kinds = BTreeMap::new();
-        for op in self.plan.ops.clone() {
+        let plan = Arc::clone(&self.plan);
+        for op in &plan.ops {
             let start = (self.clock)();
-            self.run(&op, batch);
+            self.run(op, batch);
             let secs = (self.clock)() - start;
-            let (name, n_products) = self.describe(&op);
+            let (name, n_products) = self.describe(op);
             let kind = kinds.entry(name.clone()).or_insert(OpTime { name, n_products: 0, secs: 0.0 });
             kind.n_products += n_products;
             kind.secs += secs;

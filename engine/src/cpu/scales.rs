@@ -2,7 +2,7 @@
 
 use super::activations::{SCALE_UNIT, Scaling};
 use super::block::ROWS;
-use super::dot::{Dot, Ints};
+use super::dot::{Dot, Ints, WORDS};
 use super::vector::{Best, HALF_SCALE, Vector};
 
 /// A scale as it is stored.
@@ -13,12 +13,12 @@ pub(super) trait Number: Copy + Default {
     fn new(x: f32) -> Self;
     /// Its value.
     fn value(self) -> f32;
-    /// Four of them, divided by [`Self::UNIT`].
-    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F;
-    /// Four of them.
+    /// Those of eight rows, divided by [`Self::UNIT`].
+    fn load_units<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS];
+    /// Those of eight rows.
     #[inline(always)]
-    fn load<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::mul(Self::load_units::<V>(x), V::splat(Self::UNIT))
+    fn load<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS] {
+        Self::load_units::<V>(x).map(|four| V::mul(four, V::splat(Self::UNIT)))
     }
 }
 
@@ -31,8 +31,9 @@ impl Number for f32 {
         self
     }
     #[inline(always)]
-    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::load(x)
+    fn load_units<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS] {
+        let (fours, _) = x.as_chunks();
+        [V::load(&fours[0]), V::load(&fours[1])]
     }
 }
 
@@ -50,8 +51,8 @@ impl Number for Half {
         half::f16::from_bits(self.0).to_f32()
     }
     #[inline(always)]
-    fn load_units<V: Vector>(x: &[Self; 4]) -> V::F {
-        V::load_4_halves(&x.map(|h| h.0))
+    fn load_units<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS] {
+        V::load_halves(&x.map(|h| h.0)).into()
     }
 }
 
@@ -104,8 +105,8 @@ pub(super) struct ScaleOffset16<T> {
 /// The values of eight numbers.
 fn values<T: Number>(numbers: [T; ROWS]) -> [f32; ROWS] {
     let mut values = [0.0; ROWS];
-    for (numbers, values) in numbers.as_chunks().0.iter().zip(values.as_chunks_mut().0) {
-        Best::store(T::load::<Best>(numbers), values);
+    for (four, values) in T::load::<Best>(&numbers).into_iter().zip(values.as_chunks_mut().0) {
+        Best::store(four, values);
     }
     values
 }
@@ -117,7 +118,7 @@ fn group<T: Number>(values: [[f32; 2]; ROWS], group: usize) -> [T; ROWS] {
 /// Four of eight numbers, in units.
 #[inline(always)]
 fn four<D: Dot, T: Number>(values: &[T; ROWS], word: usize) -> Floats<D> {
-    T::load_units::<D::V>(&values.as_chunks().0[word])
+    T::load_units::<D::V>(values)[word]
 }
 
 /// dot − 2ᶻ · sum, as floats.
@@ -218,9 +219,7 @@ mod tests {
     #[test]
     fn halves_are_exact() {
         for bits in (0..=u16::MAX).filter(|bits| half::f16::from_bits(*bits).is_finite()) {
-            let mut floats = [0.0; 4];
-            Best::store(Half::load::<Best>(&[Half(bits); 4]), &mut floats);
-            assert_eq!(floats, [Half(bits).value(); 4]);
+            assert_eq!(values([Half(bits); ROWS]), [Half(bits).value(); ROWS]);
         }
     }
 }

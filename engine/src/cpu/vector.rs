@@ -65,8 +65,6 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn from_bits(x: Self::I) -> Self::F;
     /// Reads eight halves and returns them times 2⁻¹¹², exactly: [`HALF_SCALE`] undoes it.
     fn load_halves(x: &[u16; 8]) -> (Self::F, Self::F);
-    /// Reads four halves, as [`Vector::load_halves`] does.
-    fn load_4_halves(x: &[u16; 4]) -> Self::F;
 
     /// Reads eight signed bytes, as floats.
     fn load_signed(x: &[i8; 8]) -> (Self::F, Self::F);
@@ -107,6 +105,8 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
 pub(crate) trait DotQuads: Vector {
     /// sums + products of bytes, summed by fours; a is −128 … 127, b is 0 … 127, or what the processor reads ([`Reading`]).
     fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I;
+    /// x · 256 modulo 2³². Not by a shift: x86 shifts, multiplies and converts on the same two ports, and moves bytes on another.
+    fn times_256(x: Self::I) -> Self::I;
     /// Sixteen i32 of −32512 … 32512 as bytes: x = 256 · upper + lower, both −128 … 127.
     fn split(x: [Self::I; 4]) -> [Self::I; 2];
 }
@@ -155,10 +155,10 @@ const LINE: usize = 64;
 /// Reads a byte of every 64 of `x` and forgets it: memory brings their cache lines while other work is done, instead of one
 /// after the other when they are used.
 #[inline(always)]
-pub(crate) fn fetch<T: Copy>(x: &T) {
-    for offset in (0..size_of::<T>()).step_by(LINE) {
+pub(crate) fn fetch<T: Copy>(x: &[T]) {
+    for offset in (0..size_of_val(x)).step_by(LINE) {
         // SAFETY: the byte is one of `x`, though perhaps of its padding; what can be copied has no cells that others write.
-        unsafe { std::ptr::from_ref(x).byte_add(offset).cast::<MaybeUninit<u8>>().read_volatile() };
+        unsafe { x.as_ptr().byte_add(offset).cast::<MaybeUninit<u8>>().read_volatile() };
     }
 }
 

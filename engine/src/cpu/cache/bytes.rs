@@ -57,7 +57,8 @@ impl Bytes {
         for (part, (floats, values)) in parts.enumerate() {
             let scales = &scales[part / (GROUP / STEP) * BLOCK..][..BLOCK];
             for ((floats, value), scale) in floats.iter_mut().zip(values).zip(scales) {
-                let scale = V::mul(V::load_4_halves(&[*scale; 4]), unit);
+                let (scale, _) = V::load_halves(&[*scale; STEP]);
+                let scale = V::mul(scale, unit);
                 store::<V>(scaled::<V>(value, (scale, scale)), floats);
             }
         }

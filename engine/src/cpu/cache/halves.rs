@@ -1,7 +1,7 @@
 //! Keys and values as halves.
 
 use super::super::attention::{BLOCK, Eight, Floats, Positions, Tile, store};
-use super::super::vector::{HALF_SCALE, Vector};
+use super::super::vector::{HALF_SCALE, Vector, fetch};
 use super::{Head, STEP, block_of, parts_of, resize};
 
 /// For so many tiles, a block is converted to floats first.
@@ -51,6 +51,9 @@ impl Head for Halves {
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
         let halves = self.block(block);
         if tiles.len() < TILES_MIN {
+            // A reply's block has not been read since the last token, and all weights have been, meanwhile.
+            fetch(halves.keys);
+            fetch(halves.values);
             halves.attend::<V>(block, tiles);
             return;
         }

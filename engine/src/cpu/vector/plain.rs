@@ -56,9 +56,6 @@ impl Vector for Plain {
     fn load_halves(x: &[u16; 8]) -> (Self::F, Self::F) {
         (from_fn(|i| half(x[i])), from_fn(|i| half(x[4 + i])))
     }
-    fn load_4_halves(x: &[u16; 4]) -> Self::F {
-        x.map(half)
-    }
     fn load_signed(x: &[i8; 8]) -> (Self::F, Self::F) {
         (from_fn(|i| f32::from(x[i])), from_fn(|i| f32::from(x[4 + i])))
     }
@@ -123,6 +120,9 @@ impl super::DotQuads for Plain {
     fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I {
         let product = |a: u8, b: u8| i32::from(a.cast_signed()) * i32::from(b);
         from_fn(|i| sums[i] + (0..4).map(|n| product(a[i].to_le_bytes()[n], b[i].to_le_bytes()[n])).sum::<i32>())
+    }
+    fn times_256(x: Self::I) -> Self::I {
+        x.map(|x| x << 8)
     }
     fn split(x: [Self::I; 4]) -> [Self::I; 2] {
         let bytes: [fn(i32) -> u8; 2] = [|x| ((x + 128) >> 8).to_le_bytes()[0], |x| x.to_le_bytes()[0]];

@@ -77,12 +77,11 @@ macro_rules! common {
         fn load_halves(x: &[u16; 8]) -> (v128, v128) {
             // SAFETY: 16 bytes are behind the reference, and v128_load needs no alignment.
             let x = unsafe { v128_load(x.as_ptr().cast()) };
-            (halves(i32x4_extend_low_i16x8(x)), halves(i32x4_extend_high_i16x8(x)))
-        }
-        #[inline(always)]
-        fn load_4_halves(x: &[u16; 4]) -> v128 {
-            // SAFETY: 8 bytes are behind the reference, and the load needs no alignment.
-            halves(unsafe { i32x4_load_extend_i16x4(x.as_ptr().cast()) })
+            // The upper and the lower halfwords of the floats: sign, exponent and 7 bits; the 3 last bits.
+            let upper = v128_and(i16x8_shr(x, 3), u16x8_splat(0x8fff));
+            let lower = i16x8_shl(x, 13);
+            let low = i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(lower, upper);
+            (low, i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(lower, upper))
         }
         #[inline(always)]
         fn load_signed(x: &[i8; 8]) -> (v128, v128) {
@@ -188,6 +187,12 @@ impl super::DotQuads for Relaxed {
         i32x4_relaxed_dot_i8x16_i7x16_add(a, b, sums)
     }
     #[inline(always)]
+    fn times_256(x: v128) -> v128 {
+        // SAFETY: it is a vector that nobody writes. Volatile, because V8 makes each constant anew, by three instructions.
+        let places = unsafe { (&raw const ONE_BYTE_UP).read_volatile() };
+        i8x16_relaxed_swizzle(x, places)
+    }
+    #[inline(always)]
     fn split(x: [v128; 4]) -> [v128; 2] {
         let x = [i16x8_narrow_i32x4(x[0], x[1]), i16x8_narrow_i32x4(x[2], x[3])];
         let upper = x.map(|x| i16x8_shr(i16x8_add(x, i16x8_splat(128)), 8));
@@ -196,8 +201,6 @@ impl super::DotQuads for Relaxed {
     }
 }
 
-/// Halves, extended with their sign to 32 bits, as floats times 2⁻¹¹².
-#[inline(always)]
-fn halves(x: v128) -> v128 {
-    v128_and(i32x4_shl(x, 13), i32x4_splat(0x8fff_e000_u32.cast_signed()))
-}
+/// For every byte of four i32 the place of the one below it; for the lowest none, which 128 says.
+#[cfg(target_feature = "relaxed-simd")]
+static ONE_BYTE_UP: v128 = u8x16(128, 0, 1, 2, 128, 4, 5, 6, 128, 8, 9, 10, 128, 12, 13, 14);

@@ -79,16 +79,11 @@ impl Vector for Sse2 {
     fn load_halves(x: &[u16; 8]) -> (Self::F, Self::F) {
         sse2!({
             let x = _mm_loadu_si128(x.as_ptr().cast());
-            // Each half in the upper 16 bits, moved down with its sign, so that exponent and mantissa are in place.
-            let zero = _mm_setzero_si128();
-            (halves(_mm_unpacklo_epi16(zero, x)), halves(_mm_unpackhi_epi16(zero, x)))
-        })
-    }
-    #[inline(always)]
-    fn load_4_halves(x: &[u16; 4]) -> Self::F {
-        sse2!({
-            let x = _mm_loadl_epi64(x.as_ptr().cast());
-            halves(_mm_unpacklo_epi16(_mm_setzero_si128(), x))
+            // The upper and the lower halfwords of the floats: sign, exponent and 7 bits; the 3 last bits.
+            let upper = _mm_and_si128(_mm_srai_epi16::<3>(x), _mm_set1_epi16(0x8fff_u16.cast_signed()));
+            let lower = _mm_slli_epi16::<13>(x);
+            let (low, high) = (_mm_unpacklo_epi16(lower, upper), _mm_unpackhi_epi16(lower, upper));
+            (_mm_castsi128_ps(low), _mm_castsi128_ps(high))
         })
     }
     #[inline(always)]
@@ -171,13 +166,4 @@ impl Vector for Sse2 {
     fn dot_pairs(a: Self::I, b: Self::I) -> Self::I {
         sse2!(_mm_madd_epi16(a, b))
     }
-}
-
-/// Halves in the upper 16 bits of each lane, as floats times 2⁻¹¹².
-#[inline(always)]
-fn halves(x: __m128i) -> __m128 {
-    sse2!({
-        let sign_and_rest = _mm_set1_epi32(0x8fff_e000_u32.cast_signed());
-        _mm_castsi128_ps(_mm_and_si128(_mm_srai_epi32::<3>(x), sign_and_rest))
-    })
 }
