@@ -277,10 +277,11 @@ impl Cpu {
 
     /// Runs products that [share a job](share_a_job).
     fn multiply(&mut self, ops: &[Op]) {
-        let matmuls: Vec<_> = ops.iter().filter_map(MatMul::of).collect();
+        let matmuls: Vec<_> = ops.iter().map(|op| MatMul::of(op).expect("only matmuls are products")).collect();
         let x = matmuls[0].x;
         let mut outs: Vec<_> = matmuls.iter().map(|matmul| self.take(matmul.dst)).collect();
         let (floats, width) = (&self.bufs[x.0], self.plan.width(x));
+        let n_tokens = floats.len() / width;
         let reads_floats = |matmul: &MatMul| matrix(&self.weights, matmul.weight).reads_floats();
         if self.quantized != Some(x) && !matmuls.iter().all(reads_floats) {
             (self.kernels.quantize)(&mut self.activations, &self.pool, floats, width);
@@ -288,7 +289,7 @@ impl Cpu {
         }
         let products = matmuls.iter().zip(&mut outs).map(|(matmul, dst)| {
             let rows = self.plan.weights[matmul.weight.0].rows;
-            assert_eq!(dst.len(), floats.len() / width * rows, "every product is written to a buffer of its own");
+            assert_eq!(dst.len(), n_tokens * rows, "every product is written to a buffer of its own");
             Product { matrix: matrix(&self.weights, matmul.weight), rows, dst }
         });
         let input = Input { floats, integers: &self.activations };

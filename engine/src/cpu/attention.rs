@@ -53,7 +53,8 @@ pub(super) fn attention<V: Vector, H: Head>(
     dst: &mut [f32],
 ) {
     let head_dim = shape.head_dim;
-    let cut = Cut::new(shape, start, q.len() / (shape.n_head * head_dim), pool.n_threads());
+    let n_tokens = q.len() / (shape.n_head * head_dim);
+    let cut = Cut::new(shape, start, n_tokens, pool.n_threads());
     let width = cut.n_tiles * Found::width(head_dim);
     scratch.0.resize(shape.n_head_kv * cut.n_groups * cut.n_splits * width, 0.0);
     pool.rows(&mut scratch.0, width, |first, rows| {
@@ -69,7 +70,7 @@ pub(super) fn attention<V: Vector, H: Head>(
             merge(splits.map(|found| Part::of(&found[tile * Found::width(head_dim)..], head_dim, n)), dst);
         }
     };
-    if dst.len() == shape.n_head * head_dim {
+    if n_tokens == 1 {
         merge_rows(0, dst); // One token's are too few to share.
     } else {
         pool.rows(dst, head_dim, merge_rows);

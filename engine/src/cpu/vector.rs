@@ -100,12 +100,12 @@ pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn dot_pairs(a: Self::I, b: Self::I) -> Self::I;
 }
 
-/// Vectors with an integer dot product of bytes, and what makes such bytes.
+/// Vectors with an integer dot product of bytes, what makes such bytes, and what puts their sums together.
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 pub(crate) trait DotQuads: Vector {
     /// sums + products of bytes, summed by fours; a is −128 … 127, b is 0 … 127, or what the processor reads ([`Reading`]).
     fn dot_quads(a: Self::I, b: Self::I, sums: Self::I) -> Self::I;
-    /// x · 256 modulo 2³². Not by a shift: x86 shifts, multiplies and converts on the same two ports, and moves bytes on another.
+    /// x · 256 modulo 2³².
     fn times_256(x: Self::I) -> Self::I;
     /// Sixteen i32 of −32512 … 32512 as bytes: x = 256 · upper + lower, both −128 … 127.
     fn split(x: [Self::I; 4]) -> [Self::I; 2];
@@ -152,8 +152,8 @@ pub(crate) const HALF_SCALE: f32 = f32::from_bits((112 + 127) << 23);
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Reads a byte of every 64 of `x` and forgets it: memory brings their cache lines while other work is done, instead of one
-/// after the other when they are used.
+/// Reads a byte of every 64 of `x` and forgets it: memory brings their cache lines (but for the last one, where `x` starts
+/// within a line) while other work is done, instead of one after the other when they are used.
 #[inline(always)]
 pub(crate) fn fetch<T: Copy>(x: &[T]) {
     for offset in (0..size_of_val(x)).step_by(LINE) {
@@ -271,6 +271,14 @@ mod tests {
         assert_eq!(reading(|a, b| 4 * i32::from(a) * signed(b)), Some(Reading::Signed));
         assert_eq!(reading(|a, b| 2 * (2 * i32::from(a) * unsigned(b)).clamp(-32768, 32767)), None);
         assert_eq!(reading(|a, b| 2 * ((2 * i32::from(a) * signed(b)) << 16 >> 16)), None);
+    }
+
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    #[test]
+    fn times_256_is_what_it_says() {
+        let x = [i32::MIN + 255, -1, i32::MAX, 0x00ff_fffe];
+        let times_256 = Best::times_256(Best::load_bytes(bytemuck::cast_ref(&x)));
+        assert_eq!(lanes(Best::from_bits(times_256)).map(f32::to_bits), x.map(|x| (x << 8).cast_unsigned()));
     }
 
     #[test]

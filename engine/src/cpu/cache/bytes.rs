@@ -57,7 +57,7 @@ impl Bytes {
         for (part, (floats, values)) in parts.enumerate() {
             let scales = &scales[part / (GROUP / STEP) * BLOCK..][..BLOCK];
             for ((floats, value), scale) in floats.iter_mut().zip(values).zip(scales) {
-                let (scale, _) = V::load_halves(&[*scale; STEP]);
+                let (scale, _) = V::load_halves(&[*scale; 8]);
                 let scale = V::mul(scale, unit);
                 store::<V>(scaled::<V>(value, (scale, scale)), floats);
             }

@@ -51,7 +51,7 @@ impl Head for Halves {
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
         let halves = self.block(block);
         if tiles.len() < TILES_MIN {
-            // A reply's block has not been read since the last token, and all weights have been, meanwhile.
+            // In a reply it has not been read since the last token, and all weights have been, meanwhile.
             fetch(halves.keys);
             fetch(halves.values);
             halves.attend::<V>(block, tiles);

@@ -188,6 +188,7 @@ impl super::DotQuads for Relaxed {
     }
     #[inline(always)]
     fn times_256(x: v128) -> v128 {
+        // Not by a shift: Intel's processors shift, multiply and convert on the same two ports, and move bytes on another one.
         // SAFETY: it is a vector that nobody writes. Volatile, because V8 makes each constant anew, by three instructions.
         let places = unsafe { (&raw const ONE_BYTE_UP).read_volatile() };
         i8x16_relaxed_swizzle(x, places)
@@ -201,6 +202,7 @@ impl super::DotQuads for Relaxed {
     }
 }
 
-/// For every byte of four i32 the place of the one below it; for the lowest none, which 128 says.
+/// For every byte of four i32 the place of the one below it; for the lowest 128, where a swizzle gives 0 on every processor (only
+/// 16 … 127 are its own affair).
 #[cfg(target_feature = "relaxed-simd")]
 static ONE_BYTE_UP: v128 = u8x16(128, 0, 1, 2, 128, 4, 5, 6, 128, 8, 9, 10, 128, 12, 13, 14);
