@@ -11,7 +11,7 @@ use std::array::from_fn;
 use std::ops::Range;
 
 /// Queries that one pass over the keys serves: as many as the registers hold sums for.
-const QUERIES: usize = 6;
+pub(super) const QUERIES: usize = 6;
 
 /// Positions of a block.
 pub(super) const BLOCK: usize = 64;
@@ -118,7 +118,9 @@ impl<'a> Cut<'a> {
             let queries = first..self.n_queries.min(first + self.per_tile);
             let rows = queries.clone().map(|i| self.query(q, h, i));
             let visible = queries.map(|i| self.shape.visible(self.start + i / self.per_key));
-            Tile::new(Found::new(found, head_dim), rows, visible, self.shape.scale, unit)
+            let tile = Tile::new(Found::new(found, head_dim), rows, visible, self.shape.scale, unit);
+            H::turn(tile.found.queries);
+            tile
         });
         let mut tiles: Vec<Tile<'_>> = tiles.collect();
         let start = tiles.iter().map(|tile| tile.blocks().start).min().unwrap_or(0);

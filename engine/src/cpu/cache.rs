@@ -6,8 +6,9 @@
 
 mod bytes;
 mod halves;
+mod turn;
 
-use super::attention::{BLOCK, Floats, Scratch, Tile, attention};
+use super::attention::{BLOCK, Floats, QUERIES, Scratch, Tile, attention};
 use super::pool::Pool;
 use super::vector::{Best, Vector};
 use crate::plan::CacheInfo;
@@ -57,6 +58,9 @@ pub(super) trait Head: Clone + std::fmt::Debug + Send + Sync {
 
     /// What the numbers that so many tiles attend to must be multiplied by.
     fn unit(n_tiles: usize) -> f32;
+
+    /// Turns queries that stand beside each other as keys are turned before they are kept, if they are.
+    fn turn(_: &mut [[f32; QUERIES]]) {}
 
     /// Lets all tiles that see something of a block attend to it. `floats` is room to convert it in.
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats);

@@ -1,8 +1,9 @@
-//! Keys and values as bytes: ggml's Q8_0.
+//! Keys and values as bytes: ggml's Q8_0, of keys that have been [turned](turn).
 
-use super::super::attention::{BLOCK, Floats, Tile, store};
+use super::super::attention::{BLOCK, Floats, QUERIES, Tile, store};
 use super::super::vector::{HALF_SCALE, Vector};
 use super::halves::half;
+use super::turn::turn;
 use super::{Head, STEP, block_of, parts_of, resize};
 use half::f16;
 
@@ -98,7 +99,9 @@ impl Head for Bytes {
         let (head_dim, n_groups) = (self.head_dim, self.n_groups());
         let keys = self.keys[pos / STEP * head_dim..][..head_dim].chunks_mut(GROUP);
         let scales = &mut self.key_scales[pos / STEP * n_groups..][..n_groups];
-        for ((keys, scales), k) in keys.zip(scales).zip(k.chunks(GROUP)) {
+        let mut turned = k.as_chunks::<1>().0.to_vec();
+        turn(&mut turned);
+        for ((keys, scales), k) in keys.zip(scales).zip(turned.as_flattened().chunks(GROUP)) {
             let (scale, bytes) = quantize(k);
             scales[pos % STEP] = scale;
             keys.iter_mut().zip(bytes).for_each(|(keys, k)| keys[pos % STEP] = k);
@@ -116,6 +119,10 @@ impl Head for Bytes {
 
     fn unit(_: usize) -> f32 {
         1.0
+    }
+
+    fn turn(queries: &mut [[f32; QUERIES]]) {
+        turn(queries);
     }
 
     fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
