@@ -407,9 +407,9 @@ mod tests {
                 None => from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()),
             });
             let mut four = Group::<TOKENS>::default();
-            x.iter().enumerate().for_each(|(t, x)| four.put_integers::<D>(t, integers::<D::V>(x), 1.0));
+            x.iter().enumerate().for_each(|(t, x)| four.put::<D>(t, integers::<D::V>(x)));
             let mut second = Group::<1>::default();
-            second.put_integers::<D>(0, integers::<D::V>(&x[1]), 1.0);
+            second.put::<D>(0, integers::<D::V>(&x[1]));
             let all = if case < extremes.len() { &largest } else { all };
             let both = [weights(&mut rng, all), weights(&mut rng, all)];
             let blocks = both.map(|q| W::pack(&q));

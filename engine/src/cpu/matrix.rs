@@ -2,7 +2,7 @@
 //!
 //! One generic matrix of blocks serves every quantised type, and one every float type; which is chosen by [`new`].
 
-use super::activations::{Activations, Group, TOKENS};
+use super::activations::{Activations, Group, Quantized, TOKENS};
 use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, ROWS, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Pairs, Part, WORDS};
 use super::pool::{Columns, Pool};
@@ -160,30 +160,30 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
 
     /// E times eight rows × one token, P of them at once.
     #[inline(always)]
-    fn dot<const E: usize, const P: usize>(&self, eights: [usize; E], x: &[Group<1>]) -> [[Floats<D>; WORDS]; E] {
-        let eights = eights.map(|eight| &self.eight(eight)[..x.len()]);
+    fn dot<const E: usize, const P: usize>(&self, eights: [usize; E], x: &Quantized<1>) -> [[Floats<D>; WORDS]; E] {
+        let eights = eights.map(|eight| &self.eight(eight)[..x.groups.len()]);
         const { assert!(E.is_multiple_of(P), "no eight is left over") };
         let mut sums = [[D::V::splat(0.0); WORDS]; E];
-        for (i, x) in x.iter().enumerate() {
+        for (i, group) in x.groups.iter().enumerate() {
             eights.iter().for_each(|eight| fetch(std::slice::from_ref(&eight[i])));
             for (sums, eights) in sums.as_chunks_mut::<P>().0.iter_mut().zip(eights.as_chunks::<P>().0) {
                 let blocks: [_; P] = from_fn(|p| &eights[p][i]);
-                let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), x);
+                let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), group);
                 for (p, sums) in sums.iter_mut().enumerate() {
-                    *sums = from_fn(|word| blocks[p].scales.add::<D>(word, sums[word], dots[p][word], &x.of[0]));
+                    *sums =
+                        from_fn(|word| blocks[p].scales.add::<D>(word, sums[word], dots[p][word], &group.totals[0]));
                 }
             }
         }
-        in_the_end::<D, S, N, E>(sums)
+        sums.map(|sums| in_the_end::<D, S, N>(sums, x.scales[0]))
     }
 }
 
-/// Sums as they are when all blocks have been added.
+/// A token's sums when all blocks have been added.
 #[inline(always)]
-fn in_the_end<D: Dot, S: Scales<N>, const N: usize, const M: usize>(
-    sums: [[Floats<D>; WORDS]; M],
-) -> [[Floats<D>; WORDS]; M] {
-    sums.map(|words| words.map(|sum| D::V::mul(sum, D::V::splat(S::UNIT))))
+fn in_the_end<D: Dot, S: Scales<N>, const N: usize>(sums: [Floats<D>; WORDS], scale: f32) -> [Floats<D>; WORDS] {
+    // Not by both at once: their product may be infinite.
+    sums.map(|sum| D::V::mul(D::V::mul(sum, D::V::splat(S::UNIT)), D::V::splat(scale)))
 }
 
 impl<D, W, S, const N: usize> Matrix for Blocks<D, W, S, N>
@@ -325,16 +325,16 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
     #[inline(always)]
     fn four(&self, _: usize, token: usize) -> [[Floats<D>; WORDS]; TOKENS] {
         let mut sums = [[D::V::splat(0.0); WORDS]; TOKENS];
-        let blocks = self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>()));
-        for ((scales, panel), x) in blocks.zip(self.x.four(token)) {
-            let dots = dot_panel::<D, W, N, TOKENS>(panel, x);
+        let (x, blocks) = (self.x.four(token), self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>())));
+        for ((scales, panel), group) in blocks.zip(&x.groups) {
+            let dots = dot_panel::<D, W, N, TOKENS>(panel, group);
             for t in 0..TOKENS {
                 for word in 0..WORDS {
-                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[t][word], &x.of[t]);
+                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[t][word], &group.totals[t]);
                 }
             }
         }
-        in_the_end::<D, S::Floats, N, TOKENS>(sums)
+        from_fn(|t| in_the_end::<D, S::Floats, N>(sums[t], x.scales[t]))
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! The scales of a packed block: how the sums of its integers become floats.
 
-use super::activations::{SCALE_UNIT, Scaling};
+use super::activations::Totals;
 use super::block::ROWS;
 use super::dot::{Dot, Ints, WORDS};
 use super::vector::{Best, HALF_SCALE, Vector};
@@ -74,7 +74,7 @@ pub(super) trait Scales<const N: usize>: Copy + Sized {
     fn get(&self, row: usize, col: usize) -> (f32, i32, f32);
 
     /// sum + what the block adds to each of four rows, the first or the second.
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; N], x: &Scaling) -> Floats<D>;
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; N], x: &Totals) -> Floats<D>;
 }
 
 /// Floats of the machine that `D` is for.
@@ -129,7 +129,7 @@ fn centred<D: Dot, const Z: u32>(dot: Ints<D>, sum: i32) -> Floats<D> {
 
 impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
     type Floats = Scale<f32, Z>;
-    const UNIT: f32 = T::UNIT / SCALE_UNIT;
+    const UNIT: f32 = T::UNIT;
     fn floats(&self) -> Self::Floats {
         Scale(values(self.0))
     }
@@ -140,15 +140,14 @@ impl<T: Number, const Z: u32> Scales<1> for Scale<T, Z> {
         (self.0[row].value(), 1 << Z, 0.0)
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Scaling) -> Floats<D> {
-        let scale = D::V::mul(four::<D, T>(&self.0, word), D::V::splat(x.scale));
-        D::V::mul_add(scale, centred::<D, Z>(dots[0], x.sum), sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Totals) -> Floats<D> {
+        D::V::mul_add(four::<D, T>(&self.0, word), centred::<D, Z>(dots[0], x.all), sum)
     }
 }
 
 impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
     type Floats = Scale16<f32, Z>;
-    const UNIT: f32 = T::UNIT / SCALE_UNIT;
+    const UNIT: f32 = T::UNIT;
     fn floats(&self) -> Self::Floats {
         Scale16(self.0.map(values))
     }
@@ -159,16 +158,15 @@ impl<T: Number, const Z: u32> Scales<2> for Scale16<T, Z> {
         (self.0[col / 16][row].value(), 1 << Z, 0.0)
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Scaling) -> Floats<D> {
-        let first = D::V::mul(four::<D, T>(&self.0[0], word), centred::<D, Z>(dots[0], x.sums[0]));
-        let both = D::V::mul_add(four::<D, T>(&self.0[1], word), centred::<D, Z>(dots[1], x.sums[1]), first);
-        D::V::mul_add(both, D::V::splat(x.scale), sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Totals) -> Floats<D> {
+        let sum = D::V::mul_add(four::<D, T>(&self.0[0], word), centred::<D, Z>(dots[0], x.halves[0]), sum);
+        D::V::mul_add(four::<D, T>(&self.0[1], word), centred::<D, Z>(dots[1], x.halves[1]), sum)
     }
 }
 
 impl<T: Number> Scales<1> for ScaleOffset<T> {
     type Floats = ScaleOffset<f32>;
-    const UNIT: f32 = T::UNIT / SCALE_UNIT;
+    const UNIT: f32 = T::UNIT;
     fn floats(&self) -> Self::Floats {
         ScaleOffset { scale: values(self.scale), offset: values(self.offset) }
     }
@@ -179,16 +177,15 @@ impl<T: Number> Scales<1> for ScaleOffset<T> {
         (self.scale[row].value(), 0, self.offset[row].value())
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Scaling) -> Floats<D> {
-        let scale = D::V::mul(four::<D, T>(&self.scale, word), D::V::splat(x.scale));
-        let sum = D::V::mul_add(four::<D, T>(&self.offset, word), D::V::splat(x.total), sum);
-        D::V::mul_add(scale, D::V::to_float(dots[0]), sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 1], x: &Totals) -> Floats<D> {
+        let sum = D::V::mul_add(four::<D, T>(&self.offset, word), D::V::splat(x.all_as_float), sum);
+        D::V::mul_add(four::<D, T>(&self.scale, word), D::V::to_float(dots[0]), sum)
     }
 }
 
 impl<T: Number> Scales<2> for ScaleOffset16<T> {
     type Floats = ScaleOffset16<f32>;
-    const UNIT: f32 = T::UNIT / SCALE_UNIT;
+    const UNIT: f32 = T::UNIT;
     fn floats(&self) -> Self::Floats {
         ScaleOffset16 { scale: self.scale.map(values), offset: self.offset.map(values) }
     }
@@ -199,14 +196,12 @@ impl<T: Number> Scales<2> for ScaleOffset16<T> {
         (self.scale[col / 16][row].value(), 0, self.offset[col / 16][row].value())
     }
     #[inline(always)]
-    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Scaling) -> Floats<D> {
-        let mut both = D::V::splat(0.0);
-        for (g, dot) in dots.into_iter().enumerate() {
-            both = D::V::mul_add(four::<D, T>(&self.scale[g], word), D::V::to_float(dot), both);
-            let total = D::V::to_float(D::V::splat_int(x.sums[g]));
-            both = D::V::mul_add(four::<D, T>(&self.offset[g], word), total, both);
-        }
-        D::V::mul_add(both, D::V::splat(x.scale), sum)
+    fn add<D: Dot>(&self, word: usize, sum: Floats<D>, dots: [Ints<D>; 2], x: &Totals) -> Floats<D> {
+        dots.into_iter().enumerate().fold(sum, |sum, (g, dot)| {
+            let total = D::V::to_float(D::V::splat_int(x.halves[g]));
+            let sum = D::V::mul_add(four::<D, T>(&self.offset[g], word), total, sum);
+            D::V::mul_add(four::<D, T>(&self.scale[g], word), D::V::to_float(dot), sum)
+        })
     }
 }
 
