@@ -16,7 +16,10 @@ const MAX: f32 = 127.0 * 256.0;
 const TINY: f32 = 1e-30;
 
 /// Tokens whose activations stand side by side.
-pub(super) const TOKENS: usize = 4;
+pub(super) const BESIDE: usize = 2;
+
+/// Tokens of a tile: two times those.
+pub(super) const TOKENS: usize = 2 * BESIDE;
 
 /// Activations of T tokens: x[t][i] ≈ scales[t] · q[t][i].
 #[derive(Debug, Clone, PartialEq)]
@@ -47,11 +50,11 @@ pub(super) struct Totals {
     pub(super) halves: [i32; 2],
 }
 
-/// Activations of some tokens, by fours, and then of the rest, one by one.
+/// Activations of some tokens, by twos as long as there are four, and then of the rest, one by one.
 #[derive(Debug, Default)]
 pub(super) struct Activations {
-    /// `[n_tokens / 4]`.
-    fours: Vec<Quantized<TOKENS>>,
+    /// `[n_tokens / 4, 2]`.
+    twos: Vec<Quantized<BESIDE>>,
     /// `[n_tokens % 4]`.
     ones: Vec<Quantized<1>>,
 }
@@ -59,15 +62,14 @@ pub(super) struct Activations {
 impl Activations {
     /// Quantises `x` `[n_tokens, cols]`; `cols` is a multiple of 32.
     pub(super) fn quantize<D: Dot>(&mut self, pool: &Pool, x: &[f32], cols: usize) {
-        let n_fours = x.len() / cols / TOKENS;
-        let (tiled, rest) = x.split_at(n_fours * TOKENS * cols);
-        quantize_tokens::<D, TOKENS>(pool, tiled, cols / GROUP, &mut self.fours);
+        let (tiled, rest) = x.split_at(x.len() / (TOKENS * cols) * TOKENS * cols);
+        quantize_tokens::<D, BESIDE>(pool, tiled, cols / GROUP, &mut self.twos);
         quantize_tokens::<D, 1>(pool, rest, cols / GROUP, &mut self.ones);
     }
 
     /// Four tokens, of which `token` is the first and stands at a multiple of 4.
-    pub(super) fn four(&self, token: usize) -> &Quantized<TOKENS> {
-        &self.fours[token / TOKENS]
+    pub(super) fn four(&self, token: usize) -> &[Quantized<BESIDE>; 2] {
+        self.twos[token / BESIDE..].first_chunk().expect("four tokens")
     }
 
     /// One of the last tokens, which are no four.
@@ -161,14 +163,14 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// Activations of six tokens, each of another size.
-    fn quantized<D: Dot>() -> (Vec<Quantized<TOKENS>>, Vec<Quantized<1>>) {
+    fn quantized<D: Dot>() -> (Vec<Quantized<BESIDE>>, Vec<Quantized<1>>) {
         let (mut rng, cols) = (Rng::new(3), 4 * GROUP);
         let sizes = [1.0, 1e-9, 3e7, 16.256, 1e-34, 1e16];
         let x = sizes.iter().flat_map(|size| std::iter::repeat_n(size, cols));
         let x: Vec<f32> = x.map(|size| size * (rng.below(4001) as f32 - 2000.0)).collect();
         let mut activations = Activations::default();
         activations.quantize::<D>(&Pool::alone(), &x, cols);
-        (activations.fours, activations.ones)
+        (activations.twos, activations.ones)
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl<'a> Cut<'a> {
         let (token, head) = (row / self.shape.n_head, row % self.shape.n_head);
         let (h, i) = (head / self.per_key, token * self.per_key + head % self.per_key);
         let tile = i / self.per_tile;
-        ((h * self.n_groups + tile / self.n_tiles) * self.n_splits, tile % self.n_tiles, i % self.per_tile)
+        ((h * self.n_groups + tile % self.n_groups) * self.n_splits, tile / self.n_groups, i % self.per_tile)
     }
 
     /// Query i of key head h of `[n_tokens, n_head, head_dim]`. It belongs to token i / per_key.
@@ -112,8 +112,9 @@ impl<'a> Cut<'a> {
         let (group, split) = (task / self.n_splits, task % self.n_splits);
         let (h, group) = (group / self.n_groups, group % self.n_groups);
         let head_dim = self.shape.head_dim;
-        let queries = (group * self.n_tiles * self.per_tile..self.n_queries).step_by(self.per_tile);
-        let unit = H::unit(queries.len().min(self.n_tiles));
+        // Later tiles see more, so a group's are spread over all: its task takes as long as any other.
+        let queries = (group * self.per_tile..self.n_queries).step_by(self.n_groups * self.per_tile);
+        let unit = H::unit(queries.len());
         let tiles = queries.zip(found.chunks_exact_mut(Found::width(head_dim))).map(|(first, found)| {
             let queries = first..self.n_queries.min(first + self.per_tile);
             let rows = queries.clone().map(|i| self.query(q, h, i));

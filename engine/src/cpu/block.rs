@@ -18,7 +18,7 @@ mod codes;
 pub(super) use codes::Codes;
 
 use super::activations::Group;
-use super::dot::{Dot, GROUP, Ints, LANES, Part, Sums, WORDS, Weights};
+use super::dot::{Dot, GROUP, Ints, LANES, Part, Sums, WORDS, Weights, dot_parts};
 use super::vector::Vector;
 use std::array::from_fn;
 
@@ -73,11 +73,11 @@ pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
 fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: &Group<T>) -> [Dots<D, N>; T] {
     let (parts, words) = (plane.len() / N, GROUP / 2 / N);
     // No `from_fn`: compilers make one function of it for both planes, and that takes sums from memory.
-    let mut halves = [[[D::V::splat_int(0); T]; WORDS]; N];
+    let mut halves = [[[D::V::splat_int(0); WORDS]; T]; N];
     for (n, half) in halves.iter_mut().enumerate() {
-        *half = D::panel::<T>(&plane[n * parts..][..parts], &x.q[n * words..][..words]);
+        *half = dot_parts::<D, T>(&plane[n * parts..][..parts], &x.q[n * words..][..words]);
     }
-    from_fn(|t| from_fn(|word| from_fn(|n| halves[n][word][t])))
+    from_fn(|t| from_fn(|word| from_fn(|n| halves[n][t][word])))
 }
 
 /// low + 16 · high, of several blocks or tokens.
@@ -376,7 +376,7 @@ pub(super) struct Block<W, S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::activations::TOKENS;
+    use super::super::activations::BESIDE;
     use super::super::dot::{Pairs, Quads};
     use super::super::vector::Best;
     use super::super::vector::plain::Plain;
@@ -402,12 +402,12 @@ mod tests {
         let extremes = [[X_MAX; 2], [-X_MAX; 2], [X_MAX, -X_MAX], [255; 2], [-128; 2], [127; 2]];
         let largest = [*all.iter().max().unwrap()];
         for case in 0..100 {
-            let x: [[i16; COLS]; TOKENS] = from_fn(|_| match extremes.get(case) {
+            let x: [[i16; COLS]; BESIDE] = from_fn(|_| match extremes.get(case) {
                 Some(x) => from_fn(|i| x[i % 2]),
                 None => from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()),
             });
-            let mut four = Group::<TOKENS>::default();
-            x.iter().enumerate().for_each(|(t, x)| four.put::<D>(t, integers::<D::V>(x)));
+            let mut beside = Group::<BESIDE>::default();
+            x.iter().enumerate().for_each(|(t, x)| beside.put::<D>(t, integers::<D::V>(x)));
             let mut second = Group::<1>::default();
             second.put::<D>(0, integers::<D::V>(&x[1]));
             let all = if case < extremes.len() { &largest } else { all };
@@ -415,10 +415,10 @@ mod tests {
             let blocks = both.map(|q| W::pack(&q));
             let mut panel = vec![Part::default(); panel_len::<D, W>()];
             blocks[0].unpack::<D>(&mut panel);
-            for (t, dots) in dot_panel::<D, W, 2, TOKENS>(&panel, &four).into_iter().enumerate() {
+            for (t, dots) in dot_panel::<D, W, 2, BESIDE>(&panel, &beside).into_iter().enumerate() {
                 check_rows::<D, 2>(dots, &both[0], &x[t]);
             }
-            for (t, dots) in dot_panel::<D, W, 1, TOKENS>(&panel, &four).into_iter().enumerate() {
+            for (t, dots) in dot_panel::<D, W, 1, BESIDE>(&panel, &beside).into_iter().enumerate() {
                 check_rows::<D, 1>(dots, &both[0], &x[t]);
             }
             for (q, dots) in both.iter().zip(W::dot::<D, 2, 2>(blocks.each_ref(), &second)) {

@@ -20,7 +20,7 @@ use super::vector::DotQuads;
 use super::vector::Vector;
 use std::marker::PhantomData;
 
-/// Activations that share a scale; columns of a block.
+/// Activations whose integers stand together; columns of a block.
 pub(super) const GROUP: usize = 32;
 
 /// A group of activations, in the order in which [`Dot::half`] reads them.
@@ -41,9 +41,6 @@ pub(super) type Ints<D> = <<D as Dot>::V as Vector>::I;
 /// Sums of P blocks and one token.
 pub(super) type Sums<D, const P: usize> = [[<D as Dot>::Sums; WORDS]; P];
 
-/// Sums of a panel and T tokens.
-pub(super) type Tile<D, const T: usize> = [[Ints<D>; T]; WORDS];
-
 /// One part of two words, unpacked. Aligned, so that no load crosses a cache line.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(32))]
@@ -52,11 +49,11 @@ pub(super) struct Part([[u8; 16]; WORDS]);
 /// A way to multiply.
 ///
 /// A prompt's tokens are many, so weights are unpacked once for all of them, part after part into a panel
-/// ([`Self::unpack`], [`Self::panel`]); for one token they are unpacked on the way ([`Self::half`]).
+/// ([`Self::unpack`], [`dot_parts`]); for one token they are unpacked on the way ([`Self::half`]).
 pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     /// The machine.
     type V: Vector;
-    /// Running sums of four rows.
+    /// Running sums of four rows; or what they are multiplied by, a vector for each of these sums.
     type Sums: Copy;
     /// Parts of a word.
     const PARTS: usize;
@@ -82,11 +79,10 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
         unpack_word::<Self, W, 3>(weights, panel);
     }
 
-    /// Sums of some parts times the columns that they are of, in total: all parts of a block, or half of them.
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T>;
-
-    /// sum + one product of part of a word and activations.
-    fn multiply_add(weights: Ints<Self>, x: Ints<Self>, sum: Ints<Self>) -> Ints<Self>;
+    /// A token's activations for a part of those that `x` begins with, repeated for four rows.
+    fn repeat<const T: usize>(x: &[[[u8; 4]; T]], part: usize, token: usize) -> Self::Sums;
+    /// sums + products of part of a word and activations.
+    fn add(weights: Ints<Self>, x: Self::Sums, sums: Self::Sums) -> Self::Sums;
 
     /// Of the two halves of a word, the bytes of part `J`; only where [`Self::TAKES_BYTES`].
     fn bytes<const J: usize>(halves: [Ints<Self>; 2]) -> Ints<Self>;
@@ -142,13 +138,11 @@ impl<V: Vector> Dot for Pairs<V> {
         }
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
-        let mut sums = [[Self::zero(); T]; WORDS];
-        add_parts::<Self, 0, T>(panel, x, &mut sums);
-        sums
+    fn repeat<const T: usize>(x: &[[[u8; 4]; T]], part: usize, token: usize) -> V::I {
+        repeat::<V>(x[part][token])
     }
     #[inline(always)]
-    fn multiply_add(weights: V::I, x: V::I, sum: V::I) -> V::I {
+    fn add(weights: V::I, x: V::I, sum: V::I) -> V::I {
         V::add_int(sum, V::dot_pairs(weights, x))
     }
     #[inline(always)]
@@ -175,9 +169,9 @@ impl<V: Vector> Dot for Pairs<V> {
 impl<V: Vector> Pairs<V> {
     #[inline(always)]
     fn part<W: Weights, const K: usize, const J: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
-        let x = repeat::<V>(x[4 * K + J][0]);
+        let x = Self::repeat(x, 4 * K + J, 0);
         for (word, sum) in sums.iter_mut().enumerate() {
-            *sum = Self::multiply_add(weights.part::<Self, K, J>(word), x, *sum);
+            *sum = Self::add(weights.part::<Self, K, J>(word), x, *sum);
         }
     }
 }
@@ -217,25 +211,18 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
     }
     #[inline(always)]
     fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [[V::I; 2]; WORDS]) {
-        let (upper, lower) = (repeat::<V>(x[4 * K + 2 * H][0]), repeat::<V>(x[4 * K + 2 * H + 1][0]));
-        for (word, [uppers, lowers]) in sums.iter_mut().enumerate() {
-            let weights = weights.part::<Self, K, H>(word);
-            *uppers = Self::multiply_add(weights, upper, *uppers);
-            *lowers = Self::multiply_add(weights, lower, *lowers);
+        let x = Self::repeat(x, 2 * K + H, 0);
+        for (word, sums) in sums.iter_mut().enumerate() {
+            *sums = Self::add(weights.part::<Self, K, H>(word), x, *sums);
         }
     }
     #[inline(always)]
-    fn panel<const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> Tile<Self, T> {
-        // First the upper bytes, then the lower ones: so many sums fit into the registers, twice as many do not.
-        let mut sums = [[V::splat_int(0); T]; WORDS];
-        add_parts::<Self, 0, T>(panel, x, &mut sums);
-        sums = sums.map(|sums| sums.map(V::times_256));
-        add_parts::<Self, 1, T>(panel, x, &mut sums);
-        sums
+    fn repeat<const T: usize>(x: &[[[u8; 4]; T]], part: usize, token: usize) -> [V::I; 2] {
+        [repeat::<V>(x[2 * part][token]), repeat::<V>(x[2 * part + 1][token])]
     }
     #[inline(always)]
-    fn multiply_add(weights: V::I, x: V::I, sum: V::I) -> V::I {
-        V::dot_quads(x, weights, sum)
+    fn add(weights: V::I, x: [V::I; 2], sums: [V::I; 2]) -> [V::I; 2] {
+        [V::dot_quads(x[0], weights, sums[0]), V::dot_quads(x[1], weights, sums[1])]
     }
     #[inline(always)]
     fn bytes<const J: usize>(halves: [V::I; 2]) -> V::I {
@@ -255,18 +242,20 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
     }
 }
 
-/// Adds some parts times the columns that they are of, two to a step, which is as much as the registers hold.
+/// Sums of some parts times the columns that they are of, in total: all parts of a block, or half of them. A part is a step.
+///
+/// Two tokens' sums are as many as the registers hold, by bytes. Four tokens' upper bytes, and then their lower ones, would be as
+/// many, too; but each sum would wait for twice as many others, and that is longer than the products take.
 #[inline(always)]
-fn add_parts<D: Dot, const PASS: usize, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]], sums: &mut Tile<D, T>) {
-    let n_steps = panel.len() / 2;
-    let n_steps_unknown = std::hint::black_box(n_steps);
-    let per_part = GROUP / 2 / (4 * D::PARTS);
+pub(super) fn dot_parts<D: Dot, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[Ints<D>; WORDS]; T] {
+    let mut sums = [[D::zero(); WORDS]; T];
+    let n_parts = panel.len();
+    let n_parts_unknown = std::hint::black_box(n_parts);
     'steps: {
         macro_rules! step {
             ($i:literal) => {
-                add_part::<D, T>(&panel[2 * $i], &x[2 * $i * per_part + PASS], sums);
-                add_part::<D, T>(&panel[2 * $i + 1], &x[(2 * $i + 1) * per_part + PASS], sums);
-                if n_steps == $i + 1 || n_steps_unknown == $i + 1 {
+                add_part::<D, T>(panel, x, $i, &mut sums);
+                if n_parts == $i + 1 || n_parts_unknown == $i + 1 {
                     break 'steps;
                 }
             };
@@ -279,18 +268,25 @@ fn add_parts<D: Dot, const PASS: usize, const T: usize>(panel: &[Part], x: &[[[u
         step!(5);
         step!(6);
         step!(7);
+        step!(8);
+        step!(9);
+        step!(10);
+        step!(11);
+        step!(12);
+        step!(13);
+        step!(14);
+        step!(15);
     }
+    sums.map(|sums| sums.map(D::total))
 }
 
-/// Adds a part times its columns of every token, or times one of their bytes.
+/// Adds a part times its columns of every token.
 #[inline(always)]
-fn add_part<D: Dot, const T: usize>(part: &Part, x: &[[u8; 4]; T], sums: &mut Tile<D, T>) {
-    let weights = part.0.each_ref().map(D::V::load_bytes);
-    for t in 0..T {
-        let x = repeat::<D::V>(x[t]);
-        for word in 0..WORDS {
-            sums[word][t] = D::multiply_add(weights[word], x, sums[word][t]);
-        }
+fn add_part<D: Dot, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]], part: usize, sums: &mut [[D::Sums; WORDS]; T]) {
+    let weights = panel[part].0.each_ref().map(D::V::load_bytes);
+    for (token, sums) in sums.iter_mut().enumerate() {
+        let x = D::repeat(x, part, token);
+        sums.iter_mut().zip(weights).for_each(|(sums, weights)| *sums = D::add(weights, x, *sums));
     }
 }
 

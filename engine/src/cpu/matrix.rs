@@ -2,7 +2,7 @@
 //!
 //! One generic matrix of blocks serves every quantised type, and one every float type; which is chosen by [`new`].
 
-use super::activations::{Activations, Group, Quantized, TOKENS};
+use super::activations::{Activations, BESIDE, Group, Quantized, TOKENS};
 use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, ROWS, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Pairs, Part, WORDS};
 use super::pool::{Columns, Pool};
@@ -324,17 +324,17 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
 
     #[inline(always)]
     fn four(&self, _: usize, token: usize) -> [[Floats<D>; WORDS]; TOKENS] {
-        let mut sums = [[D::V::splat(0.0); WORDS]; TOKENS];
-        let (x, blocks) = (self.x.four(token), self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>())));
-        for ((scales, panel), group) in blocks.zip(&x.groups) {
-            let dots = dot_panel::<D, W, N, TOKENS>(panel, group);
-            for t in 0..TOKENS {
-                for word in 0..WORDS {
-                    sums[t][word] = scales.add::<D>(word, sums[t][word], dots[t][word], &group.totals[t]);
-                }
-            }
+        let twos @ [first, second] = self.x.four(token);
+        let mut sums = [[[D::V::splat(0.0); WORDS]; BESIDE]; 2];
+        let blocks = self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>()));
+        for ((scales, panel), (first, second)) in blocks.zip(first.groups.iter().zip(&second.groups)) {
+            add_block::<D, W, _, N>(scales, panel, first, &mut sums[0]);
+            add_block::<D, W, _, N>(scales, panel, second, &mut sums[1]);
         }
-        from_fn(|t| in_the_end::<D, S::Floats, N>(sums[t], x.scales[t]))
+        from_fn(|i| {
+            let (two, t) = (i / BESIDE, i % BESIDE);
+            in_the_end::<D, S::Floats, N>(sums[two][t], twos[two].scales[t])
+        })
     }
 
     #[inline(always)]
@@ -346,6 +346,22 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
     #[inline(always)]
     fn places<const E: usize>(&self, eights: [usize; E]) -> [[Floats<D>; WORDS]; E] {
         self.matrix.dot::<E, AT_ONCE>(eights, self.x.one(0))
+    }
+}
+
+/// Adds what a block that is unpacked adds to some tokens' sums.
+#[inline(always)]
+fn add_block<D: Dot, W: Words, S: Scales<N>, const N: usize>(
+    scales: &S,
+    panel: &[Part],
+    x: &Group<BESIDE>,
+    sums: &mut [[Floats<D>; WORDS]; BESIDE],
+) {
+    let dots = dot_panel::<D, W, N, BESIDE>(panel, x);
+    for t in 0..BESIDE {
+        for word in 0..WORDS {
+            sums[t][word] = scales.add::<D>(word, sums[t][word], dots[t][word], &x.totals[t]);
+        }
     }
 }
 
