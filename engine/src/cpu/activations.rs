@@ -2,7 +2,8 @@
 //! weights that read them.
 //!
 //! Eight bits would do for speed, but not for agreement: rounding to them changes the most likely token at one position
-//! in twenty. With sixteen, a scale for every few columns is not needed: as much is lost in a float of 16 bits.
+//! in twenty. With sixteen, none is off by more than a 65024th of the token's largest, and SmolLM2 and Gemma agree with llama.cpp as
+//! well as with a scale for every 32.
 
 use super::dot::{Beside, Dot, GROUP, Ints};
 use super::pool::Pool;
@@ -81,7 +82,10 @@ impl Activations {
 /// Quantises `x` `[n · T, n_groups · 32]`.
 fn quantize_tokens<D: Dot, const T: usize>(pool: &Pool, x: &[f32], n_groups: usize, dst: &mut Vec<Quantized<T>>) {
     let x = x.as_chunks::<GROUP>().0;
-    dst.resize(x.len() / (T * n_groups), Quantized::default());
+    let n = x.len() / (T * n_groups);
+    // What a reply does not need, the next prompt does.
+    dst.resize(n.max(dst.len()), Quantized::default());
+    let dst = &mut dst[..n];
     // Not in a task: if memory runs out here, this thread can say so.
     dst.iter_mut().for_each(|tokens| tokens.groups.resize(n_groups, Group::default()));
     pool.rows(dst, 1, |first, dst| {
@@ -102,7 +106,7 @@ impl<const T: usize> Default for Quantized<T> {
 impl<const T: usize> Quantized<T> {
     /// Quantises a token's activations.
     fn put<D: Dot>(&mut self, t: usize, x: &[[f32; GROUP]]) {
-        let max = size::<D::V>(x.as_flattened());
+        let max = magnitude::<D::V>(x.as_flattened());
         self.scales[t] = max / MAX;
         let inverse = D::V::splat(if max > 0.0 { MAX / max } else { 0.0 });
         for (group, x) in self.groups.iter_mut().zip(x) {
@@ -113,7 +117,7 @@ impl<const T: usize> Quantized<T> {
 }
 
 /// The largest magnitude; 0 of almost nothing, and no number of what is not finite.
-fn size<V: Vector>(x: &[f32]) -> f32 {
+fn magnitude<V: Vector>(x: &[f32]) -> f32 {
     let zeros = [V::splat(0.0); 4];
     let (mut max, mut nothing) = (zeros, zeros);
     for fours in x.as_chunks::<4>().0.as_chunks::<4>().0 {
@@ -184,10 +188,11 @@ mod tests {
     fn what_is_not_finite_is_not_a_number() {
         for (place, x) in [(0, f32::NAN), (13, f32::NAN), (31, f32::INFINITY), (5, f32::NEG_INFINITY)] {
             let mut activations = Activations::default();
-            let mut xs: [f32; GROUP] = from_fn(|i| i as f32);
-            xs[place] = x;
-            activations.quantize::<Pairs<Best>>(&Pool::alone(), &xs, GROUP);
-            assert!(activations.one(0).scales[0].is_nan(), "{x} at {place}");
+            let mut xs: [[[f32; GROUP]; 3]; TOKENS] = from_fn(|_| from_fn(|_| from_fn(|i| i as f32)));
+            xs[1][2][place] = x;
+            activations.quantize::<Pairs<Best>>(&Pool::alone(), xs.as_flattened().as_flattened(), 3 * GROUP);
+            let are_numbers = [0, 1].map(|two| activations.four(0)[two].scales.map(|scale| !scale.is_nan()));
+            assert_eq!(are_numbers, [[true, false], [true, true]], "{x} at {place}");
         }
     }
 

@@ -34,7 +34,7 @@ struct Cut<'a> {
     n_queries: usize,
     /// Queries of a tile.
     per_tile: usize,
-    /// Tiles of a task.
+    /// Tiles of a task, at most.
     n_tiles: usize,
     /// Tasks of a key head that differ in their tiles.
     n_groups: usize,
@@ -83,8 +83,9 @@ impl<'a> Cut<'a> {
         let n_queries = n_tokens * per_key;
         // As few tiles as there must be, of the same size.
         let per_tile = n_queries.div_ceil(n_queries.div_ceil(QUERIES));
-        let n_tiles = n_queries.div_ceil(per_tile).min(TILES);
-        let n_groups = n_queries.div_ceil(per_tile * n_tiles);
+        let n_tiles = n_queries.div_ceil(per_tile);
+        let n_groups = n_tiles.div_ceil(TILES);
+        let n_tiles = n_tiles.div_ceil(n_groups);
         let n_blocks = (start + n_tokens).div_ceil(BLOCK) - shape.visible(start).start / BLOCK;
         let n_splits = match n_threads {
             1 => 1,
@@ -112,7 +113,7 @@ impl<'a> Cut<'a> {
         let (group, split) = (task / self.n_splits, task % self.n_splits);
         let (h, group) = (group / self.n_groups, group % self.n_groups);
         let head_dim = self.shape.head_dim;
-        // Later tiles see more, so a group's are spread over all: its task takes as long as any other.
+        // Later tiles may see more, so every group has some of them: one takes about as long as another.
         let queries = (group * self.per_tile..self.n_queries).step_by(self.n_groups * self.per_tile);
         let unit = H::unit(queries.len());
         let tiles = queries.zip(found.chunks_exact_mut(Found::width(head_dim))).map(|(first, found)| {

@@ -580,6 +580,33 @@ mod tests {
         }
     }
 
+    /// One activation is a thousand times as large as the others.
+    fn check_outlier<D: Dot>() {
+        let (rows, cols) = (16, 512);
+        let (matrix, mut x, mut integers) = case::<D>(DType::Q4_1, rows, 1);
+        x[300] = 1000.0 * x.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
+        integers.quantize::<D>(&Pool::alone(), &x, cols);
+        let mut dst = vec![0.0; rows];
+        let mut product = [Product { matrix: &*matrix, rows, dst: &mut dst }];
+        multiply(&Pool::alone(), &Input { floats: &x, integers: &integers }, &mut product);
+        for (row, y) in dst.into_iter().enumerate() {
+            let mut w = vec![0.0; cols];
+            matrix.row(row, &mut w);
+            let exact: f64 = w.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+            let half_a_step = f64::from(x[300].abs()) / 65024.0;
+            let bound: f64 = w.iter().map(|w| f64::from(w.abs()) * half_a_step).sum();
+            let error = (f64::from(y) - exact).abs();
+            assert!(error < bound / 4.0, "row {row} is off by {error:e}, where all steps together are {bound:e}");
+        }
+    }
+
+    #[test]
+    fn a_large_activation_costs_the_others_little() {
+        check_outlier::<Pairs<Plain>>();
+        check_outlier::<Pairs<Best>>();
+        check_outlier::<Quads<Plain, true>>();
+    }
+
     #[test]
     fn what_a_matrix_takes() {
         let bits = |dtype| bytes(dtype, 8, 256) as f64 * 8.0 / (8.0 * 256.0);

@@ -77,7 +77,7 @@ impl Eight for [u16; STEP] {
 }
 
 /// The largest finite half.
-const HALF_MAX: f32 = 65504.0;
+pub(super) const HALF_MAX: f32 = 65504.0;
 
 /// The nearest finite half: an infinite key would make every score of its head meaningless. Ties go to the even one, except
 /// that a subnormal half may be rounded twice.
