@@ -6,9 +6,10 @@
 #[path = "common/open.rs"]
 mod open;
 
-use engine::backend::{Backend, Batch, Outputs};
+use engine::backend::Backend;
 use engine::cpu::Cpu;
 use engine::error::{Error, ErrorKind, Result};
+use engine::plan::{Batch, Outputs};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -42,6 +43,7 @@ fn run() -> Result<()> {
     }
 
     read(&mut backend, 0, depth)?;
+    backend.checkpoint();
     // What is made once is made before.
     read(&mut backend, depth, n_prompt.min(CHUNK))?;
     let start = Instant::now();
@@ -66,7 +68,8 @@ fn run() -> Result<()> {
 /// Prints what takes how long for a batch of `n` tokens.
 fn profile(cpu: &mut Cpu, start: usize, n: usize) {
     let tokens: Vec<u32> = (0..n).map(token).collect();
-    println!("\n{}", cpu.profile(&Batch { tokens: &tokens, start, outputs: Outputs::Last }));
+    cpu.rewind(start);
+    println!("\n{}", cpu.profile(&Batch { tokens: &tokens, outputs: Outputs::Last }));
 }
 
 fn usage() -> Error {
@@ -79,18 +82,20 @@ fn usage() -> Error {
 /// Reads `n` tokens from position `start` on.
 fn read(backend: &mut Backend, start: usize, n: usize) -> Result<()> {
     let tokens: Vec<u32> = (0..n).map(token).collect();
+    backend.rewind(start);
     for (i, tokens) in tokens.chunks(CHUNK).enumerate() {
         let is_last = (i + 1) * CHUNK >= n;
         let outputs = if is_last { Outputs::Last } else { Outputs::None };
-        pollster::block_on(backend.forward(&Batch { tokens, start: start + i * CHUNK, outputs }))?;
+        pollster::block_on(backend.forward(&Batch { tokens, outputs }))?;
     }
     Ok(())
 }
 
 /// Writes `n` tokens, one by one.
 fn write(backend: &mut Backend, start: usize, n: usize) -> Result<()> {
+    backend.rewind(start);
     for i in 0..n {
-        let batch = Batch { tokens: &[token(i)], start: start + i, outputs: Outputs::Last };
+        let batch = Batch { tokens: &[token(i)], outputs: Outputs::Last };
         pollster::block_on(backend.forward(&batch))?;
     }
     Ok(())

@@ -6,8 +6,9 @@
 #[path = "common/open.rs"]
 mod open;
 
-use engine::backend::{Backend, Batch, Outputs};
+use engine::backend::Backend;
 use engine::error::{Error, ErrorKind, Result};
+use engine::plan::{Batch, Outputs};
 use engine::tokenizer::{Encode, Tokenizer};
 use open::Opened;
 use serde::Serialize;
@@ -73,15 +74,16 @@ fn answer(backend: &mut Backend, tokenizer: &Tokenizer, prompt: String, n_greedy
     }
     let mut top = Vec::new();
     let mut next = None;
-    for (i, chunk) in tokens.chunks(CHUNK).enumerate() {
-        let batch = Batch { tokens: chunk, start: i * CHUNK, outputs: Outputs::All };
+    backend.rewind(0);
+    for chunk in tokens.chunks(CHUNK) {
+        let batch = Batch { tokens: chunk, outputs: Outputs::All };
         let logits = pollster::block_on(backend.forward(&batch))?;
         top.extend(logits.chunks_exact(logits.len() / chunk.len()).map(most_likely));
         next = top.last().and_then(|top| top.first()).map(|(token, _)| *token);
     }
     let mut greedy = Vec::new();
     while let Some(token) = next.filter(|token| greedy.len() < n_greedy && !tokenizer.is_end(*token)) {
-        let batch = Batch { tokens: &[token], start: tokens.len() + greedy.len(), outputs: Outputs::Last };
+        let batch = Batch { tokens: &[token], outputs: Outputs::Last };
         greedy.push(token);
         next = most_likely(&pollster::block_on(backend.forward(&batch))?).first().map(|(token, _)| *token);
     }

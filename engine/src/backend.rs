@@ -2,43 +2,11 @@
 
 use crate::cpu::Cpu;
 use crate::error::Result;
-use crate::gpu::{Counters, Device, Drawing, Gpu};
-use crate::protocol::{CacheType, Sampling, Threads};
+use crate::gpu::{Counters, Device, Gpu};
+use crate::plan::{Batch, Outputs};
+use crate::protocol::{CacheType, Threads};
 use crate::reference::Reference;
-
-/// Which tokens of a batch need their logits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outputs {
-    /// None: the batch only fills the cache.
-    None,
-    /// The last one's.
-    Last,
-    /// Everyone's.
-    All,
-}
-
-/// Neighbouring tokens of one conversation.
-#[derive(Debug, Clone, Copy)]
-pub struct Batch<'a> {
-    /// Token ids, all below `n_vocab`.
-    pub tokens: &'a [u32],
-    /// Position of the first one. The cache keeps the positions before it, and forgets any from it on.
-    pub start: usize,
-    /// Which logits are wanted.
-    pub outputs: Outputs,
-}
-
-impl Batch<'_> {
-    /// The rows, of the batch's own, whose logits are wanted.
-    pub fn output_rows(&self) -> std::ops::Range<usize> {
-        let n = self.tokens.len();
-        match self.outputs {
-            Outputs::None => n..n,
-            Outputs::Last => n.saturating_sub(1)..n,
-            Outputs::All => 0..n,
-        }
-    }
-}
+use crate::sampler::Sampler;
 
 /// Which backend a model is loaded for.
 #[derive(Debug, Clone)]
@@ -51,11 +19,11 @@ pub enum BackendKind {
     Gpu(Device),
 }
 
-/// A loaded model's weights and cache, and how to run its plan.
+/// A loaded model's weights and memory, and how to run its plan.
 #[derive(Debug)]
 pub enum Backend {
     /// See [`BackendKind::Reference`].
-    Reference(Reference),
+    Reference(Box<Reference>),
     /// See [`BackendKind::Cpu`].
     Cpu(Box<Cpu>),
     /// See [`BackendKind::Gpu`].
@@ -63,13 +31,13 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Runs the plan for `batch`: logits `[n_outputs, n_vocab]`.
+    /// Runs the plan for `batch`, which follows the tokens that are held: logits `[n_outputs, n_vocab]`.
     ///
     /// # Errors
-    /// Only a GPU has some: it is lost, or has no memory left.
+    /// Only a GPU has some: it is lost, or has no memory left. It then holds what it held before, or less: see [`Self::tokens`].
     ///
     /// # Panics
-    /// If a token is not in the vocabulary, or the batch leaves a gap in the cache or runs over its end.
+    /// If a token is not in the vocabulary, or the batch runs over the end of the context.
     pub async fn forward(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
         match self {
             Self::Reference(reference) => Ok(reference.forward(batch)),
@@ -78,33 +46,66 @@ impl Backend {
         }
     }
 
-    /// Whether it draws tokens in this way by itself, without the logits going anywhere.
-    pub fn can_draw(&self, sampling: &Sampling) -> bool {
+    /// Reads tokens, at least one, and samples the one after them. A GPU goes on to decode ahead, as far as the sampler says that
+    /// tokens are wanted, and has the next one sooner if it is asked for by this one and the same sampler, which has accepted it.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn next(&mut self, tokens: &[u32], sampler: &mut Sampler) -> Result<u32> {
+        let batch = Batch { tokens, outputs: Outputs::Last };
+        match self {
+            Self::Reference(reference) => Ok(sampler.sample(&mut reference.forward(&batch))),
+            Self::Cpu(cpu) => Ok(sampler.sample(&mut cpu.forward(&batch))),
+            Self::Gpu(gpu) => gpu.next(tokens, sampler).await,
+        }
+    }
+
+    /// The tokens that are held: what was read, and not forgotten since.
+    pub fn tokens(&self) -> &[u32] {
+        match self {
+            Self::Reference(reference) => reference.tokens(),
+            Self::Cpu(cpu) => cpu.tokens(),
+            Self::Gpu(gpu) => gpu.tokens(),
+        }
+    }
+
+    /// Forgets tokens from `n` on, or, where memory cannot be cut there, from the newest checkpoint before; 0 always works. Says
+    /// how many are left.
+    pub fn rewind(&mut self, n: usize) -> usize {
+        match self {
+            Self::Reference(reference) => reference.rewind(n),
+            Self::Cpu(cpu) => cpu.rewind(n),
+            Self::Gpu(gpu) => gpu.rewind(n),
+        }
+    }
+
+    /// Makes here a place to come back to: a copy of what cannot be cut, of which the first and the last few are kept. Free where
+    /// all memory is keys and values of the whole context.
+    ///
+    /// # Panics
+    /// If the last call was [`Self::next`].
+    pub fn checkpoint(&mut self) {
+        match self {
+            Self::Reference(reference) => reference.checkpoint(),
+            Self::Cpu(cpu) => cpu.checkpoint(),
+            Self::Gpu(gpu) => gpu.checkpoint(),
+        }
+    }
+
+    /// Whether [`Self::rewind`] goes further back than wanted without a checkpoint.
+    pub fn needs_checkpoints(&self) -> bool {
+        match self {
+            Self::Reference(reference) => reference.needs_checkpoints(),
+            Self::Cpu(cpu) => cpu.needs_checkpoints(),
+            Self::Gpu(gpu) => gpu.needs_checkpoints(),
+        }
+    }
+
+    /// Whether it goes on with a reply while nobody asks: see [`Self::next`].
+    pub fn decodes_ahead(&self) -> bool {
         match self {
             Self::Reference(_) | Self::Cpu(_) => false,
-            Self::Gpu(gpu) => gpu.can_draw(sampling),
-        }
-    }
-
-    /// Reads a batch and begins to draw the tokens after it; see [`Self::can_draw`].
-    ///
-    /// # Errors
-    /// As [`Self::forward`].
-    pub fn start_drawing(&mut self, batch: &Batch<'_>, drawing: &Drawing) -> Result<()> {
-        match self {
-            Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
-            Self::Gpu(gpu) => gpu.start_drawing(batch, drawing),
-        }
-    }
-
-    /// The next token of the reply that was begun. Reading it has been begun, too, if the cache has room for it.
-    ///
-    /// # Errors
-    /// As [`Self::forward`].
-    pub async fn drawn(&mut self) -> Result<u32> {
-        match self {
-            Self::Reference(_) | Self::Cpu(_) => unreachable!("they leave drawing to the sampler"),
-            Self::Gpu(gpu) => gpu.drawn().await,
+            Self::Gpu(_) => true,
         }
     }
 
@@ -112,10 +113,10 @@ impl Backend {
     ///
     /// # Errors
     /// As [`Self::forward`].
-    pub async fn settle(&mut self) -> Result<()> {
+    pub async fn wait_idle(&mut self) -> Result<()> {
         match self {
             Self::Reference(_) | Self::Cpu(_) => Ok(()),
-            Self::Gpu(gpu) => gpu.settle().await,
+            Self::Gpu(gpu) => gpu.wait_idle().await,
         }
     }
 
@@ -135,7 +136,7 @@ impl Backend {
         }
     }
 
-    /// Tokens that fit into the cache.
+    /// Tokens that fit into the memory.
     pub fn n_ctx(&self) -> usize {
         match self {
             Self::Reference(reference) => reference.n_ctx(),

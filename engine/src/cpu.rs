@@ -24,9 +24,8 @@ mod vector;
 pub use machine::Machine;
 pub use pool::{Helper, Pool, helper_died};
 
-use crate::backend::Batch;
 use crate::dtype::DType;
-use crate::plan::{Buf, Op, Plan, Rope, Rows, Weight};
+use crate::plan::{Batch, Buf, History, Op, Plan, Rope, Rows, Weight};
 use crate::protocol::{CacheType, Threads};
 use crate::quant;
 use crate::reference::Attention;
@@ -56,6 +55,7 @@ pub struct Cpu {
     weights: Vec<Packed>,
     caches: Vec<Box<dyn Cache>>,
     cache_type: CacheType,
+    history: History<()>,
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
     /// The angles of the batch, for every kind of rotation.
@@ -83,8 +83,9 @@ impl Cpu {
         });
         Self {
             weights: weights.collect(),
-            caches: plan.caches.iter().map(|info| cache::new(*info, cache_type)).collect(),
+            caches: plan.kv_caches().map(|kv| cache::new(kv, cache_type)).collect(),
             cache_type,
+            history: History::new(false, Vec::new()),
             bufs: vec![Vec::new(); plan.bufs.len()],
             angles: Vec::new(),
             quantized: None,
@@ -138,9 +139,31 @@ impl Cpu {
         self.cache_type
     }
 
+    /// See [`crate::backend::Backend::tokens`].
+    pub fn tokens(&self) -> &[u32] {
+        self.history.tokens()
+    }
+
+    /// See [`crate::backend::Backend::rewind`].
+    pub fn rewind(&mut self, n: usize) -> usize {
+        self.history.rewind(n);
+        self.history.len()
+    }
+
+    /// See [`crate::backend::Backend::needs_checkpoints`].
+    pub fn needs_checkpoints(&self) -> bool {
+        self.history.needs_checkpoints()
+    }
+
+    /// See [`crate::backend::Backend::checkpoint`].
+    pub fn checkpoint(&mut self) {
+        self.history.checkpoint(|| ());
+    }
+
     /// See [`crate::backend::Backend::forward`].
     pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
         self.run_ops(self.plan.ops.len(), batch);
+        self.history.extend(batch.tokens);
         self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
     }
 
@@ -158,7 +181,7 @@ impl Cpu {
 
     /// Makes room for a batch.
     fn prepare(&mut self, batch: &Batch<'_>) {
-        let (start, n_tokens) = (batch.start, batch.tokens.len());
+        let (start, n_tokens) = (self.history.len(), batch.tokens.len());
         assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
         for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
             let rows = match info.rows {
@@ -223,20 +246,20 @@ impl Cpu {
                 self.bufs[x.0] = out;
             }
             Op::Store { k, v, cache } => {
-                self.caches[cache.0].store(&self.pool, batch.start, &self.bufs[k.0], &self.bufs[v.0]);
+                self.caches[cache.0].store(&self.pool, self.history.len(), &self.bufs[k.0], &self.bufs[v.0]);
             }
             Op::Attention { q, cache, n_head, scale, window, dst } => {
                 let mut out = self.take(*dst);
-                let info = self.plan.caches[cache.0];
+                let info = self.plan.kv(*cache);
                 let shape = Attention {
                     n_head: *n_head,
                     n_head_kv: info.n_head_kv,
-                    head_dim: info.head_dim,
+                    head_dim: info.k_dim,
                     scale: *scale,
                     window: *window,
                 };
                 let (cache, q) = (&self.caches[cache.0], &self.bufs[q.0]);
-                cache.attention(&self.pool, q, &shape, batch.start, &mut self.scratch, &mut out);
+                cache.attention(&self.pool, q, &shape, self.history.len(), &mut self.scratch, &mut out);
                 self.bufs[dst.0] = out;
             }
             Op::Add { x, dst } => {
@@ -310,7 +333,8 @@ impl Cpu {
         if let Some(known) = self.angles.iter().position(|(r, f, _)| *r == rope && *f == factors) {
             return known;
         }
-        let positions = batch.start..batch.start + batch.tokens.len();
+        let start = self.history.len();
+        let positions = start..start + batch.tokens.len();
         let angles = Angles::new(&rope, factors.map(|w| self.vector(w)), positions);
         self.angles.push((rope, factors, angles));
         self.angles.len() - 1

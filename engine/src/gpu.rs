@@ -6,10 +6,10 @@
 //! batch ─ state: one small write ─ replay: one encoder, one pass, one submit ─ logits, or a token and the next state
 //! ```
 //!
-//! Only this file, `device`, `memory`, `replay`, `draw` and `readback` know the device's library; the others are data.
+//! Only this file, `device`, `memory`, `replay`, `decode_ahead` and `readback` know the device's library; the others are data.
 
 pub mod device;
-mod draw;
+mod decode_ahead;
 pub mod fuse;
 pub mod kernels;
 pub mod layout;
@@ -20,15 +20,13 @@ mod self_test;
 pub mod tier;
 
 pub use device::{Device, Options};
-pub use draw::Drawing;
 pub use self_test::{self_test, test_products};
 
-use crate::backend::{Batch, Outputs};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Plan, Weight};
+use crate::plan::{Batch, History, Outputs, Plan, Weight};
 use crate::protocol::GpuCost;
-use draw::Draws;
+use decode_ahead::DecodeAhead;
 use fuse::{Fused, fuse};
 use kernels::{Draw, Size, Target};
 use memory::{Memory, TOKENS_MAX};
@@ -41,7 +39,7 @@ const LOGITS_BYTES_MAX: usize = 32 << 20;
 /// Elements of the largest head that attention can hold.
 const HEAD_DIM_MAX: usize = 512;
 /// Batches of a prompt that may be under way while the host goes on.
-const UNREAD_MAX: usize = 2;
+const PREFILL_IN_FLIGHT_MAX: usize = 2;
 
 /// Runs a plan on a device.
 #[derive(Debug)]
@@ -55,13 +53,13 @@ pub struct Gpu {
     replays: [Option<Replay>; 3],
     /// Where logits arrive.
     readback: Readback,
-    draws: Draws,
+    decode_ahead: DecodeAhead,
     /// Batches without results that are under way, the oldest first: each is done when its readback is answered.
-    unread: VecDeque<Readback>,
+    prefill_in_flight: VecDeque<Readback>,
     /// Readbacks of a few words that can be used again.
     idle: Vec<Readback>,
     n_ctx: usize,
-    n_cached: usize,
+    history: History<()>,
     counters: Counters,
 }
 
@@ -113,8 +111,8 @@ impl Gpu {
     /// # Errors
     /// `Unsupported` if the plan needs what no kernel can do, `Memory` if the device lacks memory.
     pub fn new(device: Device, plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Result<Self> {
-        if let Some(cache) = plan.caches.iter().find(|cache| cache.head_dim > HEAD_DIM_MAX) {
-            let message = format!("Heads of {} elements are too large for the GPU.", cache.head_dim);
+        if let Some(kv) = plan.kv_caches().find(|kv| kv.k_dim > HEAD_DIM_MAX) {
+            let message = format!("Heads of {} elements are too large for the GPU.", kv.k_dim);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let fused = fuse(&plan, &dtypes, device.piece_bytes_max());
@@ -131,11 +129,11 @@ impl Gpu {
             memory,
             replays: [None, None, None],
             readback: Readback::default(),
-            draws: Draws::default(),
-            unread: VecDeque::new(),
+            decode_ahead: DecodeAhead::default(),
+            prefill_in_flight: VecDeque::new(),
             idle: Vec::new(),
             n_ctx,
-            n_cached: 0,
+            history: History::new(false, Vec::new()),
             counters: Counters::default(),
         })
     }
@@ -174,7 +172,8 @@ impl Gpu {
     pub fn n_ctx_before(&self) -> Option<usize> {
         let before = self.memory.capacity_before;
         // A device says it while other batches are under way.
-        let has_just_grown = self.n_cached > before && self.n_cached - before <= (UNREAD_MAX + 1) * TOKENS_MAX;
+        let has_just_grown =
+            self.position() > before && self.position() - before <= (PREFILL_IN_FLIGHT_MAX + 1) * TOKENS_MAX;
         (before > 0 && has_just_grown).then_some(before)
     }
 
@@ -188,6 +187,39 @@ impl Gpu {
         Counters { n_pipelines: self.device.n_pipelines(), ..self.counters }
     }
 
+    /// See [`crate::backend::Backend::tokens`].
+    pub fn tokens(&self) -> &[u32] {
+        self.history.tokens()
+    }
+
+    /// See [`crate::backend::Backend::rewind`].
+    pub fn rewind(&mut self, n: usize) -> usize {
+        self.decode_ahead.stop();
+        self.history.rewind(n);
+        self.history.len()
+    }
+
+    /// See [`crate::backend::Backend::needs_checkpoints`].
+    pub fn needs_checkpoints(&self) -> bool {
+        self.history.needs_checkpoints()
+    }
+
+    /// See [`crate::backend::Backend::checkpoint`].
+    pub fn checkpoint(&mut self) {
+        self.history.checkpoint(|| ());
+    }
+
+    /// The position of the next step's first token.
+    fn position(&self) -> usize {
+        self.history.len() + self.history.n_ahead()
+    }
+
+    /// Forgets what was decoded ahead: something else follows than what was sampled.
+    fn forget_ahead(&mut self) {
+        let len = self.history.len();
+        assert_eq!(self.rewind(len), len, "where a state has run ahead, something else follows a rewind");
+    }
+
     /// See [`crate::backend::Backend::forward`].
     ///
     /// # Errors
@@ -197,16 +229,17 @@ impl Gpu {
             Outputs::All => TOKENS_MAX.min((LOGITS_BYTES_MAX / self.logits_stride().max(1) / 4).max(1)),
             Outputs::Last | Outputs::None => TOKENS_MAX,
         };
+        self.forget_ahead();
+        let start = self.history.len();
         let mut logits = Vec::new();
-        let mut done = 0;
-        for tokens in batch.tokens.chunks(n_most) {
-            let is_last = done + tokens.len() == batch.tokens.len();
-            let outputs = match batch.outputs {
-                Outputs::Last if !is_last => Outputs::None,
-                outputs @ (Outputs::None | Outputs::Last | Outputs::All) => outputs,
-            };
-            logits.extend(self.run(&Batch { tokens, start: batch.start + done, outputs }).await?);
-            done += tokens.len();
+        for chunk in batch.chunks(n_most) {
+            match self.run(&chunk).await {
+                Ok(more) => logits.extend(more),
+                Err(error) => {
+                    self.rewind(start);
+                    return Err(error);
+                }
+            }
         }
         Ok(logits)
     }
@@ -218,7 +251,7 @@ impl Gpu {
 
     async fn run(&mut self, batch: &Batch<'_>) -> Result<Vec<f32>> {
         let size = Size {
-            start: batch.start,
+            start: self.history.len(),
             n_tokens: batch.tokens.len(),
             n_outputs: batch.output_rows().len(),
             draw: Draw::default(),
@@ -226,12 +259,13 @@ impl Gpu {
         let stride = self.logits_stride();
         let n = size.n_outputs * stride;
         if n == 0 {
-            self.run_unread(&size, batch).await?;
+            self.run_prefill(&size, batch).await?;
             return Ok(Vec::new());
         }
         let mut readback = std::mem::take(&mut self.readback);
         readback.make_room(&self.device, n * 4);
         self.submit(&size, Work::Batch(batch), &mut readback);
+        self.history.extend(batch.tokens);
         readback.ask();
         self.counters.n_reads += 1;
         self.counters.read_bytes += n * 4;
@@ -243,21 +277,22 @@ impl Gpu {
 
     /// Runs a batch that only fills the cache. Some may be under way, so that the device never waits for the host; with more,
     /// the host would know neither how far a prompt is nor soon enough that a person has stopped it.
-    async fn run_unread(&mut self, size: &Size, batch: &Batch<'_>) -> Result<()> {
+    async fn run_prefill(&mut self, size: &Size, batch: &Batch<'_>) -> Result<()> {
         let mut done = self.idle.pop().unwrap_or_default();
         done.make_room(&self.device, size_of::<u32>());
         self.submit(size, Work::Batch(batch), &mut done);
+        self.history.extend(batch.tokens);
         done.ask();
-        self.unread.push_back(done);
-        while self.unread.len() > UNREAD_MAX {
-            self.receive_unread().await?;
+        self.prefill_in_flight.push_back(done);
+        while self.prefill_in_flight.len() > PREFILL_IN_FLIGHT_MAX {
+            self.receive_prefill().await?;
         }
         self.device.check()
     }
 
     /// Waits for the oldest batch without results.
-    async fn receive_unread(&mut self) -> Result<()> {
-        let Some(mut done) = self.unread.pop_front() else { return Ok(()) };
+    async fn receive_prefill(&mut self) -> Result<()> {
+        let Some(mut done) = self.prefill_in_flight.pop_front() else { return Ok(()) };
         let words: Vec<u32> = done.take(&self.device).await?;
         self.counters.n_reads += 1;
         self.counters.read_bytes += size_of_val(words.as_slice());
@@ -269,11 +304,10 @@ impl Gpu {
     /// word.
     fn submit(&mut self, size: &Size, work: Work<'_>, results: &mut Readback) {
         assert!(size.n_tokens <= TOKENS_MAX, "{} tokens in a batch of {TOKENS_MAX}", size.n_tokens);
-        assert!(size.start <= self.n_cached, "a gap in the cache: {} cached, {} next", self.n_cached, size.start);
         let end = size.start + size.n_tokens;
         assert!(end <= self.n_ctx, "{end} tokens in a context of {}", self.n_ctx);
         self.prepare(size);
-        if let Work::Batch(batch) | Work::BatchAndDraw(batch) = work {
+        if let Work::Batch(batch) | Work::BatchAndSample(batch) = work {
             let first_output = batch.output_rows().start;
             self.counters.written_bytes += self.memory.write_state(&self.device, size, first_output, batch.tokens);
             self.counters.n_writes += 1;
@@ -281,8 +315,8 @@ impl Gpu {
         let kinds: &[Kind] = match (work, size.n_tokens > 1) {
             (Work::Batch(_), false) => &[Kind::One],
             (Work::Batch(_), true) => &[Kind::Many],
-            (Work::Draw | Work::BatchAndDraw(_), false) => &[Kind::One, Kind::Sample],
-            (Work::Draw | Work::BatchAndDraw(_), true) => &[Kind::Many, Kind::Sample],
+            (Work::Sample | Work::BatchAndSample(_), false) => &[Kind::One, Kind::Sample],
+            (Work::Sample | Work::BatchAndSample(_), true) => &[Kind::Many, Kind::Sample],
         };
         let mut encoder = self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
@@ -295,11 +329,10 @@ impl Gpu {
         let logits = self.plan.logits.map(|logits| &self.memory.bufs[self.fused.slots[logits.0].buf]);
         let (buffer, bytes) = match (work, logits) {
             (Work::Batch(_), Some(logits)) if size.n_outputs > 0 => (logits, size.n_outputs * self.logits_stride() * 4),
-            (Work::Batch(_) | Work::BatchAndDraw(_) | Work::Draw, _) => (&self.memory.drawn, 4),
+            (Work::Batch(_) | Work::BatchAndSample(_) | Work::Sample, _) => (&self.memory.drawn, 4),
         };
         results.copy(&mut encoder, buffer, bytes);
         results.submission = Some(self.device.queue.submit([encoder.finish()]));
-        self.n_cached = size.start + size.n_tokens;
         self.counters.n_batches += 1;
         self.counters.n_submits += 1;
     }
@@ -338,9 +371,9 @@ enum Work<'a> {
     /// The logits of a batch.
     Batch(&'a Batch<'a>),
     /// A batch, and the token after it.
-    BatchAndDraw(&'a Batch<'a>),
-    /// The token after the one that was drawn last.
-    Draw,
+    BatchAndSample(&'a Batch<'a>),
+    /// The token after the one that was sampled last.
+    Sample,
 }
 
 /// What kernels are for.
@@ -350,6 +383,6 @@ enum Kind {
     One,
     /// Many.
     Many,
-    /// The draw of the next.
+    /// Sampling of the next.
     Sample,
 }

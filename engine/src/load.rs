@@ -58,7 +58,7 @@ impl Loader {
         let dtypes = tensors.iter().map(|t| t.dtype).collect();
         let n_ctx = n_ctx.min(model.config.n_ctx_train);
         let backend = match kind {
-            BackendKind::Reference => Backend::Reference(Reference::new(model.plan.clone(), dtypes, n_ctx)),
+            BackendKind::Reference => Backend::Reference(Box::new(Reference::new(model.plan.clone(), dtypes, n_ctx))),
             BackendKind::Cpu(cache_type) => {
                 Backend::Cpu(Box::new(Cpu::new(model.plan.clone(), dtypes, n_ctx, cache_type, machine)))
             }

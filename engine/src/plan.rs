@@ -3,6 +3,14 @@
 //! A model writes it once, when it is loaded; a backend runs it for every batch. Buffers hold one row per token of the
 //! batch, or one row per wanted logit row after [`Op::TakeOutputs`]. A plan can be printed: `to_string` is one line an op.
 
+mod batch;
+mod history;
+mod memory;
+
+pub use batch::{Batch, Outputs};
+pub use history::{CHECKPOINTS_MAX, History, Rewind, Ring};
+pub use memory::{Kv, Mem, Memory};
+
 use std::fmt;
 
 /// A numbered activation buffer, `[rows, width]` f32.
@@ -12,10 +20,6 @@ pub struct Buf(pub usize);
 /// A numbered weight: a tensor of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Weight(pub usize);
-
-/// A numbered key/value cache, one a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cache(pub usize);
 
 /// Which rows a buffer has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +50,6 @@ pub struct WeightInfo {
     pub rows: usize,
     /// Elements in a row (GGUF's first dimension).
     pub cols: usize,
-}
-
-/// What a plan says of a cache: `[context, n_head_kv, head_dim]` keys and as many values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheInfo {
-    /// Heads of keys and values.
-    pub n_head_kv: usize,
-    /// Elements of one key, and of one value.
-    pub head_dim: usize,
 }
 
 /// How rotary embedding pairs the elements of a head.
@@ -153,14 +148,14 @@ pub enum Op {
         /// As k.
         v: Buf,
         /// Where.
-        cache: Cache,
+        cache: Mem,
     },
     /// `dst[t, h] = softmax(scale · q[t, h] · keys) · values` over cached positions ≤ `pos[t]` (and > `pos[t] − window`).
     Attention {
         /// `[n, n_head · head_dim]`.
         q: Buf,
         /// Keys and values; query head h uses head h · n_head_kv / n_head.
-        cache: Cache,
+        cache: Mem,
         /// Heads of queries.
         n_head: usize,
         /// Multiplies the scores.
@@ -202,8 +197,8 @@ pub struct Plan {
     pub bufs: Vec<BufInfo>,
     /// By [`Weight`].
     pub weights: Vec<WeightInfo>,
-    /// By [`Cache`].
-    pub caches: Vec<CacheInfo>,
+    /// By [`Mem`].
+    pub memories: Vec<Memory>,
     /// In the order of execution.
     pub ops: Vec<Op>,
     /// `[n_outputs, n_vocab]`: the result.
@@ -230,10 +225,26 @@ impl Plan {
         Weight(index_of(&mut self.weights, WeightInfo { name: name.into(), rows, cols }))
     }
 
-    /// A new cache.
-    pub fn cache(&mut self, n_head_kv: usize, head_dim: usize) -> Cache {
-        self.caches.push(CacheInfo { n_head_kv, head_dim });
-        Cache(self.caches.len() - 1)
+    /// A new KV cache, of heads whose keys and values have `head_dim` elements.
+    pub fn kv_cache(&mut self, n_head_kv: usize, head_dim: usize, window: Option<usize>) -> Mem {
+        self.memory(Memory::Kv(Kv { n_head_kv, k_dim: head_dim, v_dim: head_dim, window }))
+    }
+
+    /// A new memory.
+    pub fn memory(&mut self, memory: Memory) -> Mem {
+        self.memories.push(memory);
+        Mem(self.memories.len() - 1)
+    }
+
+    /// The shape of a KV cache.
+    ///
+    /// # Panics
+    /// If it is another kind of memory.
+    pub fn kv(&self, mem: Mem) -> Kv {
+        match self.memories[mem.0] {
+            Memory::Kv(kv) => kv,
+            Memory::State { .. } => panic!("memory {} has no keys and values", mem.0),
+        }
     }
 
     /// Appends a step.
@@ -257,9 +268,17 @@ impl Plan {
         matrices
     }
 
-    /// Elements of the key/value caches that one token takes.
+    /// The KV caches.
+    pub fn kv_caches(&self) -> impl Iterator<Item = Kv> {
+        self.memories.iter().filter_map(|memory| match memory {
+            Memory::Kv(kv) => Some(*kv),
+            Memory::State { .. } => None,
+        })
+    }
+
+    /// Elements of the KV caches that one token takes.
     pub fn cache_elements_per_token(&self) -> usize {
-        self.caches.iter().map(|c| 2 * c.n_head_kv * c.head_dim).sum()
+        self.kv_caches().map(|kv| kv.elements()).sum()
     }
 }
 

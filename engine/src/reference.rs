@@ -16,9 +16,8 @@ pub use matmul::matmul;
 pub use rms_norm::rms_norm;
 pub use rope::{cos_sin, rope};
 
-use crate::backend::Batch;
 use crate::dtype::DType;
-use crate::plan::{Buf, Op, Plan, Rows, Weight};
+use crate::plan::{Batch, Buf, History, Op, Plan, Rows, Weight};
 use crate::quant;
 
 /// A tensor as it is in the file: `[rows, cols]`.
@@ -57,6 +56,7 @@ pub struct Reference {
     plan: Plan,
     weights: Vec<Tensor>,
     caches: Vec<KeysValues>,
+    history: History<()>,
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
 }
@@ -67,9 +67,9 @@ impl Reference {
         let weights = plan.weights.iter().zip(dtypes);
         let weights =
             weights.map(|(w, dtype)| Tensor { dtype, rows: w.rows, cols: w.cols, bytes: Vec::new() }).collect();
-        let caches = vec![KeysValues::default(); plan.caches.len()];
+        let caches = vec![KeysValues::default(); plan.memories.len()];
         let bufs = vec![Vec::new(); plan.bufs.len()];
-        Self { plan, weights, caches, bufs, n_ctx }
+        Self { plan, weights, caches, history: History::new(false, Vec::new()), bufs, n_ctx }
     }
 
     /// Takes whole rows of a weight, in order.
@@ -85,19 +85,35 @@ impl Reference {
         self.n_ctx
     }
 
+    /// See [`crate::backend::Backend::tokens`].
+    pub fn tokens(&self) -> &[u32] {
+        self.history.tokens()
+    }
+
+    /// See [`crate::backend::Backend::rewind`].
+    pub fn rewind(&mut self, n: usize) -> usize {
+        self.history.rewind(n);
+        self.history.len()
+    }
+
+    /// See [`crate::backend::Backend::needs_checkpoints`].
+    pub fn needs_checkpoints(&self) -> bool {
+        self.history.needs_checkpoints()
+    }
+
+    /// See [`crate::backend::Backend::checkpoint`].
+    pub fn checkpoint(&mut self) {
+        self.history.checkpoint(|| ());
+    }
+
     /// See [`crate::backend::Backend::forward`].
     pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
-        assert!(
-            batch.start + batch.tokens.len() <= self.n_ctx,
-            "{} + {} tokens in a context of {}",
-            batch.start,
-            batch.tokens.len(),
-            self.n_ctx
-        );
+        let (start, n_tokens) = (self.history.len(), batch.tokens.len());
+        assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
         let n_outputs = batch.output_rows().len();
         for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
             let rows = match info.rows {
-                Rows::Tokens => batch.tokens.len(),
+                Rows::Tokens => n_tokens,
                 Rows::Outputs => n_outputs,
             };
             buf.clear();
@@ -106,6 +122,7 @@ impl Reference {
         for op in 0..self.plan.ops.len() {
             self.run(&self.plan.ops[op].clone(), batch);
         }
+        self.history.extend(batch.tokens);
         self.plan.logits.map(|logits| self.buf(logits)).unwrap_or_default()
     }
 
@@ -130,10 +147,10 @@ impl Reference {
             Op::Rope { x, head_dim, factors, rope: constants } => {
                 let factors = factors.map(|factors| vector(&self.weights, factors));
                 let width = self.plan.width(*x);
-                rope(&mut self.bufs[x.0], width, *head_dim, factors.as_deref(), constants, batch.start);
+                rope(&mut self.bufs[x.0], width, *head_dim, factors.as_deref(), constants, self.history.len());
             }
             Op::Store { k, v, cache } => {
-                let kept = batch.start * self.plan.width(*k);
+                let kept = self.history.len() * self.plan.width(*k);
                 let cache = &mut self.caches[cache.0];
                 assert!(cache.keys.len() >= kept, "no gap in the cache");
                 cache.keys.truncate(kept);
@@ -142,16 +159,16 @@ impl Reference {
                 cache.values.extend_from_slice(&self.bufs[v.0]);
             }
             Op::Attention { q, cache, n_head, scale, window, dst } => {
-                let info = self.plan.caches[cache.0];
+                let info = self.plan.kv(*cache);
                 let shape = Attention {
                     n_head: *n_head,
                     n_head_kv: info.n_head_kv,
-                    head_dim: info.head_dim,
+                    head_dim: info.k_dim,
                     scale: *scale,
                     window: *window,
                 };
-                let cache = &self.caches[cache.0];
-                attention(&self.buf(*q), &cache.keys, &cache.values, &shape, batch.start, &mut self.bufs[dst.0]);
+                let (cache, start) = (&self.caches[cache.0], self.history.len());
+                attention(&self.buf(*q), &cache.keys, &cache.values, &shape, start, &mut self.bufs[dst.0]);
             }
             Op::Add { x, dst } => {
                 let x = self.buf(*x);

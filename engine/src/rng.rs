@@ -1,7 +1,7 @@
 //! A seeded stream of random numbers: same seed, same stream, on every machine.
 
 /// SplitMix64. <https://doi.org/10.1145/2714064.2660195>
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rng {
     state: u64,
 }

@@ -8,6 +8,7 @@ use crate::protocol::Sampling;
 use crate::rng::Rng;
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 /// The first guess at how many tokens top-p keeps; a wrong one costs another pass over the vocabulary.
 const TOP_P_GUESS: usize = 128;
@@ -15,27 +16,30 @@ const TOP_P_GUESS: usize = 128;
 /// So few candidates are drawn from in their order, more in the order of their ids, so that every sampler draws alike.
 const SORTED_MAX: usize = 64;
 
-/// Draws tokens for one reply; remembers the last ones for the penalties.
-#[derive(Debug)]
+/// Samples the tokens of one reply; remembers the last ones for the penalties, and where the reply ends.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sampler {
     sampling: Sampling,
     rng: Rng,
     /// The last `penalty_last_n` tokens, oldest first.
     recent: VecDeque<u32>,
+    end_tokens: Arc<[u32]>,
+    /// Tokens that are still wanted.
+    n_left: usize,
 }
 
-/// Random numbers of [0, 1), one a draw, without end.
+/// Random numbers of [0, 1), one a token, without end.
 #[derive(Debug, Clone)]
-pub struct Chances(Rng);
+pub struct UniformDraws(Rng);
 
-impl Chances {
+impl UniformDraws {
     /// The same seed gives the same numbers.
     pub fn new(seed: u64) -> Self {
         Self(Rng::new(seed))
     }
 }
 
-impl Iterator for Chances {
+impl Iterator for UniformDraws {
     type Item = f32;
 
     #[expect(clippy::cast_possible_truncation, reason = "f32 is what a device computes in")]
@@ -54,7 +58,23 @@ struct Candidate {
 impl Sampler {
     /// A sampler that draws by `seed`; the one in `sampling` is the caller's to look at.
     pub fn new(sampling: &Sampling, seed: u64) -> Self {
-        Self { sampling: sampling.clone(), rng: Rng::new(seed), recent: VecDeque::new() }
+        let (recent, end_tokens) = (VecDeque::new(), Arc::default());
+        Self { sampling: sampling.clone(), rng: Rng::new(seed), recent, end_tokens, n_left: usize::MAX }
+    }
+
+    /// The same, for a reply that ends with one of these tokens, or after `n_max`: whoever decodes ahead need not go further.
+    pub fn limited(self, end_tokens: &[u32], n_max: usize) -> Self {
+        Self { end_tokens: end_tokens.into(), n_left: n_max, ..self }
+    }
+
+    /// Tokens that end the reply.
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.end_tokens
+    }
+
+    /// Tokens that are still wanted at most.
+    pub fn n_left(&self) -> usize {
+        self.n_left
     }
 
     /// Remembers a token of the prompt or of the reply for the penalties.
@@ -79,13 +99,14 @@ impl Sampler {
         self.recent.iter().copied().collect()
     }
 
-    /// What the next draws will be made with: for someone else who draws as this one would.
-    pub fn chances(&self) -> Chances {
-        Chances(self.rng.clone())
+    /// What the next tokens will be sampled with: for someone else who samples as this one would.
+    pub fn random(&self) -> UniformDraws {
+        UniformDraws(self.rng.clone())
     }
 
-    /// Takes note that someone else made a draw with the next of the [`Self::chances`].
+    /// Takes note that someone else sampled a token with the next of the [`Self::random`] numbers.
     pub fn skip(&mut self) {
+        self.n_left = self.n_left.saturating_sub(1);
         if self.sampling.temperature > 0.0 {
             self.rng.unit();
         }
@@ -95,6 +116,7 @@ impl Sampler {
     ///
     /// A NaN counts as impossible; where nothing is possible, anything is.
     pub fn sample(&mut self, logits: &mut [f32]) -> u32 {
+        self.n_left = self.n_left.saturating_sub(1);
         self.penalize(logits);
         if self.sampling.temperature <= 0.0 || self.sampling.temperature.is_nan() {
             return most_likely(logits).token;

@@ -1,11 +1,12 @@
 //! One conversation in progress: the messages go in again every turn, and only what is new is computed.
 //!
 //! ```text
-//! start   messages → prompt → tokens, and how many of them the cache still holds
+//! start   messages → prompt → tokens, and how many of them the backend still holds
 //! step    prompt tokens, a chunk at a time … then one token of the reply at a time … then how it ended
 //! ```
 //!
-//! Invariant: `cached` is what the backend's cache holds, after every step, error and stop.
+//! What the backend holds, it says itself, after every step, error and stop. Where its memory cannot be cut everywhere, checkpoints
+//! stand after the system prompt and at the end of every prompt: a new conversation and the next turn diverge there.
 
 mod bench;
 mod window;
@@ -15,12 +16,12 @@ mod tests;
 
 pub use bench::BenchStep;
 
-use crate::backend::{Backend, Batch, Outputs};
+use crate::backend::Backend;
 use crate::chat::{Now, Piece, RenderOptions, Spans, Template};
 use crate::error::Result;
 use crate::gguf::Gguf;
-use crate::gpu::Drawing;
 use crate::model::Model;
+use crate::plan::{Batch, Outputs};
 use crate::protocol::{Finish, GenerateOptions, Message, Role};
 use crate::sampler::Sampler;
 use crate::tokenizer::{Decoder, Encode, Tokenizer};
@@ -30,15 +31,13 @@ use std::collections::VecDeque;
 /// Prompt tokens of one step: few enough that a stop is soon seen, enough for a matrix product to be worth it.
 pub(crate) const CHUNK_TOKENS: usize = 128;
 
-/// A model, its cache, and the reply it is writing.
+/// A model, what it remembers, and the reply it is writing.
 pub struct Session {
     tokenizer: Tokenizer,
     template: Template,
     model: Model,
     backend: Backend,
     chunk_tokens: usize,
-    /// The tokens whose keys and values the backend holds, by position.
-    cached: Vec<u32>,
     /// The oldest messages of the conversation, which no longer fit.
     left_out: Vec<Message>,
     reply: Option<Reply>,
@@ -47,18 +46,16 @@ pub struct Session {
 
 /// A reply in progress.
 struct Reply {
-    /// Prompt and reply. `cached` is a prefix of it.
+    /// Prompt and reply. The backend holds a prefix of it.
     tokens: Vec<u32>,
     n_prompt: usize,
     n_cached: usize,
     n_max: usize,
-    /// Of the last token, once it is computed.
-    logits: Vec<f32>,
+    /// Where the prompt is read up to, to make a checkpoint; in order.
+    checkpoints: Vec<usize>,
     sampler: Sampler,
-    /// The backend draws the tokens, not the sampler.
-    is_drawing: bool,
-    /// The token that the backend has drawn.
-    drawn: Option<u32>,
+    /// The token after these, once it is sampled.
+    next: Option<u32>,
     decoder: Decoder,
     spans: Spans,
     /// Text that is ready, oldest first.
@@ -71,7 +68,7 @@ struct Reply {
 pub struct Start {
     /// Tokens of the prompt.
     pub n_prompt: usize,
-    /// Of these, tokens that are still in the cache.
+    /// Of these, tokens that the backend still held.
     pub n_cached: usize,
     /// Messages at the beginning of the conversation that did not fit into the context and were left out.
     pub n_dropped: usize,
@@ -87,7 +84,7 @@ pub enum Step {
         /// Tokens this turn has to read.
         total: usize,
     },
-    /// Drew a token, or found more text in the one before.
+    /// Sampled a token, or found more text in the one before.
     Text {
         /// Whole characters; empty while a token is only the start of one, or may be the start of a marker.
         text: String,
@@ -99,7 +96,7 @@ pub enum Step {
 }
 
 impl Session {
-    /// A session with an empty cache.
+    /// A session that has read nothing.
     ///
     /// # Errors
     /// What is wrong with the tokenizer or the chat template of the file.
@@ -112,7 +109,6 @@ impl Session {
             model,
             backend,
             chunk_tokens: CHUNK_TOKENS,
-            cached: Vec::new(),
             left_out: Vec::new(),
             reply: None,
             bench: None,
@@ -147,7 +143,7 @@ impl Session {
 
     /// Tokens that the context holds now.
     pub fn n_used(&self) -> usize {
-        self.cached.len()
+        self.backend.tokens().len()
     }
 
     /// Tokens that the reply in progress has so far.
@@ -159,7 +155,7 @@ impl Session {
     ///
     /// # Errors
     /// `Template` if the conversation cannot be written as the model wants it, `ContextFull` if the last message alone is
-    /// too long. The cache stays as it is.
+    /// too long. What the backend holds stays as it is.
     pub fn start(&mut self, options: &GenerateOptions, seed: u64, now: Now) -> Result<Start> {
         self.reply = None;
         self.bench = None;
@@ -172,20 +168,23 @@ impl Session {
 
         let n_dropped = prompt.left_out.len();
         self.left_out = prompt.left_out;
-        // The last token is computed again even if it is cached: its logits are not.
-        let n_cached = common_prefix(&self.cached, &prompt.tokens).min(prompt.tokens.len() - 1);
-        self.cached.truncate(n_cached);
-        let mut sampler = Sampler::new(&options.sampling, seed);
-        prompt.tokens.iter().for_each(|&token| sampler.accept(token));
         let n_prompt = prompt.tokens.len();
+        // The last token is read again even if it is held: its logits are not.
+        let n_cached = self.backend.rewind(common_prefix(self.backend.tokens(), &prompt.tokens).min(n_prompt - 1));
+        let checkpoints = if self.backend.needs_checkpoints() {
+            vec![self.system_end(&messages, &render, &prompt.tokens).min(n_prompt - 1), n_prompt - 1]
+        } else {
+            Vec::new()
+        };
+        let mut sampler = Sampler::new(&options.sampling, seed).limited(self.tokenizer.end_tokens(), n_max);
+        prompt.tokens.iter().for_each(|&token| sampler.accept(token));
         self.reply = Some(Reply {
             n_prompt,
             n_cached,
             n_max,
-            logits: Vec::new(),
+            checkpoints,
             sampler,
-            is_drawing: false,
-            drawn: None,
+            next: None,
             decoder: self.tokenizer.decoder(),
             spans: Spans::new(&prompt.text, self.template.stops(&self.tokenizer)),
             tokens: prompt.tokens,
@@ -213,38 +212,45 @@ impl Session {
             return Ok(Step::Done(finish));
         }
 
-        let is_prompt = self.cached.len() < reply.n_prompt;
-        let is_read = match self.read(&mut reply).await {
-            Ok(is_read) => is_read,
-            Err(error) => {
-                // What a lost device has written is not lost: see `move_to`.
-                self.reply = self.backend.is_lost().then_some(reply);
-                return Err(error);
+        let is_prompt = self.backend.tokens().len() < reply.n_prompt;
+        if reply.next.is_none() {
+            reply.next = match self.read(&mut reply).await {
+                Ok(next) => next,
+                Err(error) => {
+                    // What a lost device has written is not lost: see `move_to`.
+                    self.reply = self.backend.is_lost().then_some(reply);
+                    return Err(error);
+                }
+            };
+        }
+        let step = match reply.next {
+            Some(token) if !is_prompt => {
+                reply.next = None;
+                reply.push(token, &self.tokenizer, self.backend.n_ctx());
+                let Piece { text, thought } =
+                    reply.pieces.pop_front().unwrap_or(Piece { text: String::new(), thought: false });
+                Step::Text { text, thought }
             }
-        };
-        let step = if is_prompt || !is_read {
-            Step::Prompt { done: self.cached.len() - reply.n_cached, total: reply.tokens.len() - reply.n_cached }
-        } else {
-            reply.draw(&self.tokenizer, self.backend.n_ctx());
-            let Piece { text, thought } =
-                reply.pieces.pop_front().unwrap_or(Piece { text: String::new(), thought: false });
-            Step::Text { text, thought }
+            Some(_) | None => Step::Prompt {
+                done: self.backend.tokens().len() - reply.n_cached,
+                total: reply.tokens.len() - reply.n_cached,
+            },
         };
         self.reply = Some(reply);
         Ok(step)
     }
 
-    /// Goes on somewhere else, with nothing in the cache: the reply in progress is read again, and then written on. False if
+    /// Goes on somewhere else, which holds nothing: the reply in progress is read again, and then written on. False if
     /// there is no room for it.
     pub fn move_to(&mut self, backend: Backend) -> bool {
         if self.reply.as_ref().is_some_and(|reply| reply.tokens.len() > backend.n_ctx()) {
             return false;
         }
         self.backend = backend;
-        self.cached.clear();
+        self.backend.rewind(0);
         self.bench = None;
         if let Some(reply) = &mut self.reply {
-            (reply.n_cached, reply.is_drawing, reply.drawn) = (0, false, None);
+            reply.n_cached = 0;
         }
         true
     }
@@ -254,30 +260,20 @@ impl Session {
         self.backend
     }
 
-    /// Reads one chunk of what the cache does not hold yet; says whether that was all.
-    async fn read(&mut self, reply: &mut Reply) -> Result<bool> {
-        let todo = &reply.tokens[self.cached.len()..];
-        if todo.is_empty() {
-            return Ok(true);
+    /// Reads one chunk of what the backend does not hold yet; says which token comes next, if that was all.
+    async fn read(&mut self, reply: &mut Reply) -> Result<Option<u32>> {
+        let start = self.backend.tokens().len();
+        let checkpoint = reply.checkpoints.iter().find(|n| **n > start);
+        let end = checkpoint.map_or(reply.tokens.len(), |n| *n).min(start + self.chunk_tokens);
+        let chunk = &reply.tokens[start..end];
+        if end == reply.tokens.len() {
+            return Ok(Some(self.backend.next(chunk, &mut reply.sampler).await?));
         }
-        let (chunk, outputs) = match todo.split_at_checked(self.chunk_tokens) {
-            Some((chunk, rest)) if !rest.is_empty() => (chunk, Outputs::None),
-            _ => (todo, Outputs::Last),
-        };
-        if reply.is_drawing {
-            // The backend read its own token before we knew it.
-            self.cached.extend_from_slice(chunk);
-            reply.drawn = Some(self.backend.drawn().await?);
-        } else if outputs == Outputs::Last && self.backend.can_draw(reply.sampler.sampling()) {
-            let batch = Batch { tokens: chunk, start: self.cached.len(), outputs };
-            self.backend.start_drawing(&batch, &reply.drawing())?;
-            self.cached.extend_from_slice(chunk);
-            reply.is_drawing = true;
-            reply.drawn = Some(self.backend.drawn().await?);
-        } else {
-            reply.logits = self.evaluate(chunk, outputs).await?;
+        self.backend.forward(&Batch { tokens: chunk, outputs: Outputs::None }).await?;
+        if checkpoint == Some(&end) {
+            self.backend.checkpoint();
         }
-        Ok(outputs == Outputs::Last)
+        Ok(None)
     }
 
     /// Ends the reply in progress: the next steps give the text that is ready, then [`Finish::Stopped`].
@@ -285,15 +281,6 @@ impl Session {
         if let Some(reply) = &mut self.reply {
             reply.end(Finish::Stopped);
         }
-    }
-
-    /// Computes the tokens that follow the cached ones.
-    async fn evaluate(&mut self, tokens: &[u32], outputs: Outputs) -> Result<Vec<f32>> {
-        let batch = Batch { tokens, start: self.cached.len(), outputs };
-        // Whatever a failed batch leaves behind comes after `cached`, and the next batch overwrites it.
-        let logits = self.backend.forward(&batch).await?;
-        self.cached.extend_from_slice(tokens);
-        Ok(logits)
     }
 
     fn encode(&self, prompt: &str) -> Vec<u32> {
@@ -310,15 +297,8 @@ impl Session {
 }
 
 impl Reply {
-    /// Draws a token, and finds out what it says and whether it is the last one.
-    fn draw(&mut self, tokenizer: &Tokenizer, n_ctx: usize) {
-        let token = match self.drawn.take() {
-            Some(token) => {
-                self.sampler.skip();
-                token
-            }
-            None => self.sampler.sample(&mut self.logits),
-        };
+    /// Takes the next token, and finds out what it says and whether it is the last one.
+    fn push(&mut self, token: u32, tokenizer: &Tokenizer, n_ctx: usize) {
         if tokenizer.is_end(token) {
             return self.end(Finish::End);
         }
@@ -335,16 +315,6 @@ impl Reply {
             self.end(Finish::Length);
         } else if self.tokens.len() > n_ctx {
             self.end(Finish::ContextFull);
-        }
-    }
-
-    /// What a backend must know to draw as the sampler would.
-    fn drawing(&self) -> Drawing {
-        Drawing {
-            sampling: self.sampler.sampling().clone(),
-            chances: self.sampler.chances(),
-            recent: self.sampler.recent(),
-            n_max: self.n_max - (self.tokens.len() - self.n_prompt),
         }
     }
 

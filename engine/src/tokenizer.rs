@@ -156,6 +156,11 @@ impl Tokenizer {
         self.vocab.len()
     }
 
+    /// The tokens that end a reply, in order.
+    pub fn end_tokens(&self) -> &[u32] {
+        self.ends.tokens()
+    }
+
     /// Whether `token` ends a reply, be it the end of a text or of a turn.
     pub fn is_end(&self, token: u32) -> bool {
         self.ends.contains(token)

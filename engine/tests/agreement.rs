@@ -8,7 +8,8 @@ mod common;
 #[path = "../examples/common/open.rs"]
 mod open;
 
-use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::backend::{Backend, BackendKind};
+use engine::plan::{Batch, Outputs};
 use engine::protocol::CacheType;
 use serde::Deserialize;
 #[cfg(target_arch = "wasm32")]
@@ -140,12 +141,12 @@ fn check(golden: &str, kind: BackendKind, picked: (usize, usize)) {
 /// The logits after every token of a prompt.
 fn logits(backend: &mut Backend, tokens: &[u32]) -> Vec<Vec<f32>> {
     let (together, alone) = tokens.split_at(tokens.len().saturating_sub(N_ALONE));
-    let (mut start, mut rows) = (0, Vec::new());
+    let mut rows = Vec::new();
+    backend.rewind(0);
     for tokens in together.chunks(BATCH_TOKENS).chain(alone.chunks(1)) {
-        let batch = Batch { tokens, start, outputs: Outputs::All };
+        let batch = Batch { tokens, outputs: Outputs::All };
         let logits = pollster::block_on(backend.forward(&batch)).expect("the batch runs");
         rows.extend(logits.chunks_exact(logits.len() / tokens.len()).map(<[f32]>::to_vec));
-        start += tokens.len();
     }
     rows
 }

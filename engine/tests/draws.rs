@@ -7,10 +7,10 @@ mod devices;
 mod tiny;
 
 use devices::{best_options, first_turn, for_turn, worst_options};
-use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::backend::{Backend, BackendKind};
 use engine::dtype::DType;
-use engine::gpu::{Device, Drawing, Gpu};
-use engine::plan::{Op, Plan};
+use engine::gpu::{Device, Gpu};
+use engine::plan::{Batch, Op, Outputs, Plan};
 use engine::protocol::Sampling;
 use engine::quant::random_blocks;
 use engine::sampler::Sampler;
@@ -118,35 +118,30 @@ fn last_token(n_vocab: usize, [input, output]: [Vec<u8>; 2], device: Device) -> 
 
 async fn check_draws(backend: &mut Backend, sampling: &Sampling, seed: u64) {
     let new_sampler = || {
-        let mut sampler = Sampler::new(sampling, seed);
+        let mut sampler = Sampler::new(sampling, seed).limited(&[], backend.n_ctx() - PROMPT.len());
         PROMPT.iter().for_each(|token| sampler.accept(*token));
         sampler
     };
-    let mut sampler = new_sampler();
+    let (mut by_host, mut by_device) = (new_sampler(), new_sampler());
     let mut expected = PROMPT.to_vec();
-    let mut n_read = 0;
+    backend.rewind(0);
     while expected.len() < backend.n_ctx() {
-        let batch = Batch { tokens: &expected[n_read..], start: n_read, outputs: Outputs::Last };
+        let batch = Batch { tokens: &expected[backend.tokens().len()..], outputs: Outputs::Last };
         let mut logits = backend.forward(&batch).await.expect("it runs");
-        n_read = expected.len();
-        let token = sampler.sample(&mut logits);
-        sampler.accept(token);
+        let token = by_host.sample(&mut logits);
+        by_host.accept(token);
         expected.push(token);
     }
 
-    assert!(backend.can_draw(sampling));
-    let sampler = new_sampler();
-    let drawing = Drawing {
-        sampling: sampling.clone(),
-        chances: sampler.chances(),
-        recent: sampler.recent(),
-        n_max: backend.n_ctx() - PROMPT.len(),
-    };
-    let batch = Batch { tokens: &PROMPT, start: 0, outputs: Outputs::Last };
-    backend.start_drawing(&batch, &drawing).expect("it is submitted");
+    assert!(matches!(backend, Backend::Gpu(gpu) if gpu.can_sample(sampling)));
     let mut actual = PROMPT.to_vec();
+    backend.rewind(0);
     while actual.len() < backend.n_ctx() {
-        actual.push(backend.drawn().await.expect("it runs"));
+        let new = actual[backend.tokens().len()..].to_vec();
+        let token = backend.next(&new, &mut by_device).await.expect("it runs");
+        by_device.accept(token);
+        actual.push(token);
     }
     assert_eq!(actual, expected, "{sampling:?}");
+    assert_eq!(by_device, by_host, "{sampling:?}");
 }

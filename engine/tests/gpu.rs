@@ -5,7 +5,7 @@
 #[path = "common/tiny.rs"]
 mod tiny;
 
-use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::backend::{Backend, BackendKind};
 use engine::dtype::DType;
 use engine::error::ErrorKind;
 use engine::gpu::fuse::{Fused, fuse};
@@ -13,7 +13,7 @@ use engine::gpu::kernels::{self, Grid};
 use engine::gpu::tier::Tier;
 use engine::gpu::{Counters, Device, Gpu, Options, self_test, test_products};
 use engine::model::Model;
-use engine::plan::{Op, Plan};
+use engine::plan::{Batch, Op, Outputs, Plan};
 use expect_test::expect;
 
 /// Room in the cache.
@@ -37,7 +37,8 @@ fn tiers() -> [Options; 3] {
 }
 
 fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs) -> Vec<f32> {
-    pollster::block_on(backend.forward(&Batch { tokens, start, outputs })).expect("it runs")
+    assert_eq!(backend.rewind(start), start);
+    pollster::block_on(backend.forward(&Batch { tokens, outputs })).expect("it runs")
 }
 
 fn fused(file: &[u8]) -> (Plan, Fused) {
@@ -178,7 +179,7 @@ fn keys_and_values_are_read_once() {
     {
         let mut plan = Plan::default();
         let [q, dst] = ["q", "dst"].map(|name| plan.buf(name, n_head * head_dim));
-        let cache = plan.cache(n_head_kv, head_dim);
+        let cache = plan.kv_cache(n_head_kv, head_dim, None);
         plan.push(Op::Attention { q, cache, n_head, scale: 1.0, window: None, dst });
         for tier in [Tier::PLAIN, Tier::subgroups(32)] {
             let kernels = kernels::all(&plan, &[], tier, 4096);
@@ -201,7 +202,7 @@ fn the_host_knows_how_far_a_prompt_is() {
         let Counters { n_batches, n_reads, .. } = counters(&backend);
         assert!(n_batches <= n_reads + 2, "{n_batches} batches, {n_reads} known to be done");
     }
-    pollster::block_on(backend.settle()).expect("they are done");
+    pollster::block_on(backend.wait_idle()).expect("they are done");
     assert_eq!(counters(&backend).n_reads, n_batches);
 }
 
@@ -211,7 +212,7 @@ fn a_lost_device_is_an_error() {
     let mut backend = load(&tiny::llama().finish(), BackendKind::Gpu(device.clone()));
     forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
     device.destroy();
-    let batch = Batch { tokens: &[4], start: 3, outputs: Outputs::Last };
+    let batch = Batch { tokens: &[4], outputs: Outputs::Last };
     let error = pollster::block_on(backend.forward(&batch)).expect_err("the device is gone");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(backend.is_lost());

@@ -3,13 +3,14 @@
 #[path = "common/tiny.rs"]
 mod tiny;
 
-use engine::backend::{Backend, BackendKind, Batch, Outputs};
+use engine::backend::{Backend, BackendKind};
 use engine::cpu::Machine;
 use engine::error::{ErrorKind, Result};
 use engine::gguf::Strings;
 use engine::gguf::{self, Parsed, Writer};
 use engine::load::Loader;
 use engine::model::Model;
+use engine::plan::{Batch, Outputs};
 use engine::protocol::CacheType;
 use expect_test::expect;
 
@@ -35,7 +36,8 @@ fn load(file: &[u8], kind: BackendKind) -> Result<Backend> {
 }
 
 fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs) -> Vec<f32> {
-    pollster::block_on(backend.forward(&Batch { tokens, start, outputs })).expect("it runs")
+    assert_eq!(backend.rewind(start), start);
+    pollster::block_on(backend.forward(&Batch { tokens, outputs })).expect("it runs")
 }
 
 #[test]

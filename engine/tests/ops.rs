@@ -7,11 +7,11 @@
 mod devices;
 
 use devices::{best_options, first_turn, for_turn, worst_options};
-use engine::backend::{Backend, Batch, Outputs};
+use engine::backend::Backend;
 use engine::cpu::{Cpu, Machine, Pool};
 use engine::dtype::DType;
 use engine::gpu::{Device, Gpu, Options};
-use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
+use engine::plan::{Activation, Batch, Buf, Op, Outputs, Plan, Rope, RopePairs, Weight};
 use engine::protocol::CacheType;
 use engine::quant::random_blocks;
 use engine::reference::Reference;
@@ -77,7 +77,7 @@ impl Case {
         let mut start = 0;
         for n in batches {
             let tokens: Vec<u32> = (0..*n).map(|_| u32::try_from(self.rng.below(N_INPUTS)).expect("small")).collect();
-            let batch = Batch { tokens: &tokens, start, outputs: Outputs::All };
+            let batch = Batch { tokens: &tokens, outputs: Outputs::All };
             let expected = reference.forward(&batch);
             for (name, backend) in &mut fast {
                 let actual = backend.forward(&batch).await.expect("the batch runs");
@@ -102,7 +102,7 @@ async fn fast_backends(plan: &Plan, dtypes: &[DType], n_ctx: usize) -> Vec<(Stri
         let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), n_ctx, cache_type, machine);
         (format!("cpu, {}, for {n_threads} threads", cache_type.name()), Backend::Cpu(Box::new(cpu)))
     };
-    let n_cache_types = if plan.caches.is_empty() { 1 } else { CacheType::ALL.len() };
+    let n_cache_types = if plan.memories.is_empty() { 1 } else { CacheType::ALL.len() };
     let kinds =
         CacheType::ALL.into_iter().take(n_cache_types).flat_map(|cache_type| [(cache_type, 1), (cache_type, 3)]);
     let mut backends: Vec<_> = kinds.map(cpu).collect();
@@ -287,7 +287,7 @@ fn attention_of(n_head: usize, n_head_kv: usize, head_dim: usize, window: Option
     let q = case.input("q", n_head * head_dim);
     let k = case.input("k", n_head_kv * head_dim);
     let v = case.input("v", n_head_kv * head_dim);
-    let cache = case.plan.cache(n_head_kv, head_dim);
+    let cache = case.plan.kv_cache(n_head_kv, head_dim, window);
     let dst = case.plan.buf("dst", n_head * head_dim);
     let scale = 1.0 / (head_dim as f32).sqrt();
     case.plan.push(Op::Store { k, v, cache });
@@ -311,7 +311,7 @@ async fn heads() {
             for x in [q, k] {
                 case.plan.push(Op::Rope { x, head_dim, factors: None, rope: Rope { pairs, n_rot, ..PLAIN_ROPE } });
             }
-            let cache = case.plan.cache(n_head_kv, head_dim);
+            let cache = case.plan.kv_cache(n_head_kv, head_dim, None);
             let dst = case.plan.buf("dst", n_head * head_dim);
             let scale = 1.0 / (head_dim as f32).sqrt();
             case.plan.push(Op::Store { k, v, cache });
@@ -389,7 +389,8 @@ async fn outputs_are_the_rows_that_were_asked_for() {
         put(&mut backend, Weight(0), &case.weights[0].1);
         let mut results = Vec::new();
         for outputs in [Outputs::All, Outputs::Last, Outputs::None] {
-            let batch = Batch { tokens: &[5, 3, 9], start: 0, outputs };
+            backend.rewind(0);
+            let batch = Batch { tokens: &[5, 3, 9], outputs };
             results.push(backend.forward(&batch).await.expect("the batch runs"));
         }
         assert_eq!(results[0].len(), 24);

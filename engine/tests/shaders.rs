@@ -40,7 +40,7 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
     };
     p.push(Op::Embed { weight: embedding, scale: 1.0, dst: x });
     for is_fused in [true, false] {
-        let cache = p.cache(n_head_kv, head_dim);
+        let cache = p.kv_cache(n_head_kv, head_dim, Some(512));
         p.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
         matmul(p, h, "q", q, with_biases);
         matmul(p, h, "k", k, false);

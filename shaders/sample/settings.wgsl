@@ -9,10 +9,13 @@ struct Settings {
     frequency_penalty: f32,
     presence_penalty: f32,
     last_n: u32,        // Tokens that penalties look at: 1 ..= RECENT.
+    end_tokens: array<u32, END_TOKENS>,     // Those that a reply ends with; 0xFFFFFFFF where there are fewer.
 }
 
 @group(0) @binding(0) var<storage, read> settings: Settings;
 
+// End tokens that there is room for.
+const END_TOKENS: u32 = 8u;
 // Candidates of one slice of the vocabulary, and of the whole.
 const CANDIDATES: u32 = 64u;
 // Logits of a slice.

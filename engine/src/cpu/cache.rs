@@ -11,7 +11,7 @@ mod turn;
 use super::attention::{BLOCK, Floats, QUERIES, Scratch, Tile, attention};
 use super::pool::Pool;
 use super::vector::{Best, Vector};
-use crate::plan::CacheInfo;
+use crate::plan::Kv;
 use crate::protocol::CacheType;
 use crate::reference::Attention;
 use bytes::Bytes;
@@ -38,10 +38,10 @@ pub(super) trait Cache: std::fmt::Debug + Send + Sync {
 }
 
 /// An empty cache that keeps numbers this way.
-pub(super) fn new(info: CacheInfo, cache_type: CacheType) -> Box<dyn Cache> {
+pub(super) fn new(kv: Kv, cache_type: CacheType) -> Box<dyn Cache> {
     match cache_type {
-        CacheType::F16 => Box::new(Heads::<Halves>::new(info)),
-        CacheType::Q8_0 => Box::new(Heads::<Bytes>::new(info)),
+        CacheType::F16 => Box::new(Heads::<Halves>::new(kv)),
+        CacheType::Q8_0 => Box::new(Heads::<Bytes>::new(kv)),
     }
 }
 
@@ -97,8 +97,8 @@ struct Heads<H> {
 }
 
 impl<H: Head> Heads<H> {
-    fn new(info: CacheInfo) -> Self {
-        Self { heads: vec![H::new(info.head_dim); info.n_head_kv], head_dim: info.head_dim, n_cached: 0 }
+    fn new(kv: Kv) -> Self {
+        Self { heads: vec![H::new(kv.k_dim); kv.n_head_kv], head_dim: kv.k_dim, n_cached: 0 }
     }
 }
 

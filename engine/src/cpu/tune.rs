@@ -4,7 +4,7 @@
 //! that a few threads already take all that the memory gives. Prompts are computed differently, and get their own number.
 
 use super::Cpu;
-use crate::backend::{Batch, Outputs};
+use crate::plan::{Batch, Outputs};
 use crate::protocol::Threads;
 
 /// From here on a batch is a prompt.
@@ -41,11 +41,12 @@ impl Cpu {
     }
 
     /// Finds out how many threads pay off, by computing a token, and some layers of a prompt, once the model's weights and its
-    /// threads are there.
+    /// threads are there. Whatever was read before is forgotten.
     pub fn tune(&mut self) {
         if !self.tunes || self.pool.n_arrived() == 1 {
             return;
         }
+        self.rewind(0);
         let clock = self.clock;
         let n_tokens = (2 * PREFILL_TOKENS).min(self.n_ctx);
         let start = clock();
@@ -65,7 +66,9 @@ impl Cpu {
             1 => (n_ops, Outputs::Last),
             _ => (n_ops.min(PREFILL_OPS_MAX), Outputs::None),
         };
-        self.run_ops(n_ops, &Batch { tokens: &tokens, start: 0, outputs });
+        self.run_ops(n_ops, &Batch { tokens: &tokens, outputs });
+        self.history.extend(&tokens);
+        self.rewind(0);
     }
 
     /// The number of threads that computes a batch of this many tokens fastest.
@@ -143,7 +146,7 @@ mod tests {
     #[test]
     fn a_device_whose_threads_gain_nothing_uses_one() {
         let mut cpu = cpu(true);
-        let batch = Batch { tokens: &[7], start: 0, outputs: Outputs::Last };
+        let batch = Batch { tokens: &[7], outputs: Outputs::Last };
         let logits = cpu.forward(&batch);
         assert_eq!(cpu.threads(), Threads::all(3), "nothing was tried out");
         cpu.tune();

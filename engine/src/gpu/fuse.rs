@@ -17,7 +17,7 @@ pub use slots::{Physical, Slot};
 
 use super::layout::{ROWS_STEP, layout};
 use crate::dtype::DType;
-use crate::plan::{Activation, Buf, Cache, Op, Plan, Rope, Weight};
+use crate::plan::{Activation, Buf, Mem, Op, Plan, Rope, Weight};
 use slots::Slots;
 
 /// A fused plan.
@@ -81,11 +81,11 @@ pub enum Step {
     /// As [`Op::Rope`]; `angles` is an index into [`Fused::angles`].
     Rope { x: Buf, head_dim: usize, angles: usize },
     /// As [`Op::Store`].
-    Store { k: Buf, v: Buf, cache: Cache },
+    Store { k: Buf, v: Buf, cache: Mem },
     /// Rotation of q and k, and store.
-    Heads { q: Buf, k: Buf, v: Buf, norms: Option<HeadNorms>, angles: usize, cache: Cache },
+    Heads { q: Buf, k: Buf, v: Buf, norms: Option<HeadNorms>, angles: usize, cache: Mem },
     /// As [`Op::Attention`].
-    Attention { q: Buf, cache: Cache, n_head: usize, scale: f32, window: Option<usize>, dst: Buf },
+    Attention { q: Buf, cache: Mem, n_head: usize, scale: f32, window: Option<usize>, dst: Buf },
     /// As [`Op::Add`].
     Add { x: Buf, dst: Buf },
     /// As [`Op::Glu`].
@@ -313,7 +313,7 @@ struct HeadsOps {
     norms: Option<HeadNorms>,
     rope: Rope,
     factors: Option<Weight>,
-    cache: Cache,
+    cache: Mem,
     n_ops: usize,
 }
 
@@ -337,7 +337,7 @@ fn heads_of(plan: &Plan, ops: &[Op]) -> Option<HeadsOps> {
         return None;
     };
     let is_alike = (head_dim, factors, rope) == (head_dim_k, factors_k, rope_k) && k == stored && q != k && k != v;
-    let is_cached = head_dim == plan.caches[cache.0].head_dim;
+    let is_cached = head_dim == plan.kv(cache).k_dim;
     let is_normed = normed.is_none_or(|(nq, nk, norms)| {
         nq == q && nk == k && [norms.q, norms.k].iter().all(|w| plan.weights[w.0].cols == head_dim)
     });

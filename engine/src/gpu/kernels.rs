@@ -15,7 +15,7 @@ use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
 use super::layout::{CHUNK, layout, split};
 use super::tier::Tier;
 use crate::dtype::DType;
-use crate::plan::{Activation, Buf, Cache, CacheInfo, Plan, RopePairs, Rows, Weight};
+use crate::plan::{Activation, Buf, Kv, Mem, Plan, RopePairs, Rows, Weight};
 use attention::Attention;
 use project::Linked;
 use std::ops::Range;
@@ -66,13 +66,13 @@ pub enum Resource {
     /// Cosines and sines.
     Angles(usize),
     /// Keys, read.
-    Keys(Cache),
+    Keys(Mem),
     /// Values, read.
-    Values(Cache),
+    Values(Mem),
     /// Keys, written.
-    StoreKeys(Cache),
+    StoreKeys(Mem),
     /// Values, written.
-    StoreValues(Cache),
+    StoreValues(Mem),
     /// Activations as bytes, read.
     Quantized,
     /// The same, written.
@@ -399,17 +399,17 @@ impl Target<'_> {
         vec![("HALF_ROT", number(rope.n_rot / 2)), ("PAIR_STEP", number(step)), ("PAIR_GAP", number(gap))]
     }
 
-    fn cache(&self, cache: Cache) -> (CacheInfo, Vec<(&'static str, f64)>) {
-        let info = self.plan.caches[cache.0];
+    fn cache(&self, cache: Mem) -> (Kv, Vec<(&'static str, f64)>) {
+        let info = self.plan.kv(cache);
         let constants = vec![
             ("N_HEAD_KV", number(info.n_head_kv)),
-            ("HEAD_DIM", number(info.head_dim)),
-            ("HEAD_DIM8", number(eights(info.head_dim))),
+            ("HEAD_DIM", number(info.k_dim)),
+            ("HEAD_DIM8", number(eights(info.k_dim))),
         ];
         (info, constants)
     }
 
-    fn store(&self, k: Buf, v: Buf, cache: Cache) -> Kernel {
+    fn store(&self, k: Buf, v: Buf, cache: Mem) -> Kernel {
         let (info, constants) = self.cache(cache);
         let bindings = vec![
             (1, self.read(k)),
@@ -423,14 +423,14 @@ impl Target<'_> {
             bindings: with_state(bindings),
             constants: [constants, self.at(["K", "K_STRIDE"], k).to_vec(), self.at(["V", "V_STRIDE"], v).to_vec()]
                 .concat(),
-            grid: Grid::Rows((info.n_head_kv * eights(info.head_dim) * 4).div_ceil(WORKGROUP), Rows::Tokens),
+            grid: Grid::Rows((info.n_head_kv * eights(info.k_dim) * 4).div_ceil(WORKGROUP), Rows::Tokens),
             when: When::Always,
         }
     }
 
-    fn heads(&self, [q, k, v]: [Buf; 3], norms: Option<HeadNorms>, angles: usize, cache: Cache) -> Kernel {
+    fn heads(&self, [q, k, v]: [Buf; 3], norms: Option<HeadNorms>, angles: usize, cache: Mem) -> Kernel {
         let (info, mut constants) = self.cache(cache);
-        let n_head = self.plan.width(q) / info.head_dim;
+        let n_head = self.plan.width(q) / info.k_dim;
         let mut bindings = with_state(vec![
             (2, self.write(q)),
             (3, Resource::Angles(angles)),

@@ -16,7 +16,7 @@ pub(super) const TOKENS_MAX: usize = 256;
 /// Words of the state before the tokens.
 const STATE_WORDS: usize = 4;
 /// Bytes of `shaders/sample/settings.wgsl`.
-const SETTINGS_BYTES: usize = 32;
+const SETTINGS_BYTES: usize = 64;
 /// What stands before the ring of recent tokens.
 pub(super) const DRAWN_WORDS: usize = 3;
 /// Random numbers that are sent at once, for as many steps.
@@ -188,10 +188,10 @@ impl Memory {
 
     /// Layer by layer, so that only one layer's keys and values are there twice.
     fn grow_caches(&mut self, device: &Device, plan: &Plan, capacity: usize) {
-        for (i, info) in plan.caches.iter().enumerate() {
+        for (i, info) in plan.kv_caches().enumerate() {
             let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             let mut grow = |name, buffers: &mut Vec<wgpu::Buffer>| {
-                let new = buffer(device, name, capacity * info.n_head_kv * eights(info.head_dim) * 16);
+                let new = buffer(device, name, capacity * info.n_head_kv * eights(info.k_dim) * 16);
                 let Some(old) = buffers.get_mut(i) else {
                     buffers.push(new);
                     return None;
@@ -352,7 +352,7 @@ pub(super) fn n_ctx_max(position_bytes: u64, bytes_max: u64) -> usize {
 
 /// What a position takes of the buffer that takes most for it: of keys, or values, of a layer, or of angles.
 pub(super) fn position_bytes(plan: &Plan, angles: &[Angles]) -> u64 {
-    let caches = plan.caches.iter().map(|info| (info.n_head_kv * eights(info.head_dim) * 16) as u64);
+    let caches = plan.kv_caches().map(|info| (info.n_head_kv * eights(info.k_dim) * 16) as u64);
     let angles = angles.iter().map(|kind| (kind.rope.n_rot / 2 * 8) as u64);
     caches.chain(angles).max().unwrap_or(0).max(1)
 }
@@ -365,9 +365,9 @@ mod tests {
     fn a_cache_fits_one_binding() {
         let mut plan = Plan::default();
         let n_ctx_max = |plan: &Plan, bytes_max| n_ctx_max(position_bytes(plan, &[]), bytes_max);
-        plan.cache(8, 128);
+        plan.kv_cache(8, 128, None);
         assert_eq!(n_ctx_max(&plan, 128 << 20), 65536);
-        plan.cache(8, 257);
+        plan.kv_cache(8, 257, None);
         assert_eq!(n_ctx_max(&plan, 128 << 20), 31744);
         assert_eq!(n_ctx_max(&plan, 100), 0);
     }

@@ -2,11 +2,10 @@
 //! on the device and by their definitions.
 
 use super::tier::{Reduce, Tier};
-use super::{Device, Drawing, Gpu};
-use crate::backend::{Batch, Outputs};
+use super::{Device, Gpu};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Activation, Buf, Op, Plan, Rope, RopePairs, Weight};
+use crate::plan::{Activation, Batch, Buf, Op, Outputs, Plan, Rope, RopePairs, Weight};
 use crate::protocol::Sampling;
 use crate::quant::random_blocks;
 use crate::reference::Reference;
@@ -74,8 +73,8 @@ pub async fn test_products(device: &Device, dtype: DType) -> Result<()> {
     plan.push(Op::TakeOutputs { x: products, dst: logits });
     plan.logits = Some(logits);
     let mut pair = Pair::new(device, plan, dtype)?;
-    for (tokens, start) in [(&prompt()[..], 0), (&[3], prompt().len())] {
-        if !pair.agrees(&Batch { tokens, start, outputs: Outputs::All }).await? {
+    for tokens in [&prompt()[..], &[3]] {
+        if !pair.agrees(&Batch { tokens, outputs: Outputs::All }).await? {
             let message = format!("It multiplies weights of {dtype} to something else than it should.");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
@@ -91,26 +90,26 @@ pub async fn self_test(device: &Device) -> Result<()> {
     let mut pair = Pair::new(device, plan(device.tier()), DType::Q4_0)?;
     // A prompt, then single tokens.
     let prompt = prompt();
-    for (tokens, start) in [(&prompt[..], 0), (&[3], prompt.len()), (&[9], prompt.len() + 1)] {
-        if !pair.agrees(&Batch { tokens, start, outputs: Outputs::Last }).await? {
+    for tokens in [&prompt[..], &[3], &[9]] {
+        if !pair.agrees(&Batch { tokens, outputs: Outputs::Last }).await? {
             return Err(Error::new(ErrorKind::Unsupported, "The GPU computes something else than it should."));
         }
     }
     let Pair { mut gpu, mut reference } = pair;
     // The most likely token; one of some, as the page draws if nobody says otherwise; and one of all, and of the best of all.
-    let batch = Batch { tokens: &[5], start: prompt.len() + 2, outputs: Outputs::Last };
-    let logits = reference.forward(&batch);
+    let (next, len) = (&[5], gpu.tokens().len());
+    let logits = reference.forward(&Batch { tokens: next, outputs: Outputs::Last });
     for (temperature, top_k, top_p, min_p) in
         [(0.0, 0, 1.0, 0.0), (1.0, 40, 0.95, 0.05), (1.0, 0, 1.0, 0.0), (1.0, 0, 0.9, 0.0)]
     {
         let sampling = Sampling { temperature, top_k, top_p, min_p, repeat_penalty: 1.1, ..Sampling::default() };
-        let mut sampler = Sampler::new(&sampling, 1);
+        let mut sampler = Sampler::new(&sampling, 1).limited(&[], 1);
         prompt.iter().for_each(|token| sampler.accept(*token));
-        let drawing = Drawing { sampling, chances: sampler.chances(), recent: sampler.recent(), n_max: 1 };
-        gpu.start_drawing(&batch, &drawing)?;
-        if gpu.drawn().await? != sampler.sample(&mut logits.clone()) {
-            return Err(Error::new(ErrorKind::Unsupported, "The GPU draws another token than it should."));
+        let token = gpu.next(next, &mut sampler.clone()).await?;
+        if token != sampler.sample(&mut logits.clone()) {
+            return Err(Error::new(ErrorKind::Unsupported, "The GPU samples another token than it should."));
         }
+        gpu.rewind(len);
     }
     Ok(())
 }
@@ -183,7 +182,7 @@ fn add_layer(p: &mut Plan, [x, h]: [Buf; 2], [gate, up]: [Buf; 2], heads: Heads,
     let activation = if is_gemma { Activation::Gelu } else { Activation::Silu };
     let [q, attended] = ["q", "attended"].map(|name| p.buf(name, n_head * head_dim));
     let [k, v] = ["k", "v"].map(|name| p.buf(name, n_head_kv * head_dim));
-    let cache = p.cache(n_head_kv, head_dim);
+    let cache = p.kv_cache(n_head_kv, head_dim, window);
     norm(p, x, "norm", WIDTH, h);
     for (part, dst) in [("q", q), ("k", k), ("v", v)] {
         matmul(p, h, part, dst);

@@ -32,7 +32,7 @@ pub(super) fn plan(c: &Config) -> Plan {
         let k = p.buf("k", n_head_kv * c.head_dim);
         let v = p.buf("v", n_head_kv * c.head_dim);
         let attended = p.buf("attended", n_head * c.head_dim);
-        let cache = p.cache(n_head_kv, c.head_dim);
+        let cache = p.kv_cache(n_head_kv, c.head_dim, window);
 
         rms_norm(p, c, x, &name("attn_norm.weight"), c.n_embd, h);
         matmul(p, c, h, &name("attn_q"), q);

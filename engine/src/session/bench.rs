@@ -7,12 +7,13 @@
 //! <https://github.com/ggml-org/llama.cpp/tree/b6527/tools/llama-bench>
 
 use super::Session;
-use crate::backend::{Backend, Batch, Outputs};
+use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::{Counters, Drawing};
+use crate::gpu::Counters;
+use crate::plan::{Batch, Outputs};
 use crate::protocol::{BenchOptions, GpuCost, Profile, Sampling};
 use crate::rng::Rng;
-use crate::sampler::Chances;
+use crate::sampler::Sampler;
 use std::collections::VecDeque;
 
 /// The most likely token, whatever was said before.
@@ -63,8 +64,9 @@ pub(super) struct Bench {
     /// Of all tests: tokens that are computed, and tokens there are to compute.
     done: usize,
     total: usize,
-    /// What the model would write after the token before; none where it has not said.
+    /// Of a generation: what the model would write after the token before; none where it has not said.
     next: Option<u32>,
+    sampler: Sampler,
     /// Of the current test: the current run's tokens and time, and what the runs before it reached.
     n_done: usize,
     start_secs: f64,
@@ -88,7 +90,7 @@ enum Kind {
 }
 
 impl Session {
-    /// Begins a measurement; a reply in progress is given up, and the cache is forgotten.
+    /// Begins a measurement; a reply in progress is given up, and what was read is forgotten.
     ///
     /// # Errors
     /// `ContextFull` if a test does not fit into the context.
@@ -106,7 +108,7 @@ impl Session {
             return Err(Error::new(ErrorKind::ContextFull, message));
         }
         self.reply = None;
-        self.cached.clear();
+        self.backend.rewind(0);
         let reps = options.reps as usize;
         self.bench = Some(Bench {
             total: depth + tests.iter().map(|test| (1 + reps) * test.n_tokens).sum::<usize>(),
@@ -117,6 +119,7 @@ impl Session {
             rng: Rng::new(seed),
             done: 0,
             next: None,
+            sampler: Sampler::new(&GREEDY, 0),
             n_done: 0,
             start_secs: 0.0,
             secs: 0.0,
@@ -135,13 +138,16 @@ impl Session {
         let Some(mut bench) = self.bench.take() else { return Ok(BenchStep::Done) };
         let Some(&test) = bench.tests.front() else { return Ok(BenchStep::Done) };
         if bench.n_done == 0 {
-            self.cached.truncate(bench.depth);
+            self.backend.rewind(bench.depth);
         }
-        let missing = bench.depth.saturating_sub(self.cached.len());
+        let missing = bench.depth.saturating_sub(self.backend.tokens().len());
         if missing > 0 {
             let tokens = self.random_tokens(&mut bench.rng, missing.min(self.chunk_tokens));
-            self.evaluate(&tokens, Outputs::None).await?;
+            self.backend.forward(&Batch { tokens: &tokens, outputs: Outputs::None }).await?;
             bench.done += tokens.len();
+            if tokens.len() == missing {
+                self.backend.checkpoint();
+            }
             let step = bench.working();
             self.bench = Some(bench);
             return Ok(step);
@@ -149,7 +155,7 @@ impl Session {
 
         let n_left = test.n_tokens - bench.n_done;
         if bench.n_done == 0 {
-            self.backend.settle().await?;
+            self.backend.wait_idle().await?;
             bench.counters = self.backend.counters().filter(|_| test.kind == Kind::Generation);
             bench.start_secs = clock();
         }
@@ -157,18 +163,26 @@ impl Session {
             Kind::Prompt => n_left.min(self.chunk_tokens),
             Kind::Generation => 1,
         };
-        if test.kind == Kind::Generation && self.backend.can_draw(&GREEDY) {
-            self.draw(&mut bench, n_left).await?;
+        let tokens = match bench.next.take() {
+            Some(token) => vec![token],
+            None => self.random_tokens(&mut bench.rng, n),
+        };
+        let start_secs = clock();
+        match test.kind {
+            Kind::Prompt => {
+                let outputs = if n == n_left { Outputs::Last } else { Outputs::None };
+                self.backend.forward(&Batch { tokens: &tokens, outputs }).await?;
+            }
+            Kind::Generation => {
+                if bench.n_done == 0 {
+                    bench.sampler = Sampler::new(&GREEDY, 0).limited(&[], n_left);
+                }
+                bench.next = Some(self.backend.next(&tokens, &mut bench.sampler).await?);
+            }
+        }
+        if test.kind == Kind::Generation && self.backend.decodes_ahead() {
             bench.secs = clock() - bench.start_secs;
         } else {
-            let wants_logits = test.kind == Kind::Generation || n == n_left;
-            let tokens = match bench.next.take() {
-                Some(token) => vec![token],
-                None => self.random_tokens(&mut bench.rng, n),
-            };
-            let start_secs = clock();
-            let logits = self.evaluate(&tokens, if wants_logits { Outputs::Last } else { Outputs::None }).await?;
-            bench.next = (test.kind == Kind::Generation).then(|| most_likely(&logits));
             bench.secs += clock() - start_secs;
         }
         bench.n_done += n;
@@ -182,28 +196,13 @@ impl Session {
         Ok(step)
     }
 
-    /// Computes the last `n` tokens again, and says what takes how long; on the CPU only.
+    /// Computes the last `n` tokens again, as far as they can be forgotten, and says what takes how long; on the CPU only.
     fn profile(&mut self, n: usize) -> Option<Profile> {
         let Backend::Cpu(cpu) = &mut self.backend else { return None };
-        let start = self.cached.len() - n;
-        Some(cpu.profile(&Batch { tokens: &self.cached[start..], start, outputs: Outputs::Last }))
-    }
-
-    /// Generates a token, of `n_left`, where the device draws it.
-    async fn draw(&mut self, bench: &mut Bench, n_left: usize) -> Result<()> {
-        let token = match bench.next.take() {
-            Some(token) => token,
-            None => {
-                let tokens = self.random_tokens(&mut bench.rng, 1);
-                let drawing = Drawing { sampling: GREEDY, chances: Chances::new(0), recent: Vec::new(), n_max: n_left };
-                let batch = Batch { tokens: &tokens, start: self.cached.len(), outputs: Outputs::Last };
-                self.backend.start_drawing(&batch, &drawing)?;
-                tokens[0]
-            }
-        };
-        self.cached.push(token);
-        bench.next = Some(self.backend.drawn().await?);
-        Ok(())
+        let tokens = cpu.tokens().to_vec();
+        let (_, tokens) = tokens.split_at(tokens.len() - n);
+        cpu.rewind(cpu.tokens().len() - n);
+        Some(cpu.profile(&Batch { tokens, outputs: Outputs::Last }))
     }
 
     fn random_tokens(&self, rng: &mut Rng, n: usize) -> Vec<u32> {
@@ -231,17 +230,6 @@ impl Bench {
         let tokens_per_sec = std::mem::take(&mut self.tokens_per_sec);
         BenchStep::Measured { test: test.name(self.depth), tokens_per_sec, gpu_cost, profile: None }
     }
-}
-
-/// The first of the largest.
-fn most_likely(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (token, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = token;
-        }
-    }
-    u32::try_from(best).expect("token ids are u32")
 }
 
 impl Test {

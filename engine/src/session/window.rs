@@ -4,7 +4,7 @@
 //! what went has to be computed again, so more goes at once than must: then the next turns find the cache as they left
 //! it, because a beginning that was left out once stays out for as long as something must.
 
-use super::Session;
+use super::{Session, common_prefix};
 use crate::chat::RenderOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::{Message, Role};
@@ -66,6 +66,18 @@ impl Session {
             return Ok(shortest);
         }
         Err(too_long(shortest.tokens.len(), n_ctx))
+    }
+
+    /// Tokens that this prompt has in common with one of the same system prompt and another question: a new conversation that
+    /// diverges there finds a checkpoint.
+    pub(super) fn system_end(&self, messages: &[Message], options: &RenderOptions, tokens: &[u32]) -> usize {
+        /// Begins unlike what people write.
+        const OTHER_QUESTION: &str = "\u{2042}";
+        let n_system = messages.iter().take_while(|message| message.role == Role::System).count();
+        let question = Message { role: Role::User, content: OTHER_QUESTION.to_owned() };
+        let other = (n_system > 0).then(|| self.write(&messages[..n_system], &[question], 0, options));
+        // A template that refuses a conversation of one question has no system prompt to come back to.
+        other.and_then(Result::ok).map_or(0, |other| common_prefix(&other.tokens, tokens))
     }
 
     fn write(&self, system: &[Message], turns: &[Message], first: usize, options: &RenderOptions) -> Result<Prompt> {

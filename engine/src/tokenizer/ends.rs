@@ -64,6 +64,10 @@ impl Ends {
         Ok(Self(ends))
     }
 
+    pub(super) fn tokens(&self) -> &[u32] {
+        &self.0
+    }
+
     pub(super) fn contains(&self, token: u32) -> bool {
         self.0.binary_search(&token).is_ok()
     }

@@ -3,13 +3,14 @@
 use super::patience::unless_cancelled;
 use super::place::{self, Obstacle, Place, Places};
 use super::{budget, info, threads};
-use crate::backend::{Backend, BackendKind, Batch, Outputs};
+use crate::backend::{Backend, BackendKind};
 use crate::chat::Template;
 use crate::cpu::Cpu;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{self, Gguf, Parsed};
 use crate::load::Loader;
 use crate::model::Model;
+use crate::plan::{Batch, Outputs};
 use crate::protocol::{Kept, LoadOptions, LoadStage, ModelInfo, Source, StartOver};
 use crate::session::{CHUNK_TOKENS, Session};
 use crate::store::{Cancel, OpenOptions, Reader, js, source};
@@ -163,7 +164,8 @@ async fn fill(reader: &mut Reader, mut loader: Loader, keep: bool, cancel: &Canc
     let (model, mut backend) = loader.finish()?;
     if let Backend::Gpu(gpu) = &mut backend {
         // A device says that memory ran out only when it is waited for.
-        unless_cancelled(cancel, gpu.forward(&Batch { tokens: &[0], start: 0, outputs: Outputs::Last })).await?;
+        unless_cancelled(cancel, gpu.forward(&Batch { tokens: &[0], outputs: Outputs::Last })).await?;
+        gpu.rewind(0);
     }
     Ok((model, backend, kept))
 }

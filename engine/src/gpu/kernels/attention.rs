@@ -2,7 +2,7 @@
 
 use super::{Grid, Kernel, Parts, Resource, Target, Tokens, WORKGROUP, When, eights, number, source, with_state};
 use crate::gpu::tier::Reduce;
-use crate::plan::{Buf, Cache, Op, Plan, Rows};
+use crate::plan::{Buf, Mem, Op, Plan, Rows};
 
 /// Positions whose keys lie beside each other; also in `shaders/common/cache.wgsl` and `shaders/attention.wgsl`.
 pub const KEYS_BLOCK: usize = 32;
@@ -18,7 +18,7 @@ const PART_MIN: usize = 128;
 /// As [`crate::gpu::fuse::Step::Attention`].
 pub(super) struct Attention {
     pub(super) q: Buf,
-    pub(super) cache: Cache,
+    pub(super) cache: Mem,
     pub(super) n_head: usize,
     pub(super) scale: f32,
     pub(super) window: Option<usize>,
@@ -34,7 +34,7 @@ fn part_len(capacity: usize) -> usize {
 pub fn found_len(plan: &Plan) -> usize {
     let heads = plan.ops.iter().filter_map(|op| {
         let Op::Attention { cache, n_head, .. } = *op else { return None };
-        Some((n_head, plan.caches[cache.0].head_dim))
+        Some((n_head, plan.kv(cache).k_dim))
     });
     heads.map(|(n_head, head_dim)| n_head * PARTS_MAX * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
 }
@@ -48,7 +48,7 @@ impl Target<'_> {
     }
 
     fn attention_as_a_whole(&self, attention: &Attention) -> Kernel {
-        let info = self.plan.caches[attention.cache.0];
+        let info = self.plan.kv(attention.cache);
         let grid = Grid::Queries(info.n_head_kv, attention.n_head / info.n_head_kv);
         let mut kernel = self.attention_to(attention, 1, source::ATTENTION_WHOLE, self.write(attention.dst), grid);
         kernel.constants.push(("STRIDE", number(self.stride(attention.dst))));
@@ -57,7 +57,7 @@ impl Target<'_> {
 
     fn attention_in_parts(&self, attention: &Attention) -> Vec<Kernel> {
         let Attention { cache, n_head, window, dst, .. } = *attention;
-        let info = self.plan.caches[cache.0];
+        let info = self.plan.kv(cache);
         let len = part_len(self.capacity);
         let parts = vec![("PART", number(len)), ("PARTS_MAX", number(PARTS_MAX))];
         let quads = self.quads(attention);
@@ -66,8 +66,8 @@ impl Target<'_> {
         let mut part = self.attention_to(attention, quads, source::ATTENTION_PART, Resource::Find, grid);
         part.constants.extend(parts.clone());
         let head = vec![
-            ("HEAD_DIM", number(info.head_dim)),
-            ("HEAD_DIM8", number(eights(info.head_dim))),
+            ("HEAD_DIM", number(info.k_dim)),
+            ("HEAD_DIM8", number(eights(info.k_dim))),
             ("WINDOW", window_number(window)),
         ];
         let combine = Kernel {
@@ -90,11 +90,11 @@ impl Target<'_> {
     /// Fours of queries that one workgroup takes: all heads that share keys and values, if it has room for them, so that
     /// those are read once.
     fn quads(&self, attention: &Attention) -> usize {
-        let info = self.plan.caches[attention.cache.0];
+        let info = self.plan.kv(attention.cache);
         let all = (attention.n_head / info.n_head_kv).div_ceil(QUERIES).next_power_of_two();
-        let room = match self.units(info.head_dim) {
+        let room = match self.units(info.k_dim) {
             Some(units) => WORKGROUP / units,
-            None => WORKGROUP_MAX / (QUERIES * eights(info.head_dim).next_power_of_two()),
+            None => WORKGROUP_MAX / (QUERIES * eights(info.k_dim).next_power_of_two()),
         };
         all.min(room)
     }
@@ -117,11 +117,11 @@ impl Target<'_> {
             ("WINDOW", window_number(window)),
             ("QUADS", number(quads)),
         ]);
-        let (name, fragment) = if let Some(units) = self.units(info.head_dim) {
+        let (name, fragment) = if let Some(units) = self.units(info.k_dim) {
             constants.push(("UNITS", number(units)));
             ("attention_subgroup", source::ATTENTION_SUBGROUP)
         } else {
-            constants.extend(shape(info.head_dim, quads));
+            constants.extend(shape(info.k_dim, quads));
             ("attention", source::ATTENTION)
         };
         Kernel {

@@ -1,22 +1,23 @@
-//! Replies whose tokens are drawn on the device: steps are submitted before the tokens of earlier ones are known.
+//! Decode-ahead: the device samples tokens, and steps are submitted before the tokens of earlier ones are known.
 //!
 //! ```text
 //! host    submit 0 · submit 1 · submit 2 · token 0? · submit 3 · token 1? …
-//! device          [ 0 ] [ 1 ] [ 2 ] [ 3 ] …        each draws a token, which the next one reads
+//! device          [ 0 ] [ 1 ] [ 2 ] [ 3 ] …        each samples a token, which the next one reads
 //! ```
 //!
 //! Where many are ahead, some share a readback: the more, the seldomer the browser looks.
 //!
-//! What is in flight when a reply ends was in vain: it stands in the cache after everything that counts.
+//! After an end token the device changes nothing more (`shaders/sample/advance.wgsl`). Where a reply ends by something that only
+//! the host knows, what ran ahead is rewound.
 
 use super::kernels::{CANDIDATES, Draw, RECENT, Size};
 use super::memory::{CHANCES, DRAWN_WORDS};
 use super::readback::Readback;
-use super::{Gpu, Work};
-use crate::backend::Batch;
+use super::{Gpu, TOKENS_MAX, Work};
 use crate::error::Result;
+use crate::plan::{Batch, Outputs};
 use crate::protocol::Sampling;
-use crate::sampler::Chances;
+use crate::sampler::{Sampler, UniformDraws};
 use std::collections::VecDeque;
 
 /// Steps that are under way while the host waits for the next token, at least and at most. Some browsers look only now and then
@@ -24,55 +25,56 @@ use std::collections::VecDeque;
 const AHEAD: std::ops::RangeInclusive<usize> = 4..=64;
 /// They are read back in so many parts.
 const READBACKS: usize = 4;
-
-/// How the tokens of a reply are drawn.
-#[derive(Debug, Clone)]
-pub struct Drawing {
-    /// Penalties and filters; [`Gpu::can_draw`] must hold.
-    pub sampling: Sampling,
-    /// Random numbers, one a token.
-    pub chances: Chances,
-    /// The tokens before, oldest first, as far as penalties look.
-    pub recent: Vec<u32>,
-    /// How many tokens are wanted at most: at least 1.
-    pub n_max: usize,
-}
+/// End tokens that the device knows; also in `shaders/sample/settings.wgsl`.
+const END_TOKENS: usize = 8;
+/// In the place of an end token: none.
+const NO_TOKEN: u32 = u32::MAX;
 
 /// A reply in progress.
 #[derive(Debug)]
-pub(super) struct Draws {
-    /// Position of the next step's token.
-    next: usize,
+pub(super) struct DecodeAhead {
+    /// The token that the host was given last, and its sampler as it is once that is accepted.
+    expected: Option<(u32, Sampler)>,
     /// Steps submitted so far, and at most.
     n_steps: usize,
     n_max: usize,
     /// Steps that are to be under way, of [`AHEAD`].
     ahead: usize,
     draw: Draw,
-    chances: Chances,
+    random: UniformDraws,
     /// Where the tokens of submitted steps arrive, the oldest first.
     in_flight: VecDeque<Readback>,
     /// Tokens that came together with the one before, the oldest first.
     arrived: VecDeque<u32>,
 }
 
-impl Default for Draws {
+impl Default for DecodeAhead {
     fn default() -> Self {
         Self {
-            next: 0,
+            expected: None,
             n_steps: 0,
             n_max: 0,
             ahead: *AHEAD.start(),
             draw: Draw::default(),
-            chances: Chances::new(0),
+            random: UniformDraws::new(0),
             in_flight: VecDeque::new(),
             arrived: VecDeque::new(),
         }
     }
 }
 
-impl Draws {
-    /// Tokens that are drawn, or will be, and that nobody has had yet.
+impl DecodeAhead {
+    /// Whether the next token is asked for as was foreseen: by the token before, and a sampler that has accepted it.
+    fn is_followed_by(&self, tokens: &[u32], sampler: &Sampler) -> bool {
+        self.expected.as_ref().is_some_and(|(token, expected)| tokens == [*token] && expected == sampler)
+    }
+
+    /// Tokens of the reply are nothing that anybody wants any more.
+    pub(super) fn stop(&mut self) {
+        *self = Self { ahead: self.ahead, ..Self::default() };
+    }
+
+    /// Tokens that are sampled, or will be, and that nobody has had yet.
     fn n_ahead(&self) -> usize {
         self.arrived.len() + self.in_flight.iter().map(Readback::len::<u32>).sum::<usize>()
     }
@@ -90,8 +92,8 @@ fn paced(ahead: usize, n_done: usize, n: usize) -> usize {
 }
 
 impl Gpu {
-    /// Whether the device can draw tokens in this way.
-    pub fn can_draw(&self, sampling: &Sampling) -> bool {
+    /// Whether the device can sample tokens in this way.
+    pub fn can_sample(&self, sampling: &Sampling) -> bool {
         let numbers = [
             sampling.temperature,
             sampling.top_p,
@@ -105,42 +107,70 @@ impl Gpu {
             && (!has_penalties(sampling) || sampling.penalty_last_n as usize <= RECENT)
     }
 
-    /// Reads a batch and begins to draw the tokens that follow it; they come by [`Self::drawn`].
+    /// See [`crate::backend::Backend::next`].
     ///
     /// # Errors
     /// What the device says.
-    pub fn start_drawing(&mut self, batch: &Batch<'_>, drawing: &Drawing) -> Result<()> {
-        self.write_drawing(drawing);
-        // Tokens of the reply before are nothing that anybody wants any more.
-        self.draws = Draws {
-            next: batch.start,
-            n_max: drawing.n_max,
-            ahead: self.draws.ahead,
-            draw: self.draw_by(&drawing.sampling),
-            chances: drawing.chances.clone(),
-            ..Draws::default()
-        };
-        self.submit_steps(1, Work::BatchAndDraw(batch), batch.tokens.len());
+    pub async fn next(&mut self, tokens: &[u32], sampler: &mut Sampler) -> Result<u32> {
+        let start = self.history.len();
+        let token = self.sample_next(tokens, sampler).await;
+        if token.is_err() {
+            self.rewind(start);
+        }
+        token
+    }
+
+    async fn sample_next(&mut self, tokens: &[u32], sampler: &mut Sampler) -> Result<u32> {
+        if !self.can_sample(sampler.sampling()) {
+            let mut logits = self.forward(&Batch { tokens, outputs: Outputs::Last }).await?;
+            return Ok(sampler.sample(&mut logits));
+        }
+        if self.history.n_ahead() > 0 && self.decode_ahead.is_followed_by(tokens, sampler) {
+            self.history.catch_up(tokens[0]);
+        } else {
+            self.start_sampling(tokens, sampler).await?;
+        }
+        let token = self.next_token().await?;
+        sampler.skip();
+        if device_ends(sampler).contains(&token) {
+            self.history.nothing_was_ahead();
+            self.decode_ahead.stop();
+        } else {
+            let mut expected = sampler.clone();
+            expected.accept(token);
+            self.decode_ahead.expected = Some((token, expected));
+        }
+        Ok(token)
+    }
+
+    /// Reads tokens and begins to sample those that follow; they come by [`Self::next_token`].
+    async fn start_sampling(&mut self, tokens: &[u32], sampler: &Sampler) -> Result<()> {
+        let (before, last) = tokens.split_at((tokens.len() - 1) / TOKENS_MAX * TOKENS_MAX);
+        self.forward(&Batch { tokens: before, outputs: Outputs::None }).await?;
+        self.write_sampling(sampler);
+        self.decode_ahead.n_max = sampler.n_left().max(1);
+        self.decode_ahead.draw = self.draw_by(sampler.sampling());
+        self.decode_ahead.random = sampler.random();
+        let batch = Batch { tokens: last, outputs: Outputs::Last };
+        self.submit_steps(1, Work::BatchAndSample(&batch), last.len());
+        self.history.extend(last);
         self.device.check()
     }
 
     /// The next token. The step that reads it has been submitted, if there is room for it in the cache.
-    ///
-    /// # Errors
-    /// What the device says.
-    pub async fn drawn(&mut self) -> Result<u32> {
+    async fn next_token(&mut self) -> Result<u32> {
         loop {
-            let Draws { next, n_steps, n_max, ahead, .. } = self.draws;
-            let n = (ahead / READBACKS).min(self.n_ctx - next).min(n_max - n_steps);
-            if n == 0 || self.draws.n_ahead() + n > ahead + 1 {
+            let DecodeAhead { n_steps, n_max, ahead, .. } = self.decode_ahead;
+            let n = (ahead / READBACKS).min(self.n_ctx - self.position()).min(n_max - n_steps);
+            if n == 0 || self.decode_ahead.n_ahead() + n > ahead + 1 {
                 break;
             }
-            self.submit_steps(n, Work::Draw, 1);
+            self.submit_steps(n, Work::Sample, 1);
         }
-        if self.draws.arrived.is_empty() {
+        if self.decode_ahead.arrived.is_empty() {
             self.receive().await?;
         }
-        Ok(self.draws.arrived.pop_front().expect("a reply was begun, and has room"))
+        Ok(self.decode_ahead.arrived.pop_front().expect("a reply was begun, and has room"))
     }
 
     fn draw_by(&self, sampling: &Sampling) -> Draw {
@@ -160,38 +190,40 @@ impl Gpu {
         self.plan.logits.map_or(0, |logits| self.plan.width(logits))
     }
 
-    /// Submits steps that read as many tokens each, and asks for all tokens that they draw.
+    /// Submits steps that read as many tokens each, and asks for all tokens that they sample.
     fn submit_steps(&mut self, n: usize, work: Work<'_>, n_tokens: usize) {
         let mut readback = self.idle.pop().unwrap_or_default();
         readback.make_room(&self.device, n * size_of::<u32>());
         for _ in 0..n {
-            if self.draws.n_steps.is_multiple_of(CHANCES) {
-                let chances: Vec<f32> = self.draws.chances.by_ref().take(CHANCES).collect();
-                self.write(&self.memory.chances.clone(), bytemuck::cast_slice(&chances));
+            if self.decode_ahead.n_steps.is_multiple_of(CHANCES) {
+                let random: Vec<f32> = self.decode_ahead.random.by_ref().take(CHANCES).collect();
+                self.write(&self.memory.chances.clone(), bytemuck::cast_slice(&random));
             }
-            let size = Size { start: self.draws.next, n_tokens, n_outputs: 1, draw: self.draws.draw };
+            let size = Size { start: self.position(), n_tokens, n_outputs: 1, draw: self.decode_ahead.draw };
             self.submit(&size, work, &mut readback);
-            self.draws.next += n_tokens;
-            self.draws.n_steps += 1;
+            if let Work::Sample = work {
+                self.history.run_ahead(1);
+            }
+            self.decode_ahead.n_steps += 1;
         }
         readback.ask();
-        self.draws.in_flight.push_back(readback);
+        self.decode_ahead.in_flight.push_back(readback);
     }
 
     /// Waits for the oldest tokens in flight.
     async fn receive(&mut self) -> Result<()> {
-        let draws = &mut self.draws;
-        let mut readback = draws.in_flight.pop_front().expect("a reply was begun, and has room");
+        let decode_ahead = &mut self.decode_ahead;
+        let mut readback = decode_ahead.in_flight.pop_front().expect("a reply was begun, and has room");
         let had_to_wait = !readback.is_answered();
         let tokens: Vec<u32> = readback.take(&self.device).await?;
         // At the end of a reply nothing is left to tell from.
-        if had_to_wait && !draws.in_flight.is_empty() {
-            let n_done = draws.in_flight.iter().filter(|readback| readback.is_answered()).count();
-            draws.ahead = paced(draws.ahead, n_done, draws.in_flight.len());
+        if had_to_wait && !decode_ahead.in_flight.is_empty() {
+            let n_done = decode_ahead.in_flight.iter().filter(|readback| readback.is_answered()).count();
+            decode_ahead.ahead = paced(decode_ahead.ahead, n_done, decode_ahead.in_flight.len());
         }
         self.counters.n_reads += 1;
         self.counters.read_bytes += tokens.len() * size_of::<u32>();
-        draws.arrived.extend(tokens);
+        decode_ahead.arrived.extend(tokens);
         self.idle.push(readback);
         Ok(())
     }
@@ -200,22 +232,22 @@ impl Gpu {
     ///
     /// # Errors
     /// What the device says.
-    pub async fn settle(&mut self) -> Result<()> {
-        while !self.unread.is_empty() {
-            self.receive_unread().await?;
+    pub async fn wait_idle(&mut self) -> Result<()> {
+        while !self.prefill_in_flight.is_empty() {
+            self.receive_prefill().await?;
         }
-        while let Some(mut readback) = self.draws.in_flight.pop_front() {
+        while let Some(mut readback) = self.decode_ahead.in_flight.pop_front() {
             readback.take::<u32>(&self.device).await?;
             self.idle.push(readback);
         }
-        self.draws.arrived.clear();
+        self.decode_ahead.stop();
         Ok(())
     }
 
-    fn write_drawing(&mut self, drawing: &Drawing) {
-        let Drawing { sampling, recent, .. } = drawing;
+    fn write_sampling(&mut self, sampler: &Sampler) {
+        let sampling = sampler.sampling();
         let last_n = sampling.penalty_last_n.clamp(1, u32::try_from(RECENT).expect("it is small"));
-        let settings = [
+        let mut settings = vec![
             sampling.temperature.to_bits(),
             u32::try_from(self.top_k(sampling)).expect("vocabularies are small"),
             sampling.top_p.to_bits(),
@@ -225,6 +257,9 @@ impl Gpu {
             sampling.presence_penalty.to_bits(),
             last_n,
         ];
+        let end_tokens = device_ends(sampler).iter().copied();
+        settings.extend(end_tokens.chain(std::iter::repeat(NO_TOKEN)).take(END_TOKENS));
+        let recent = sampler.recent();
         let recent = &recent[recent.len().saturating_sub(last_n as usize)..];
         let n_recent = u32::try_from(recent.len()).expect("it is small");
         let mut drawn = vec![0; DRAWN_WORDS];
@@ -239,6 +274,12 @@ impl Gpu {
         self.counters.n_writes += 1;
         self.counters.written_bytes += bytes.len();
     }
+}
+
+/// The end tokens that the device knows; of a model with more, the host sees the others.
+fn device_ends(sampler: &Sampler) -> &[u32] {
+    let ends = sampler.end_tokens();
+    &ends[..ends.len().min(END_TOKENS)]
 }
 
 fn has_penalties(sampling: &Sampling) -> bool {
@@ -267,7 +308,6 @@ mod tests {
     /// The tokens of a reply when so many steps are under way at first, and how often the host read.
     #[cfg(not(target_arch = "wasm32"))]
     fn reply(ahead: usize) -> (Vec<u32>, usize) {
-        use crate::backend::Outputs;
         use crate::dtype::DType;
         use crate::gpu::{Device, Options};
         use crate::plan::{Op, Plan, Weight};
@@ -286,13 +326,16 @@ mod tests {
             pollster::block_on(Device::open(Options::default())).expect("a GPU, or a program that acts as one");
         let mut gpu = Gpu::new(device, plan, vec![DType::F32], n_ctx).expect("it fits");
         gpu.put(Weight(0), 0, &random_blocks(DType::F32, n_vocab * width, 1));
-        gpu.draws.ahead = ahead;
+        gpu.decode_ahead.ahead = ahead;
 
         let sampling = Sampling { temperature: 1.0, top_k: 40, seed: Some(1), ..Sampling::default() };
-        let drawing = Drawing { sampling, chances: Chances::new(1), recent: Vec::new(), n_max: n_ctx - 1 };
-        let batch = Batch { tokens: &[1], start: 0, outputs: Outputs::Last };
-        gpu.start_drawing(&batch, &drawing).expect("it is submitted");
-        let tokens = (0..drawing.n_max).map(|_| pollster::block_on(gpu.drawn()).expect("it runs")).collect();
+        let mut sampler = Sampler::new(&sampling, 1).limited(&[], n_ctx - 1);
+        let mut tokens = vec![1];
+        for i in 0..n_ctx - 1 {
+            let token = pollster::block_on(gpu.next(&[tokens[i]], &mut sampler)).expect("it runs");
+            sampler.accept(token);
+            tokens.push(token);
+        }
         (tokens, gpu.counters.n_reads)
     }
 
