@@ -1,22 +1,24 @@
 // Minnow against wllama (llama.cpp in wasm) and native llama.cpp: same machine, same browser, same file, in turns.
 //
-//   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--json FILE] [--markdown FILE]
-//                  [--engines minnow:plain,minnow:relaxed,wllama] [--adapter lavapipe|swiftshader]
+//   node bench.mjs [--model smollm2|gemma] [--threads 1,2] [--reps 5] [--native] [--quick] [--record]
+//                  [--engines minnow:plain,minnow:relaxed,wllama] [--adapter lavapipe|swiftshader] [--driver TEXT]
 //                  [--depths 0,512,2048] [--cache f16|q8_0]
 //
 // Every engine reads the same number of tokens and draws the same number, in a fresh context; after one run to warm up, the
 // engines take turns, one repetition each, so that a slow minute of the machine hits all of them. Medians are reported.
 // Ours is measured by its own page, #/bench; it loads the model again for every repetition, and warms up, which does not count.
 // With depths, only replies after so many tokens are measured; the cache's type is for ours.
-// With an adapter, both run on WebGPU, on a program that stands in for a GPU (gpus.mjs): it says how much they ask of one.
+// With an adapter, both run on WebGPU, on a program that stands in for a GPU (gpus.mjs): it says how much they ask of one. `--driver`
+// names what is under it, for the record.
+// With --record, a line for each engine and test is added to benchmarks/records/ (benchmarks/README.md), of which
+// `cargo xtask bench --report` makes docs/benchmarks.md.
 // The peers are npm packages of their own, in bench/, without the GPU builds of llama.cpp.
 
 import { chromium } from '@playwright/test';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import * as record from './bench/record.mjs';
 import { launchOptions } from './browser.mjs';
 import { launch } from './gpus.mjs';
 import { DIST, startSite } from './site.mjs';
@@ -53,12 +55,11 @@ const { values: flags } = parseArgs({
     cache: { type: 'string', default: 'f16' },
     native: { type: 'boolean', default: false },
     quick: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    markdown: { type: 'string' },
+    driver: { type: 'string' },
+    record: { type: 'boolean', default: false },
   },
 });
 
-const { json, markdown: markdownFile, ...asked } = flags;
 const file = MODELS[flags.model];
 if (!file) throw new Error(`--model is one of ${Object.keys(MODELS).join(', ')}`);
 const engines = flags.adapter ? 'minnow:relaxed,wllama' : [...variants().map((variant) => `minnow:${variant}`), 'wllama'].join();
@@ -75,11 +76,11 @@ const browser = await (flags.adapter ? launch(flags.adapter) : chromium.launch(l
 try {
   const [rows, failures] = [[], []];
   for (const threads of threadCounts) rows.push(...(await measure(threads, failures)));
-  const report = { date: new Date().toISOString(), commit: commit(), asked, model: file, machine: machine(), rows, failures };
-  const text = markdown(report);
-  console.log(text);
-  if (json) writeFileSync(json, JSON.stringify(report, null, 2) + '\n');
-  if (markdownFile) writeFileSync(markdownFile, text + '\n');
+  const date = `${new Date().toISOString().slice(0, 19)}Z`;
+  const { adapter, driver, cache } = flags;
+  const common = { date, commit: record.commit(), ...record.machine(), browser: `Chromium ${browser.version()}`, adapter, driver, model: file, cache };
+  console.log(markdown(common, rows, failures));
+  if (flags.record) log(`recorded in ${record.append(common, record.lines(common, rows))}`);
 } finally {
   await browser.close();
   await site.stop();
@@ -101,14 +102,14 @@ async function measure(threads, failures) {
         const { tokensPerSec, cost, info } = measured;
         log(`${engine.name}, ${threads}: ${test.name} ${tokensPerSec.toFixed(1)} t/s${rep < 0 ? ' (warm-up)' : ''}`);
         if (rep >= 0) (engine.samples[test.name] ??= []).push(tokensPerSec);
-        engine.last[test.name] = { gpu_cost: cost ?? undefined, info: info ?? engine.info };
+        engine.last[test.name] = { gpu_cost: cost ?? undefined, info: info ?? engine.info, n_batch: engine.n_batch };
       }
     }
   }
   for (const engine of engines) await engine.close();
   return engines.flatMap(({ name, samples, last }) =>
     Object.entries(samples).map(([test, tokens_per_sec]) => ({
-      engine: name, threads, test, median: median(tokens_per_sec), tokens_per_sec, ...last[test],
+      engine: name, threads, test, tokens_per_sec, ...last[test],
     })),
   );
 }
@@ -182,34 +183,11 @@ function numbers(name, text, min = 1) {
   throw new Error(`--${name} ${text}: whole numbers from ${min} on, with commas between`);
 }
 
-/** What is checked out; with a plus if that has been changed since. The site in dist/ should have been built of it. */
-function commit() {
-  const git = (...args) => execFileSync('git', args, { cwd: here, encoding: 'utf8' }).trim();
-  const changed = git('status', '--porcelain', '--untracked-files=no', ':/engine', ':/ui', ':/shaders', ':/xtask', ':/Cargo.lock');
-  return git('rev-parse', '--short', 'HEAD') + (changed ? '+' : '');
-}
-
-/** Where it was measured; virtual machines call unlike processors the same, so Linux is asked for more. */
-function machine() {
-  const cpus = os.cpus();
-  const info = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
-  const [family, model] = ['cpu family', 'model'].map((name) => info.match(new RegExp(`^${name}\\s*: (\\d+)$`, 'm'))?.[1]);
-  const has = ['avx2', 'avx512_vnni', 'avx_vnni'].filter((flag) => new RegExp(`\\b${flag}\\b`).test(info));
-  return {
-    cpu: [cpus[0].model, family && `(family ${family}, model ${model}; ${has.join(', ')})`].filter(Boolean).join(' '),
-    cores: cpus.length,
-    memory_gib: Math.round(os.totalmem() / 2 ** 30),
-    os: `${os.type()} ${os.release()}`,
-    browser: `Chromium ${browser.version()}`,
-    load_average: os.loadavg()[0], // Much more than the threads in use: something else was running.
-  };
-}
-
 /** Speeds of every engine, and how many times faster than each peer ours is, in the build that the page takes for as
  * many threads: without shared memory there is one. */
-function markdown({ date, commit, model, machine, rows, failures }) {
+function markdown({ date, commit, model, cpu, cores, os, browser }, rows, failures) {
   const row = (engine, threads, test) => rows.find((row) => row.engine === engine && row.threads === threads && row.test === test);
-  const at = (engine, threads, test) => row(engine, threads, test)?.median;
+  const at = (engine, threads, test) => median(row(engine, threads, test)?.tokens_per_sec ?? []);
   const ours = names.filter((name) => name.startsWith('minnow'));
   const peers = ours.length > 0 ? names.filter((name) => !ours.includes(name)) : [];
   const header = ['threads', 'test', ...names.map((name) => `${name} t/s`), ...peers.map((peer) => `minnow ÷ ${peer}`)];
@@ -220,7 +198,7 @@ function markdown({ date, commit, model, machine, rows, failures }) {
       return [threads, test, ...speeds, ...peers.map((peer) => ratio(chosen, at(peer, threads, test)))];
     }),
   );
-  const title = `${model}, ${date.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ${machine.os}, ${machine.browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; ${flags.cache === 'f16' ? '' : `cache ${flags.cache}, `}medians (and extremes) of ${reps}, minnow of ${commit}`;
+  const title = `${model}, ${date.slice(0, 10)}: ${cpu}, ${cores} cores, ${os}, ${browser}${flags.adapter ? `, WebGPU on ${flags.adapter}` : ''}; ${flags.cache === 'f16' ? '' : `cache ${flags.cache}, `}medians (and extremes) of ${reps}, minnow of ${commit}`;
   const table = [header, header.map((_, i) => (i === 1 ? '---' : '--:')), ...lines].map((cells) => `| ${cells.join(' | ')} |`);
   const failed = failures.map(
     ({ engine, threads, test, n_batch, message }) =>
@@ -232,7 +210,7 @@ function markdown({ date, commit, model, machine, rows, failures }) {
 function speed(row) {
   if (!row) return '';
   const extremes = [Math.min(...row.tokens_per_sec), Math.max(...row.tokens_per_sec)].map((speed) => speed.toFixed(0));
-  return `${row.median.toFixed(1)} (${extremes.join('–')})`;
+  return `${median(row.tokens_per_sec).toFixed(1)} (${extremes.join('–')})`;
 }
 
 function ratio(ours, theirs) {

@@ -5,6 +5,7 @@ mod command;
 mod dist;
 mod doctor;
 mod models;
+mod report;
 mod scripts;
 mod serve;
 mod test;
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   dist                             build the static site into dist/
   models [NAME…]                   fetch the models that the page and the tests use into models/
   bench [FLAGS…]                   measure speed in a browser; the flags are those of e2e/bench.mjs
+  bench --report                   make docs/benchmarks.md of the recorded rows
   golden                           make the golden files again with llama.cpp
   doctor                           say what is installed, what is missing and how to get it
 
@@ -55,6 +57,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         ("test", []) => test::run(),
         ("dist", []) => dist::build(),
         ("models", names) => models::fetch_named(names),
+        ("bench", [flag]) if flag == "--report" => report::write(),
         ("bench", _) => scripts::bench(rest),
         ("golden", []) => scripts::golden(),
         ("doctor", []) => doctor::run(),
