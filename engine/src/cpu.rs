@@ -33,10 +33,10 @@ use activations::Activations;
 use attention::Scratch;
 use cache::Cache;
 use kernels::Kernels;
-use matrix::{Input, Matrix, Product};
+use matrix::{Input, Matrix};
 use rope::Angles;
 use std::sync::Arc;
-use vector::Best;
+use vector::NativeSimd;
 
 /// A weight, ready for its ops.
 #[derive(Debug)]
@@ -223,12 +223,12 @@ impl Cpu {
                 if x == dst {
                     self.pool.rows(&mut out, self.plan.width(*dst), |_, rows| {
                         let groups = rows.chunks_exact_mut(weight.len());
-                        groups.for_each(|x| elementwise::rms_norm_in_place::<Best>(x, weight, *eps));
+                        groups.for_each(|x| elementwise::rms_norm_in_place::<NativeSimd>(x, weight, *eps));
                     });
                 } else {
                     let (x, width) = (&self.bufs[x.0], weight.len());
                     self.pool.rows(&mut out, width, |first, out| {
-                        elementwise::rms_norm::<Best>(&x[first * width..][..out.len()], weight, *eps, out);
+                        elementwise::rms_norm::<NativeSimd>(&x[first * width..][..out.len()], weight, *eps, out);
                     });
                 }
                 self.bufs[dst.0] = out;
@@ -240,7 +240,8 @@ impl Cpu {
                 let (width, (_, _, angles)) = (self.plan.width(*x), &self.angles[angles]);
                 self.pool.rows(&mut out, width, |first, rows| {
                     for (t, row) in (first..).zip(rows.chunks_exact_mut(width)) {
-                        row.chunks_exact_mut(*head_dim).for_each(|head| angles.rotate::<Best>(t, rope.pairs, head));
+                        row.chunks_exact_mut(*head_dim)
+                            .for_each(|head| angles.rotate::<NativeSimd>(t, rope.pairs, head));
                     }
                 });
                 self.bufs[x.0] = out;
@@ -266,7 +267,7 @@ impl Cpu {
                 let mut out = self.take(*dst);
                 let (x, width) = (&self.bufs[x.0], self.plan.width(*x));
                 self.pool.rows(&mut out, width, |first, rows| {
-                    elementwise::add::<Best>(&x[first * width..][..rows.len()], rows);
+                    elementwise::add::<NativeSimd>(&x[first * width..][..rows.len()], rows);
                 });
                 self.bufs[dst.0] = out;
             }
@@ -274,7 +275,7 @@ impl Cpu {
                 let mut out = self.take(*gate);
                 let (up, width) = (&self.bufs[up.0], self.plan.width(*up));
                 self.pool.rows(&mut out, width, |first, out| {
-                    elementwise::glu::<Best>(out, &up[first * width..][..out.len()], *activation);
+                    elementwise::glu::<NativeSimd>(out, &up[first * width..][..out.len()], *activation);
                 });
                 self.bufs[gate.0] = out;
             }
@@ -313,7 +314,7 @@ impl Cpu {
         let products = matmuls.iter().zip(&mut outs).map(|(matmul, dst)| {
             let rows = self.plan.weights[matmul.weight.0].rows;
             assert_eq!(dst.len(), n_tokens * rows, "every product is written to a buffer of its own");
-            Product { matrix: matrix(&self.weights, matmul.weight), rows, dst }
+            matrix::MatMul { matrix: matrix(&self.weights, matmul.weight), rows, dst }
         });
         let input = Input { floats, integers: &self.activations };
         matrix::multiply(&self.pool, &input, &mut products.collect::<Vec<_>>());
@@ -321,7 +322,7 @@ impl Cpu {
             if let Some(bias) = matmul.bias {
                 let bias = self.vector(bias);
                 self.pool.rows(&mut out, bias.len(), |_, rows| {
-                    rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<Best>(bias, row));
+                    rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<NativeSimd>(bias, row));
                 });
             }
             self.bufs[matmul.dst.0] = out;

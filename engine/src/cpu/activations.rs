@@ -159,7 +159,7 @@ mod tests {
     use super::super::dot::Pairs;
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     use super::super::dot::Quads;
-    use super::super::vector::Best;
+    use super::super::vector::NativeSimd;
     use super::super::vector::plain::Plain;
     use super::*;
     use crate::rng::Rng;
@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn every_machine_rounds_the_same() {
-        assert_eq!(quantized::<Pairs<Best>>(), quantized::<Pairs<Plain>>());
+        assert_eq!(quantized::<Pairs<NativeSimd>>(), quantized::<Pairs<Plain>>());
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-        assert_eq!(quantized::<Quads<Best, false>>(), quantized::<Quads<Plain, false>>());
+        assert_eq!(quantized::<Quads<NativeSimd, false>>(), quantized::<Quads<Plain, false>>());
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
             let mut activations = Activations::default();
             let mut xs: [[[f32; GROUP]; 3]; TOKENS] = from_fn(|_| from_fn(|_| from_fn(|i| i as f32)));
             xs[1][2][place] = x;
-            activations.quantize::<Pairs<Best>>(&Pool::alone(), xs.as_flattened().as_flattened(), 3 * GROUP);
+            activations.quantize::<Pairs<NativeSimd>>(&Pool::alone(), xs.as_flattened().as_flattened(), 3 * GROUP);
             let are_numbers = [0, 1].map(|two| activations.four(0)[two].scales.map(|scale| !scale.is_nan()));
             assert_eq!(are_numbers, [[true, false], [true, true]], "{x} at {place}");
         }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn almost_nothing_is_nothing() {
         let mut activations = Activations::default();
-        activations.quantize::<Pairs<Best>>(&Pool::alone(), &[1e-38; GROUP], GROUP);
+        activations.quantize::<Pairs<NativeSimd>>(&Pool::alone(), &[1e-38; GROUP], GROUP);
         assert_eq!(*activations.one(0), Quantized { scales: [0.0], groups: vec![Group::default()] });
     }
 }

@@ -378,7 +378,7 @@ pub(super) struct Block<W, S> {
 mod tests {
     use super::super::activations::BESIDE;
     use super::super::dot::{Pairs, Quads};
-    use super::super::vector::Best;
+    use super::super::vector::NativeSimd;
     use super::super::vector::plain::Plain;
     use super::*;
     use crate::rng::Rng;
@@ -489,16 +489,16 @@ mod tests {
         check_all::<Pairs<Plain>>();
         check_all::<Quads<Plain, false>>();
         check_all::<Quads<Plain, true>>();
-        check_all::<Pairs<Best>>();
+        check_all::<Pairs<NativeSimd>>();
     }
 
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     #[test]
     fn relaxed_dots_are_exact() {
         use super::super::vector::{Reading, reading_of_dots};
-        check_all::<Quads<Best, false>>();
-        if reading_of_dots::<Best>() == Some(Reading::Unsigned) {
-            check_all::<Quads<Best, true>>();
+        check_all::<Quads<NativeSimd, false>>();
+        if reading_of_dots::<NativeSimd>() == Some(Reading::Unsigned) {
+            check_all::<Quads<NativeSimd, true>>();
         }
     }
 }

@@ -10,7 +10,7 @@ mod turn;
 
 use super::attention::{BLOCK, Floats, QUERIES, Scratch, Tile, attention};
 use super::pool::Pool;
-use super::vector::{Best, Vector};
+use super::vector::{NativeSimd, Vector};
 use crate::plan::Kv;
 use crate::protocol::CacheType;
 use crate::reference::Attention;
@@ -134,6 +134,6 @@ impl<H: Head> Cache for Heads<H> {
         scratch: &mut Scratch,
         dst: &mut [f32],
     ) {
-        attention::<Best, H>(pool, q, &self.heads, shape, start, scratch, dst);
+        attention::<NativeSimd, H>(pool, q, &self.heads, shape, start, scratch, dst);
     }
 }

@@ -4,7 +4,7 @@ use super::activations::Activations;
 use super::dot::{Dot, Pairs};
 use super::matrix::{self, Matrix};
 use super::pool::Pool;
-use super::vector::Best;
+use super::vector::NativeSimd;
 use crate::dtype::DType;
 
 /// What depends on the way to multiply.
@@ -24,7 +24,7 @@ impl Kernels {
     /// The only ones of this build.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
     pub(super) fn fastest() -> Self {
-        Self::new::<Pairs<Best>>()
+        Self::new::<Pairs<NativeSimd>>()
     }
 
     /// [`Quads`](super::dot::Quads) where the processor sums four products in one instruction. Where it takes several,
@@ -33,10 +33,10 @@ impl Kernels {
     pub(super) fn fastest() -> Self {
         use super::dot::Quads;
         use super::vector::{Reading, reading_of_dots};
-        match reading_of_dots::<Best>() {
-            Some(Reading::Unsigned) => Self::new::<Quads<Best, true>>(),
-            Some(Reading::Signed) => Self::new::<Quads<Best, false>>(),
-            None => Self::new::<Pairs<Best>>(),
+        match reading_of_dots::<NativeSimd>() {
+            Some(Reading::Unsigned) => Self::new::<Quads<NativeSimd, true>>(),
+            Some(Reading::Signed) => Self::new::<Quads<NativeSimd, false>>(),
+            None => Self::new::<Pairs<NativeSimd>>(),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, ROWS, Sixes, Words
 use super::dot::{Dot, Pairs, Part, WORDS};
 use super::pool::{Columns, Pool};
 use super::scales::{Floats, Half, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
-use super::vector::{Best, Vector, fetch};
+use super::vector::{NativeSimd, Vector, fetch};
 use crate::dtype::DType;
 use crate::quant::{self, Groups};
 use dense::{Brain, Dense};
@@ -63,14 +63,14 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
 
 /// A matrix to be multiplied.
 #[derive(Debug)]
-pub(super) struct Product<'a> {
+pub(super) struct MatMul<'a> {
     pub(super) matrix: &'a dyn Matrix,
     pub(super) rows: usize,
     /// `[n_tokens, rows]`.
     pub(super) dst: &'a mut [f32],
 }
 
-impl Product<'_> {
+impl MatMul<'_> {
     /// How many places its weights are read from in turns; none for several tokens, or where no number fits.
     fn n_places(&self, n_threads: usize) -> Option<usize> {
         let least = ROWS * EIGHTS_PER_THREAD * n_threads;
@@ -80,7 +80,7 @@ impl Product<'_> {
 }
 
 /// dst = matrix · x of every token and product, as one job.
-pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [Product<'_>]) {
+pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [MatMul<'_>]) {
     let how: Vec<_> = products.iter().map(|p| (p.matrix, p.n_places(pool.n_threads()))).collect();
     let dsts = products.iter_mut().zip(&how).map(|(p, (_, n_places))| (&mut *p.dst, p.rows / n_places.unwrap_or(1)));
     pool.columns(dsts, ROWS, |of, dst| match how[of] {
@@ -91,7 +91,7 @@ pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [Product<'_>])
 
 /// What a matrix of this type takes.
 pub(super) fn bytes(dtype: DType, rows: usize, cols: usize) -> u64 {
-    new::<Pairs<Best>>(dtype, 0, cols).bytes_of(rows)
+    new::<Pairs<NativeSimd>>(dtype, 0, cols).bytes_of(rows)
 }
 
 /// What eights of rows take, of `n` pieces each: more than can be addressed, where a file says so.
@@ -407,7 +407,7 @@ mod tests {
         let (rows, n_tokens) = (13, 6);
         let (matrix, x, integers) = case::<D>(dtype, rows, n_tokens);
         let mut dst = vec![0.0; n_tokens * rows];
-        let mut product = [Product { matrix: &*matrix, rows, dst: &mut dst }];
+        let mut product = [MatMul { matrix: &*matrix, rows, dst: &mut dst }];
         multiply(&Pool::alone(), &Input { floats: &x, integers: &integers }, &mut product);
         dst
     }
@@ -435,13 +435,17 @@ mod tests {
             check_places::<Pairs<Plain>>(*dtype);
             check_places::<Quads<Plain, false>>(*dtype);
             check_places::<Quads<Plain, true>>(*dtype);
-            check_places::<Pairs<Best>>(*dtype);
+            check_places::<Pairs<NativeSimd>>(*dtype);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            check_places::<Quads<Best, false>>(*dtype);
+            check_places::<Quads<NativeSimd, false>>(*dtype);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            if reading_of_dots::<Best>() == Some(Reading::Unsigned) {
-                check_places::<Quads<Best, true>>(*dtype);
-                assert_eq!(product::<Pairs<Best>>(*dtype), product::<Quads<Best, true>>(*dtype), "{dtype:?}");
+            if reading_of_dots::<NativeSimd>() == Some(Reading::Unsigned) {
+                check_places::<Quads<NativeSimd, true>>(*dtype);
+                assert_eq!(
+                    product::<Pairs<NativeSimd>>(*dtype),
+                    product::<Quads<NativeSimd, true>>(*dtype),
+                    "{dtype:?}"
+                );
             }
         }
     }
@@ -454,7 +458,7 @@ mod tests {
             assert_eq!(product_of_pairs, product::<Quads<Plain, false>>(*dtype), "{dtype:?}");
             assert_eq!(product_of_pairs, product::<Quads<Plain, true>>(*dtype), "{dtype:?}");
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            assert_eq!(product::<Pairs<Best>>(*dtype), product::<Quads<Best, false>>(*dtype), "{dtype:?}");
+            assert_eq!(product::<Pairs<NativeSimd>>(*dtype), product::<Quads<NativeSimd, false>>(*dtype), "{dtype:?}");
         }
     }
 
@@ -465,7 +469,7 @@ mod tests {
         x[300] = 1000.0 * x.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
         integers.quantize::<D>(&Pool::alone(), &x, cols);
         let mut dst = vec![0.0; rows];
-        let mut product = [Product { matrix: &*matrix, rows, dst: &mut dst }];
+        let mut product = [MatMul { matrix: &*matrix, rows, dst: &mut dst }];
         multiply(&Pool::alone(), &Input { floats: &x, integers: &integers }, &mut product);
         for (row, y) in dst.into_iter().enumerate() {
             let mut w = vec![0.0; cols];
@@ -481,7 +485,7 @@ mod tests {
     #[test]
     fn a_large_activation_costs_the_others_little() {
         check_outlier::<Pairs<Plain>>();
-        check_outlier::<Pairs<Best>>();
+        check_outlier::<Pairs<NativeSimd>>();
         check_outlier::<Quads<Plain, true>>();
     }
 

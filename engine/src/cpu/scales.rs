@@ -3,7 +3,7 @@
 use super::activations::Totals;
 use super::block::ROWS;
 use super::dot::{Dot, Ints, WORDS};
-use super::vector::{Best, HALF_SCALE, Vector};
+use super::vector::{HALF_SCALE, NativeSimd, Vector};
 
 /// A scale as it is stored.
 pub(super) trait Number: Copy + Default {
@@ -105,8 +105,8 @@ pub(super) struct ScaleOffset16<T> {
 /// The values of eight numbers.
 fn values<T: Number>(numbers: [T; ROWS]) -> [f32; ROWS] {
     let mut values = [0.0; ROWS];
-    for (four, values) in T::load::<Best>(&numbers).into_iter().zip(values.as_chunks_mut().0) {
-        Best::store(four, values);
+    for (four, values) in T::load::<NativeSimd>(&numbers).into_iter().zip(values.as_chunks_mut().0) {
+        NativeSimd::store(four, values);
     }
     values
 }

@@ -1,6 +1,6 @@
 //! Four floats, four integers, sixteen bytes at a time: the one place that knows a machine's vector instructions.
 //!
-//! Kernels are written once over [`Vector`]; an implementation is a thin shell over one instruction set. [`Best`] is
+//! Kernels are written once over [`Vector`]; an implementation is a thin shell over one instruction set. [`NativeSimd`] is
 //! the one this build was made for.
 
 #![expect(unsafe_code, reason = "vector loads and stores go through pointers")]
@@ -17,16 +17,16 @@ mod sse2;
 
 /// The instruction set of this build.
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-pub(crate) type Best = simd128::Relaxed;
+pub(crate) type NativeSimd = simd128::Relaxed;
 /// The instruction set of this build.
 #[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
-pub(crate) type Best = simd128::Simd128;
+pub(crate) type NativeSimd = simd128::Simd128;
 /// The instruction set of this build.
 #[cfg(target_arch = "x86_64")]
-pub(crate) type Best = sse2::Sse2;
+pub(crate) type NativeSimd = sse2::Sse2;
 /// The instruction set of this build.
 #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-pub(crate) type Best = plain::Plain;
+pub(crate) type NativeSimd = plain::Plain;
 
 /// What a kernel may ask of 128-bit vectors.
 pub(crate) trait Vector: Copy + std::fmt::Debug + Send + Sync + 'static {
@@ -222,9 +222,9 @@ mod tests {
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
-    fn lanes(x: <Best as Vector>::F) -> [f32; 4] {
+    fn lanes(x: <NativeSimd as Vector>::F) -> [f32; 4] {
         let mut lanes = [0.0; 4];
-        Best::store(x, &mut lanes);
+        NativeSimd::store(x, &mut lanes);
         lanes
     }
 
@@ -232,7 +232,7 @@ mod tests {
     fn exp_is_close() {
         for i in 0..2 * 8700 / 8 {
             let x: [[f32; 4]; 2] = from_fn(|j| from_fn(|lane| (8 * i + 4 * j + lane) as f32 * 0.01 - 87.0));
-            let exps = exp::<Best, 2>(x.each_ref().map(Best::load)).map(lanes);
+            let exps = exp::<NativeSimd, 2>(x.each_ref().map(NativeSimd::load)).map(lanes);
             for (x, exp) in x.as_flattened().iter().zip(exps.as_flattened()) {
                 let expected = f64::from(*x).exp();
                 let error = (f64::from(*exp) - expected) / expected;
@@ -243,24 +243,27 @@ mod tests {
 
     #[test]
     fn exp_of_very_small_and_very_large() {
-        assert!(lanes(exp::<Best, 1>([Best::splat(f32::NEG_INFINITY)])[0])[0] < 1e-37);
-        assert!(lanes(exp::<Best, 1>([Best::splat(1e9)])[0])[0].is_finite());
+        assert!(lanes(exp::<NativeSimd, 1>([NativeSimd::splat(f32::NEG_INFINITY)])[0])[0] < 1e-37);
+        assert!(lanes(exp::<NativeSimd, 1>([NativeSimd::splat(1e9)])[0])[0].is_finite());
     }
 
     #[test]
     fn rounding_is_to_the_nearest() {
         for i in -1000..1000 {
             let x = i as f32 * 0.13;
-            assert_eq!(lanes(Best::to_float(round::<Best>(Best::splat(x)))), [x.round_ties_even(); 4]);
+            assert_eq!(
+                lanes(NativeSimd::to_float(round::<NativeSimd>(NativeSimd::splat(x)))),
+                [x.round_ties_even(); 4]
+            );
         }
     }
 
     #[test]
     fn pairs_are_taken_apart_and_put_together() {
-        let pairs = [Best::load(&[1.0, -1.0, 2.0, -2.0]), Best::load(&[3.0, -3.0, 4.0, -4.0])];
-        let apart = Best::unzip(pairs);
+        let pairs = [NativeSimd::load(&[1.0, -1.0, 2.0, -2.0]), NativeSimd::load(&[3.0, -3.0, 4.0, -4.0])];
+        let apart = NativeSimd::unzip(pairs);
         assert_eq!(apart.map(lanes), [[1.0, 2.0, 3.0, 4.0], [-1.0, -2.0, -3.0, -4.0]]);
-        assert_eq!(Best::zip(apart).map(lanes), pairs.map(lanes));
+        assert_eq!(NativeSimd::zip(apart).map(lanes), pairs.map(lanes));
     }
 
     /// What processors do: `vpdpbusd`; `sdot` or `vpdpbssd`; `pmaddubsw` and `pmaddwd`, `smull` and `addp`.
@@ -277,13 +280,13 @@ mod tests {
     #[test]
     fn times_256_is_what_it_says() {
         let x = [i32::MIN + 255, -1, i32::MAX, 0x00ff_fffe];
-        let times_256 = Best::times_256(Best::load_bytes(bytemuck::cast_ref(&x)));
-        assert_eq!(lanes(Best::from_bits(times_256)).map(f32::to_bits), x.map(|x| (x << 8).cast_unsigned()));
+        let times_256 = NativeSimd::times_256(NativeSimd::load_bytes(bytemuck::cast_ref(&x)));
+        assert_eq!(lanes(NativeSimd::from_bits(times_256)).map(f32::to_bits), x.map(|x| (x << 8).cast_unsigned()));
     }
 
     #[test]
     fn sums_and_largest() {
-        let x = Best::load(&[1.0, -8.0, 4.0, 2.0]);
-        assert_eq!((sum::<Best>(x), largest::<Best>(x)), (-1.0, 4.0));
+        let x = NativeSimd::load(&[1.0, -8.0, 4.0, 2.0]);
+        assert_eq!((sum::<NativeSimd>(x), largest::<NativeSimd>(x)), (-1.0, 4.0));
     }
 }

@@ -143,7 +143,7 @@ impl Head for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::vector::Best;
+    use super::super::super::vector::NativeSimd;
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -169,7 +169,7 @@ mod tests {
         head.resize(1);
         head.put(0, key, key);
         let mut floats = Floats::default();
-        head.convert::<Best>(0, &mut floats);
+        head.convert::<NativeSimd>(0, &mut floats);
         let mut kept: Vec<[f32; 1]> = floats.keys.iter().map(|positions| [positions[0]]).collect();
         turn(&mut kept);
         kept

@@ -5,7 +5,7 @@ use super::super::block::ROWS;
 use super::super::dot::WORDS;
 use super::super::pool::Columns;
 use super::super::scales::Number;
-use super::super::vector::{Best, Vector};
+use super::super::vector::{NativeSimd, Vector};
 use super::{Input, Matrix, Tiles, bytes_of_eights, fill, fill_places};
 use crate::dtype::DType;
 use crate::quant;
@@ -89,11 +89,11 @@ impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
     }
 
     fn matmul(&self, x: &Input<'_>, dst: Columns<'_>) {
-        fill::<Best>(DenseTimes { matrix: self, x: x.floats }, size_of::<f32>() * self.cols, dst);
+        fill::<NativeSimd>(DenseTimes { matrix: self, x: x.floats }, size_of::<f32>() * self.cols, dst);
     }
 
     fn matvec(&self, x: &Input<'_>, dst: Columns<'_>) {
-        fill_places::<Best>(&DenseTimes { matrix: self, x: x.floats }, dst);
+        fill_places::<NativeSimd>(&DenseTimes { matrix: self, x: x.floats }, dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
@@ -118,20 +118,20 @@ impl<N> DenseTimes<'_, N> {
     }
 }
 
-impl<N: Number> Tiles<Best> for DenseTimes<'_, N> {
+impl<N: Number> Tiles<NativeSimd> for DenseTimes<'_, N> {
     fn prepare(&mut self, _: usize) {}
     #[inline(always)]
-    fn four(&self, eight: usize, token: usize) -> [[<Best as Vector>::F; WORDS]; TOKENS] {
-        let [sums] = self.matrix.dot::<Best, 1, TOKENS>([eight], from_fn(|i| self.token(token + i)));
+    fn four(&self, eight: usize, token: usize) -> [[<NativeSimd as Vector>::F; WORDS]; TOKENS] {
+        let [sums] = self.matrix.dot::<NativeSimd, 1, TOKENS>([eight], from_fn(|i| self.token(token + i)));
         sums
     }
     #[inline(always)]
-    fn one(&self, eight: usize, token: usize) -> [<Best as Vector>::F; WORDS] {
-        let [[sums]] = self.matrix.dot::<Best, 1, 1>([eight], [self.token(token)]);
+    fn one(&self, eight: usize, token: usize) -> [<NativeSimd as Vector>::F; WORDS] {
+        let [[sums]] = self.matrix.dot::<NativeSimd, 1, 1>([eight], [self.token(token)]);
         sums
     }
     #[inline(always)]
-    fn places<const E: usize>(&self, eights: [usize; E]) -> [[<Best as Vector>::F; WORDS]; E] {
-        self.matrix.dot::<Best, E, 1>(eights, [self.token(0)]).map(|[sums]| sums)
+    fn places<const E: usize>(&self, eights: [usize; E]) -> [[<NativeSimd as Vector>::F; WORDS]; E] {
+        self.matrix.dot::<NativeSimd, E, 1>(eights, [self.token(0)]).map(|[sums]| sums)
     }
 }
