@@ -1,32 +1,43 @@
-//! A model is a function from its configuration to a plan.
+//! A model is a function from its header to a plan.
 //!
-//! To add an architecture: a file under `model/`, and its row in `ARCHITECTURES`.
+//! To add an architecture: a file under `model/`, which reads its own keys of the header, and its row in `ARCHITECTURES`.
 
-mod config;
 mod gemma3;
+mod hparams;
+mod keys;
 mod llama;
 mod parts;
-
-pub use config::Config;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Gguf;
 use crate::plan::Plan;
+use keys::Keys;
 
 /// An architecture: what `general.architecture` says, and what it computes.
 struct Architecture {
     name: &'static str,
-    plan: fn(&Config) -> Plan,
+    plan: fn(&Keys<'_>) -> Result<Plan>,
 }
 
 /// Every architecture that can be run.
 const ARCHITECTURES: &[Architecture] =
     &[Architecture { name: "llama", plan: llama::plan }, Architecture { name: "gemma3", plan: gemma3::plan }];
 
+/// What the engine needs to know of a model beside its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    /// `general.architecture`.
+    pub architecture: &'static str,
+    /// Tokens of the vocabulary.
+    pub n_vocab: usize,
+    /// Tokens of the context the model was trained with.
+    pub n_ctx_train: usize,
+}
+
 /// A model, ready for a backend.
 #[derive(Debug, Clone)]
 pub struct Model {
-    /// Its sizes and constants.
+    /// What it is, and how much it takes in.
     pub config: Config,
     /// What it computes.
     pub plan: Plan,
@@ -40,10 +51,11 @@ impl Model {
     pub fn new(gguf: &Gguf) -> Result<Self> {
         let name = gguf.metadata.str("general.architecture")?.unwrap_or_default();
         let architecture = ARCHITECTURES.iter().find(|a| a.name == name).ok_or_else(|| unknown(name))?;
-        let config = Config::new(gguf, architecture.name)?;
-        let plan = (architecture.plan)(&config);
+        let keys = Keys::new(gguf, architecture.name);
+        let plan = (architecture.plan)(&keys)?;
         check_tensors(gguf, &plan)?;
-        Ok(Self { config, plan })
+        let n_ctx_train = keys.size("context_length", u32::MAX as usize)?;
+        Ok(Self { config: Config { architecture: keys.architecture(), n_vocab: keys.n_vocab()?, n_ctx_train }, plan })
     }
 }
 

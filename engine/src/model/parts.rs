@@ -1,41 +1,111 @@
-//! Pieces that several architectures share, each one line of a paper.
+//! Pieces that several architectures share, each a line or two of a paper.
 
-use super::Config;
-use crate::plan::{Buf, Op, Plan, Weight};
+use super::hparams::Hparams;
+use crate::plan::{Activation, Buf, Op, Plan, Rope, Weight};
+
+/// The heads of a layer's attention, one row a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heads {
+    /// Queries, `[n_head · head_dim]`.
+    pub(super) q: Buf,
+    /// Keys, `[n_head_kv · head_dim]`.
+    pub(super) k: Buf,
+    /// Values, as keys.
+    pub(super) v: Buf,
+}
 
 /// The name of a layer's tensor.
 pub(super) fn tensor(layer: usize, part: &str) -> String {
     format!("blk.{layer}.{part}")
 }
 
-/// dst = norm(x), with the weight of this name.
-pub(super) fn rms_norm(p: &mut Plan, c: &Config, x: Buf, name: &str, cols: usize, dst: Buf) {
+/// A new plan, and its residual stream: the tokens' embeddings, multiplied by `scale`.
+pub(super) fn embed(c: &Hparams<'_>, scale: f32) -> (Plan, Buf) {
+    let mut plan = Plan::default();
+    let weight = plan.weight("token_embd.weight", c.n_vocab, c.n_embd);
+    let dst = plan.buf("x", c.n_embd);
+    plan.push(Op::Embed { weight, scale, dst });
+    (plan, dst)
+}
+
+/// dst = norm(x), over groups as wide as the weight of this name.
+pub(super) fn rms_norm(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, cols: usize, dst: Buf) {
     let weight = p.weight(name, 1, cols);
     p.push(Op::RmsNorm { x, weight, eps: c.norm_eps, dst });
 }
 
 /// dst = W·x, plus a bias if the file has one; `name` has no suffix.
-pub(super) fn matmul(p: &mut Plan, c: &Config, x: Buf, name: &str, dst: Buf) {
+pub(super) fn matmul(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, dst: Buf) {
     let (rows, cols) = (p.width(dst), p.width(x));
     let weight = p.weight(format!("{name}.weight"), rows, cols);
     let bias = format!("{name}.bias");
-    let bias = c.has(&bias).then(|| p.weight(bias, 1, rows));
+    let bias = c.keys.has(&bias).then(|| p.weight(bias, 1, rows));
     p.push(Op::MatMul { x, weight, bias, dst });
 }
 
+/// dst += x.
+pub(super) fn add(p: &mut Plan, x: Buf, dst: Buf) {
+    p.push(Op::Add { x, dst });
+}
+
 /// Divisors of the rotary frequencies, if the file has them (Llama 3.1 and later).
-pub(super) fn rope_factors(p: &mut Plan, c: &Config) -> Option<Weight> {
-    c.has("rope_freqs.weight").then(|| p.weight("rope_freqs.weight", 1, c.rope.n_rot / 2))
+pub(super) fn rope_factors(p: &mut Plan, c: &Hparams<'_>) -> Option<Weight> {
+    c.keys.has("rope_freqs.weight").then(|| p.weight("rope_freqs.weight", 1, c.rope.n_rot / 2))
+}
+
+/// Queries, keys and values of h.
+pub(super) fn heads(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf) -> Heads {
+    let q = p.buf("q", c.n_head[layer] * c.head_dim);
+    let k = p.buf("k", c.n_head_kv[layer] * c.head_dim);
+    let v = p.buf("v", c.n_head_kv[layer] * c.head_dim);
+    for (part, dst) in [("attn_q", q), ("attn_k", k), ("attn_v", v)] {
+        matmul(p, c, h, &tensor(layer, part), dst);
+    }
+    Heads { q, k, v }
+}
+
+/// Norms every query and key head, in place.
+pub(super) fn norm_heads(p: &mut Plan, c: &Hparams<'_>, layer: usize, Heads { q, k, .. }: Heads) {
+    rms_norm(p, c, q, &tensor(layer, "attn_q_norm.weight"), c.head_dim, q);
+    rms_norm(p, c, k, &tensor(layer, "attn_k_norm.weight"), c.head_dim, k);
+}
+
+/// Rotates queries and keys by their positions.
+pub(super) fn rotate(p: &mut Plan, c: &Hparams<'_>, Heads { q, k, .. }: Heads, rope: Rope, factors: Option<Weight>) {
+    for x in [q, k] {
+        p.push(Op::Rope { x, head_dim: c.head_dim, factors, rope });
+    }
+}
+
+/// Stores keys and values in the layer's cache, and attends to it; the result is as wide as the queries.
+pub(super) fn attend(p: &mut Plan, c: &Hparams<'_>, layer: usize, heads: Heads, window: Option<usize>) -> Buf {
+    let Heads { q, k, v } = heads;
+    let cache = p.kv_cache(c.n_head_kv[layer], c.head_dim, window);
+    let n_head = c.n_head[layer];
+    let dst = p.buf("attended", n_head * c.head_dim);
+    p.push(Op::Store { k, v, cache });
+    p.push(Op::Attention { q, cache, n_head, scale: c.attention_scale, window, dst });
+    dst
+}
+
+/// dst = down · (activation(gate · h) ⊙ (up · h)). <https://arxiv.org/abs/2002.05202>
+pub(super) fn gated_ffn(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf, activation: Activation, dst: Buf) {
+    let gate = p.buf("gate", c.n_ff[layer]);
+    let up = p.buf("up", c.n_ff[layer]);
+    matmul(p, c, h, &tensor(layer, "ffn_gate"), gate);
+    matmul(p, c, h, &tensor(layer, "ffn_up"), up);
+    p.push(Op::Glu { gate, up, activation });
+    matmul(p, c, gate, &tensor(layer, "ffn_down"), dst);
 }
 
 /// The last norm and the logits, for the wanted rows of x only.
-pub(super) fn head(p: &mut Plan, c: &Config, x: Buf) {
+pub(super) fn head(p: &mut Plan, c: &Hparams<'_>, x: Buf) {
     let last = p.output_buf("last", c.n_embd);
     let normed = p.output_buf("last_norm", c.n_embd);
     let logits = p.output_buf("logits", c.n_vocab);
     p.push(Op::TakeOutputs { x, dst: last });
     rms_norm(p, c, last, "output_norm.weight", c.n_embd, normed);
-    let tied = if c.has("output.weight") { "output" } else { "token_embd" };
+    let tied = if c.keys.has("output.weight") { "output" } else { "token_embd" };
     matmul(p, c, normed, tied, logits);
     p.logits = Some(logits);
 }
