@@ -1,7 +1,6 @@
 //! Changes what the person said.
 
 use super::composer::is_send_key;
-use super::message::MessageActions;
 use crate::browser;
 use crate::state::chat::Id;
 use leptos::html;
@@ -9,18 +8,26 @@ use leptos::prelude::*;
 
 /// The box in which a message is changed. What was there stays as the other branch.
 #[component]
-pub fn Editor(id: Id, text: Signal<String>, idle: Signal<bool>, actions: MessageActions) -> impl IntoView {
+pub fn Editor(
+    id: Id,
+    text: Signal<String>,
+    idle: Signal<bool>,
+    /// Go on changing the message, or give up.
+    on_edit: Callback<(Id, Option<String>)>,
+    /// Say the changed message.
+    on_resend: Callback<(Id, String)>,
+) -> impl IntoView {
     let field = NodeRef::<html::Textarea>::new();
     Effect::new(move |_| field.get().map(browser::focus_element));
     let can_send = Memo::new(move |_| idle.get() && text.with(|text| !text.trim().is_empty()));
     let resend = move || {
         if can_send.get_untracked() {
-            actions.on_resend.run((id, text.get_untracked()));
+            on_resend.run((id, text.get_untracked()));
         }
     };
     let on_key = move |event: web_sys::KeyboardEvent| {
         if event.key() == "Escape" {
-            actions.on_edit.run((id, None));
+            on_edit.run((id, None));
         } else if is_send_key(&event) {
             event.prevent_default();
             resend();
@@ -41,12 +48,12 @@ pub fn Editor(id: Id, text: Signal<String>, idle: Signal<bool>, actions: Message
                     rows="1"
                     aria-label="Edit message"
                     prop:value=text
-                    on:input=move |event| actions.on_edit.run((id, Some(event_target_value(&event))))
+                    on:input=move |event| on_edit.run((id, Some(event_target_value(&event))))
                     on:keydown=on_key
                 ></textarea>
             </div>
             <div class="message__editor-foot">
-                <button class="button" type="button" on:click=move |_| actions.on_edit.run((id, None))>
+                <button class="button" type="button" on:click=move |_| on_edit.run((id, None))>
                     "Cancel"
                 </button>
                 <button class="button button--primary" type="submit" disabled=move || !can_send.get()>

@@ -48,7 +48,13 @@ pub fn MessagePanel(
         Role::Assistant => view! { <Reply shown content /> }.into_any(),
         Role::User | Role::System => view! {
             <Show when=move || editing.get() fallback=said>
-                <Editor id idle actions text=Signal::derive(move || edit.get().unwrap_or_default()) />
+                <Editor
+                    id
+                    idle
+                    text=Signal::derive(move || edit.get().unwrap_or_default())
+                    on_edit=actions.on_edit
+                    on_resend=actions.on_resend
+                />
             </Show>
         }
         .into_any(),
