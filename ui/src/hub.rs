@@ -1,6 +1,7 @@
 //! Hugging Face as the page sees it: which GGUF files a repository has, and what a pasted address means.
 
 use crate::browser::{self, FetchError};
+use crate::local_storage::{self, keys};
 use crate::percent;
 use crate::state::DEFAULT_HUB;
 use engine::protocol::Source;
@@ -21,7 +22,7 @@ pub struct HubFile {
 
 /// Hugging Face's address, or the mirror that the person has set.
 pub fn address() -> String {
-    let set = browser::recall_text("minnow.hub").filter(|address| !address.trim().is_empty());
+    let set = local_storage::recall_text(keys::HUB).filter(|address| !address.trim().is_empty());
     set.map_or_else(|| DEFAULT_HUB.to_owned(), |address| address.trim().trim_end_matches('/').to_owned())
 }
 

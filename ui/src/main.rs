@@ -13,6 +13,7 @@ mod engine;
 mod format;
 mod highlight;
 mod hub;
+mod local_storage;
 mod markdown;
 mod page;
 mod panels;

@@ -1,4 +1,7 @@
 //! What is on screen: one file for each panel, and one block of the style sheets with its name.
+//!
+//! A panel is a component that takes what it shows and calls back; its `wire` says what of the state that is on the page,
+//! and what the page does when it calls.
 
 pub mod composer;
 pub mod editor;

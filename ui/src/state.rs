@@ -8,6 +8,8 @@ mod conversations;
 pub mod dials;
 pub mod exchange;
 pub mod load;
+mod messages;
+mod models;
 pub mod reply;
 pub mod settings;
 #[cfg(test)]
@@ -15,12 +17,9 @@ mod tests;
 
 use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
-pub use conversations::edit_key;
-use engine::protocol::{
-    self, BackendWish, ErrorKind, Event, GenerateOptions, Kept, LoadOptions, ModelInfo, Request, Role, Source, Stage,
-    StartOver, StoredModel,
-};
+use engine::protocol::{ErrorKind, Event, LoadOptions, ModelInfo, Request, Source, Stage, StartOver};
 use load::Load;
+pub use models::{Shelf, is_whole};
 pub use reply::{Phase, Reply, Shown};
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,14 +91,6 @@ pub struct LoadFailure {
     pub options: LoadOptions,
     pub kind: ErrorKind,
     pub message: String,
-}
-
-/// The models on this device, and the room for more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shelf {
-    pub models: Vec<StoredModel>,
-    pub used_bytes: u64,
-    pub quota_bytes: u64,
 }
 
 /// What an action takes from the outside world: the time, and a number that nobody else draws.
@@ -298,191 +289,5 @@ impl State {
     }
 }
 
-/// What the person does with models.
-impl State {
-    /// Loads a model; one at a time. A reply that is being written is stopped first, and kept.
-    pub fn load(&mut self, source: Source) -> Vec<Request> {
-        if self.load.is_some() {
-            return Vec::new();
-        }
-        let Settings { context_tokens, cache, keep, backend, .. } = self.settings;
-        let hub = self.hub.clone();
-        let options = LoadOptions { source, hub, context_tokens, keep, backend, cache, threads: 0 };
-        // What waits for a model waits for this one.
-        let stop = if self.waiting().is_some() { Vec::new() } else { self.stop() };
-        self.resume = None;
-        self.load_failure = None;
-        self.last_load = Some(options.clone());
-        self.load = Some(Load::new(options.clone()));
-        match self.worker {
-            WorkerStatus::Ready => stop.into_iter().chain([Request::Load(options)]).collect(),
-            // It is asked for when the worker is ready.
-            WorkerStatus::Starting | WorkerStatus::Dead(_) => Vec::new(),
-        }
-    }
-
-    /// Whether the model that is wanted may come as soon as the network is back.
-    pub fn needs_the_network(&self) -> bool {
-        let failure = self.load_failure.as_ref().map(|failure| failure.kind);
-        failure == Some(ErrorKind::Network) && self.model.is_none() && self.worker == WorkerStatus::Ready
-    }
-
-    pub fn cancel_load(&mut self) -> Vec<Request> {
-        match &mut self.load {
-            Some(load) => {
-                load.cancelling = true;
-                vec![Request::CancelLoad]
-            }
-            None => Vec::new(),
-        }
-    }
-
-    /// What the person should know about the model that answers, if anything.
-    pub fn notes(&self) -> Option<String> {
-        let model = self.model.as_ref().filter(|model| !model.notes_read)?;
-        let Loaded { info, started_over, .. } = model;
-        let started_over = started_over.map(|why| load::explain(why).to_owned());
-        let kept = match &info.kept {
-            Kept::No(reason) => Some(format!("The model could not be kept on this device: {reason}")),
-            Kept::Yes | Kept::NotAsked => None,
-        };
-        let template = info.fallback_template.as_ref().map(|name| {
-            format!(
-                "This file has no chat template, so “{name}” is used. It may not be a chat model; expect odd replies."
-            )
-        });
-        let asked_for_gpu = model.options.backend == BackendWish::Gpu;
-        let is_news = !model.has_moved && (info.is_second_best || asked_for_gpu && info.backend == "cpu");
-        let place = is_news.then(|| load::place(info).trim_end().to_owned());
-        let notes: Vec<String> = started_over.into_iter().chain(kept).chain(template).chain(place).collect();
-        (!notes.is_empty()).then(|| notes.join(" "))
-    }
-
-    /// The person has read what there was to say about the model.
-    pub fn dismiss_news(&mut self) {
-        if self.load_failure.take().is_some() {
-            self.fail_waiting("The model was not loaded. Load one, then try again.");
-        }
-        if let Some(model) = &mut self.model {
-            model.notes_read = true;
-        }
-    }
-
-    /// The device's copy of a model, whole or in part.
-    pub fn stored(&self, source: &Source) -> Option<&StoredModel> {
-        self.shelf.as_ref()?.models.iter().find(|model| model.source == *source)
-    }
-}
-
-/// What the person says.
-impl State {
-    /// A message can be sent: something answers, or will, and nothing is being answered.
-    pub fn can_answer(&self) -> bool {
-        self.reply.is_none() && (self.model.is_some() || self.load.is_some())
-    }
-
-    /// Says something in the conversation on screen, or in a new one.
-    pub fn send(&mut self, text: &str, stamp: Stamp) -> Vec<Request> {
-        if !self.can_answer() || text.trim().is_empty() {
-            return Vec::new();
-        }
-        self.drafts.remove(&self.draft_key());
-        let id = match self.current {
-            Some(id) => id,
-            None => {
-                let chat = Chat::new(text, stamp);
-                let id = chat.id;
-                self.chats.insert(id, chat);
-                self.current = Some(id);
-                id
-            }
-        };
-        let Some(chat) = self.chats.get_mut(&id) else { return Vec::new() };
-        let message = Message::from_person(text.to_owned(), chat.leaf, stamp.id(1));
-        chat.push(message);
-        self.answer(id, stamp.id(1), stamp)
-    }
-
-    /// Says something else instead of `message`, which stays as the other branch.
-    pub fn edit(&mut self, message: Id, text: &str, stamp: Stamp) -> Vec<Request> {
-        let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get_mut(&id)?))) else {
-            return Vec::new();
-        };
-        let Some(parent) = chat.message(message).map(|old| old.parent) else { return Vec::new() };
-        if self.reply.is_some() || text.trim().is_empty() {
-            return Vec::new();
-        }
-        chat.push(Message::from_person(text.to_owned(), parent, stamp.id(1)));
-        self.drafts.remove(&edit_key(id, message));
-        self.answer(id, stamp.id(1), stamp)
-    }
-
-    /// Asks for another reply instead of `message`, which stays as the other branch.
-    pub fn regenerate(&mut self, message: Id, stamp: Stamp) -> Vec<Request> {
-        let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get(&id)?))) else {
-            return Vec::new();
-        };
-        match chat.message(message).and_then(|old| old.parent) {
-            Some(question) if self.can_answer() => self.answer(id, question, stamp),
-            Some(_) | None => Vec::new(),
-        }
-    }
-
-    pub fn stop(&mut self) -> Vec<Request> {
-        match &mut self.reply {
-            Some(Reply { phase: Phase::Waiting, .. }) => {
-                self.finish_reply(Outcome::Failed("Stopped before the model was loaded.".to_owned()), 0);
-                Vec::new()
-            }
-            Some(reply) => {
-                reply.phase = Phase::Stopping;
-                vec![Request::Stop]
-            }
-            None => Vec::new(),
-        }
-    }
-
-    fn answer(&mut self, chat: Id, question: Id, stamp: Stamp) -> Vec<Request> {
-        let message = stamp.id(2);
-        if let Some(chat) = self.chats.get_mut(&chat) {
-            chat.push(Message::from_model(String::new(), question, message));
-        }
-        self.touch(chat, stamp.now_ms);
-        self.reply = Some(Reply { chat, message, phase: Phase::Waiting });
-        match (&self.load, &self.model) {
-            (None, Some(_)) => self.generate(chat, message).into_iter().collect(),
-            (None, None) => {
-                self.fail_waiting("No model is loaded. Load one, then try again.");
-                Vec::new()
-            }
-            (Some(_), _) => Vec::new(),
-        }
-    }
-
-    fn generate(&mut self, chat: Id, message: Id) -> Option<Request> {
-        let model = self.model.as_ref()?.info.name.clone();
-        let reply = self.chats.get_mut(&chat)?.message_mut(message)?;
-        reply.origin.as_mut()?.model = model;
-        let question = reply.parent?;
-        self.reply.as_mut()?.phase = Phase::Reading { done_tokens: 0, total_tokens: 0 };
-        let system = self.settings.system_prompt.trim();
-        let mut messages = self.chats[&chat].prompt(question);
-        if !system.is_empty() {
-            messages.insert(0, protocol::Message { role: Role::System, content: system.to_owned() });
-        }
-        Some(Request::Generate(GenerateOptions {
-            messages,
-            sampling: self.settings.sampling.clone(),
-            max_tokens: self.settings.max_tokens,
-            thinking: self.settings.thinking,
-        }))
-    }
-}
-
 /// Hugging Face; the person may have set a mirror.
 pub const DEFAULT_HUB: &str = "https://huggingface.co";
-
-/// Whether all of a stored file is here.
-pub fn is_whole(model: &StoredModel) -> bool {
-    model.total_bytes > 0 && model.stored_bytes >= model.total_bytes
-}

@@ -8,7 +8,7 @@ use crate::browser;
 use crate::catalogue;
 use crate::engine::{Engine, Signal as Heard};
 use crate::hub;
-use crate::page::kept;
+use crate::local_storage::{self, keys};
 use crate::percent;
 use crate::state::load::explain;
 use crate::state::settings::Settings;
@@ -103,7 +103,7 @@ impl Page {
                 ));
             }
         };
-        let settings: Settings = browser::recall(kept::SETTINGS).unwrap_or_default();
+        let settings: Settings = local_storage::recall(keys::SETTINGS).unwrap_or_default();
         let options = wish.load_options(source, hub, settings.keep);
         Ok(Run::new(wish, options, name, variant))
     }

@@ -2,6 +2,9 @@
 
 use super::icon::{Glyph, Icon};
 use crate::browser;
+use crate::format;
+use crate::page::Page;
+use crate::state::{Phase, State};
 use leptos::prelude::*;
 
 /// What the round button does.
@@ -11,6 +14,57 @@ pub enum Button {
     Stop,
     /// It was asked to stop, and will.
     Stopping,
+}
+
+/// The box at the bottom of the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <Composer
+            draft=page.select(|state| state.drafts.get(&state.draft_key()).cloned().unwrap_or_default())
+            button=page.select(button)
+            speed=page.select(speed)
+            thinking=page.select(thinking)
+            context=page.select(context)
+            on_draft=Callback::new(move |text| page.set_draft(text))
+            on_send=Callback::new(move |text| page.send(text))
+            on_stop=Callback::new(move |()| page.stop())
+            on_thinking=Callback::new(move |on| page.set_thinking(on))
+        />
+    }
+}
+
+fn button(state: &State) -> Button {
+    match state.reply.as_ref().map(|reply| reply.phase) {
+        None => Button::Send,
+        Some(Phase::Stopping) => Button::Stopping,
+        Some(Phase::Waiting | Phase::Reading { .. } | Phase::Writing { .. }) => Button::Stop,
+    }
+}
+
+/// The speed of the reply in progress, or of the last one.
+fn speed(state: &State) -> Option<String> {
+    let per_sec = match &state.reply {
+        Some(reply) => reply.phase.tokens_per_sec()?,
+        None => {
+            let path = state.chat()?.path();
+            let stats = path.last()?.stats().filter(|stats| stats.n_reply > 0)?;
+            f64::from(stats.n_reply) / stats.reply_secs
+        }
+    };
+    per_sec.is_finite().then(|| format!("{} tokens/s", format::rate(per_sec)))
+}
+
+/// Whether the model shall think, if it can.
+fn thinking(state: &State) -> Option<bool> {
+    state.model.as_ref().filter(|model| model.info.can_think).map(|_| state.settings.thinking)
+}
+
+/// How full the context was after the last reply.
+fn context(state: &State) -> Option<(u32, u32)> {
+    let total = state.model.as_ref()?.info.context_tokens;
+    let path = state.chat()?.path();
+    let used = path.iter().rev().find_map(|message| message.stats())?.context_used;
+    Some((used, total))
 }
 
 /// The box at the bottom.
@@ -114,10 +168,9 @@ fn ThinkingSwitch(on: bool, on_thinking: Callback<bool>) -> impl IntoView {
 /// How full the context is.
 #[component]
 fn ContextMeter(used: u32, total: u32) -> impl IntoView {
-    use crate::format::count;
     let percent = f64::from(used) * 100.0 / f64::from(total.max(1));
     let is_full = percent > 90.0;
-    let numbers = format!("{} of {}", count(used), count(total));
+    let numbers = format!("{} of {}", format::count(used), format::count(total));
     view! {
         <span class="composer__context" data-testid="context" title="How much the model has read, and can hold">
             <span>{numbers} <span class="composer__unit">" tokens"</span></span>

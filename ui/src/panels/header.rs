@@ -1,7 +1,21 @@
 //! The bar at the top: conversations, the model that answers, settings.
 
 use super::icon::{Glyph, Icon};
+use crate::page::{Dialog, Page};
 use leptos::prelude::*;
+
+/// The bar at the top of the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <Header
+            model=page.select(|state| state.model.as_ref().map(|model| model.info.name.clone()))
+            sidebar_open=page.sidebar_open
+            on_sidebar=Callback::new(move |()| page.toggle_sidebar())
+            on_models=Callback::new(move |()| page.show(Dialog::Models))
+            on_settings=Callback::new(move |()| page.show(Dialog::Settings))
+        />
+    }
+}
 
 /// The bar at the top.
 #[component]

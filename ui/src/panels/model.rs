@@ -1,7 +1,9 @@
 //! What the model is doing when it is not answering: loading, failed, gone.
 
 use crate::format;
+use crate::page::{Dialog, Page};
 use crate::state::load::{Load, explain};
+use crate::state::{State, WorkerStatus};
 use engine::protocol::ErrorKind;
 use engine::protocol::LoadStage;
 use leptos::prelude::*;
@@ -23,6 +25,34 @@ pub enum ModelNews {
     Dead(String),
     /// It answers, but there is something to know.
     Note(String),
+}
+
+/// The strip below the header of the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <ModelStrip
+            news=page.select(news)
+            on_cancel=Callback::new(move |()| page.cancel_load())
+            on_retry=Callback::new(move |()| page.retry_load())
+            on_models=Callback::new(move |()| page.show(Dialog::Models))
+            on_restart=Callback::new(move |()| page.restart_engine())
+            on_dismiss=Callback::new(move |()| page.dismiss_news())
+        />
+    }
+}
+
+fn news(state: &State) -> ModelNews {
+    if let WorkerStatus::Dead(reason) = &state.worker {
+        return ModelNews::Dead(reason.clone());
+    }
+    if let Some(load) = &state.load {
+        return ModelNews::Loading { name: state.source_name(&load.options.source), load: load.clone() };
+    }
+    if let Some(failure) = &state.load_failure {
+        let (name, message) = (state.source_name(&failure.options.source), failure.message.clone());
+        return ModelNews::Failed { name, kind: failure.kind, message };
+    }
+    state.notes().map_or(ModelNews::Nothing, ModelNews::Note)
 }
 
 /// The strip below the header.

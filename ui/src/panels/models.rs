@@ -1,10 +1,12 @@
 //! The dialog where a model is chosen: on this device, recommended, from Hugging Face, from an address, from a file.
 
 use super::icon::{Glyph, Icon};
+use super::modal::Modal;
 use crate::browser;
 use crate::catalogue::{self, ENTRIES};
 use crate::format;
 use crate::hub::{self, HubFile, Typed};
+use crate::page::{Dialog, Page};
 use crate::state::{Shelf, is_whole};
 use engine::protocol::{Source, StoredModel};
 use leptos::html;
@@ -12,6 +14,30 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{File, HtmlInputElement};
+
+/// The dialog on the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <Modal
+            title="Models"
+            open=page.is_shown(Dialog::Models)
+            on_close=Callback::new(move |()| page.dialog.set(None))
+        >
+            <Models
+                base=page.state.with_untracked(|state| state.base.clone())
+                shelf=page.select(|state| state.shelf.clone())
+                shelf_failure=page.select(|state| state.shelf_failure.clone())
+                loaded=page.select(|state| state.model.as_ref().map(|model| model.options.source.clone()))
+                busy=page.select(|state| state.load.is_some())
+                keep=page.select(|state| state.settings.keep)
+                on_load=Callback::new(move |source| page.load(source))
+                on_file=Callback::new(move |file| page.load_file(file))
+                on_delete=Callback::new(move |id| page.delete_model(id))
+                on_keep=Callback::new(move |keep| page.set_keep(keep))
+            />
+        </Modal>
+    }
+}
 
 /// The dialog's content.
 #[component]

@@ -1,12 +1,24 @@
 //! A short message at the bottom: something was done, and can be undone, or went wrong.
 
 use super::icon::{Glyph, Icon};
-use crate::page::{Notice, NoticeKind};
+use crate::page::{Notice, NoticeKind, Page};
 use leptos::prelude::*;
 use std::time::Duration;
 
 /// Long enough to read it and reach for the button.
 const SHOWN: Duration = Duration::from_secs(10);
+
+/// The message at the bottom of the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <NoticeBar
+            notice=page.notice
+            on_undo=Callback::new(move |()| page.undelete())
+            on_shrink=Callback::new(move |n| page.shrink_context(n))
+            on_close=Callback::new(move |()| page.close_notice())
+        />
+    }
+}
 
 /// The message at the bottom. Trouble stays until it is closed.
 #[component]

@@ -1,5 +1,7 @@
 //! The dialog of settings: how to answer, how it looks, what is kept.
 
+use super::modal::Modal;
+use crate::page::{Dialog, Page};
 use crate::state::dials::{CONTEXT, Dial, SAMPLING};
 use crate::state::load::place;
 use crate::state::settings::{Settings as Values, Theme};
@@ -7,6 +9,26 @@ use engine::protocol::{BackendWish, CacheType, ModelInfo};
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{File, HtmlInputElement};
+
+/// The dialog on the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <Modal
+            title="Settings"
+            open=page.is_shown(Dialog::Settings)
+            on_close=Callback::new(move |()| page.dialog.set(None))
+        >
+            <Settings
+                values=page.select(|state| state.settings.clone())
+                model=page.select(|state| state.model.as_ref().map(|model| model.info.clone()))
+                on_change=Callback::new(move |settings| page.set_settings(settings))
+                on_reload=Callback::new(move |()| page.reload_model())
+                on_export=Callback::new(move |()| page.export())
+                on_import=Callback::new(move |file| page.import(file))
+            />
+        </Modal>
+    }
+}
 
 /// The dialog's content.
 #[component]

@@ -2,9 +2,32 @@
 
 use super::icon::{Fish, Glyph, Icon};
 use crate::browser;
+use crate::page::Page;
 use crate::state::chat::{Id, Summary};
 use leptos::html;
 use leptos::prelude::*;
+
+/// The list of conversations on the page.
+pub fn wire(page: Page) -> impl IntoView {
+    // On a phone the focus may be anywhere when the list lies over the page.
+    let escape = window_event_listener(leptos::ev::keydown, move |event| {
+        if event.key() == "Escape" {
+            page.close_sidebar();
+        }
+    });
+    on_cleanup(move || escape.remove());
+    view! {
+        <Sidebar
+            open=page.sidebar_open
+            summaries=page.select(|state| state.summaries.clone())
+            current=page.select(|state| state.current)
+            on_close=Callback::new(move |()| page.close_sidebar())
+            on_new=Callback::new(move |()| page.new_chat())
+            on_rename=Callback::new(move |(id, title)| page.rename(id, title))
+            on_delete=Callback::new(move |id| page.delete(id))
+        />
+    }
+}
 
 /// The list of conversations; a drawer on narrow screens.
 #[component]

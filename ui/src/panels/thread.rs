@@ -2,12 +2,45 @@
 
 use super::icon::{Glyph, Icon};
 use super::message::{MessageActions, MessagePanel};
-use crate::state::Shown;
+use super::{reply, welcome};
+use crate::page::Page;
 use crate::state::chat::Id;
+use crate::state::{Shown, State};
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
 use web_sys::{HtmlElement, ResizeObserver};
+
+/// The conversation on the page; an empty one shows how to begin.
+pub fn wire(page: Page) -> impl IntoView {
+    let actions = MessageActions {
+        on_regenerate: Callback::new(move |id| page.regenerate(id)),
+        on_select: Callback::new(move |id| page.show_branch(id)),
+        on_edit: Callback::new(move |(id, text)| page.set_edit(id, text)),
+        on_resend: Callback::new(move |(id, text): (_, String)| page.edit(id, &text)),
+    };
+    view! {
+        <Thread
+            chat=page.select(|state| state.current)
+            messages=page.select(State::shown)
+            idle=page.select(|state| state.reply.is_none())
+            announcement=Memo::new(move |before| page.state.with(|state| announcement(state, before)))
+            actions
+        >
+            {welcome::wire(page)}
+        </Thread>
+    }
+}
+
+/// What screen readers are told: that a reply begins, and once it is complete, what it says and how it ended.
+fn announcement(state: &State, before: Option<&String>) -> String {
+    const BEGINS: &str = "The model is answering.";
+    if state.reply.is_some() {
+        return BEGINS.to_owned();
+    }
+    let ended = before.filter(|before| *before == BEGINS).and_then(|_| state.shown().pop());
+    ended.map(|shown| reply::spoken(&shown)).or_else(|| before.cloned()).unwrap_or_default()
+}
 
 /// The conversation on screen.
 #[component]

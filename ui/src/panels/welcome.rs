@@ -1,6 +1,10 @@
 //! What an empty conversation shows: how to begin.
 
 use super::icon::Fish;
+use crate::catalogue;
+use crate::format;
+use crate::page::{Dialog, Page};
+use crate::state::State;
 use leptos::prelude::*;
 
 /// What can be done first.
@@ -23,6 +27,34 @@ const SUGGESTIONS: [&str; 4] = [
     "Explain in two sentences why the sky is blue.",
     "Give me three ideas for a rainy afternoon.",
 ];
+
+/// What an empty conversation shows on the page.
+pub fn wire(page: Page) -> impl IntoView {
+    view! {
+        <Welcome
+            begin=page.select(begin)
+            on_load=Callback::new(move |()| page.load(page.state.with_untracked(State::first_offer)))
+            on_models=Callback::new(move |()| page.show(Dialog::Models))
+            on_suggestion=Callback::new(move |text| page.send(text))
+        />
+    }
+}
+
+fn begin(state: &State) -> Begin {
+    if state.load.is_some() {
+        return Begin::Wait;
+    }
+    if state.model.is_some() {
+        return Begin::Talk;
+    }
+    if state.resume.is_some() && state.shelf.is_none() {
+        return Begin::Look;
+    }
+    let source = state.first_offer();
+    let entry = catalogue::find(&source, &state.base);
+    let size = entry.map(|entry| format::bytes(entry.size_bytes)).unwrap_or_default();
+    Begin::Load { name: state.source_name(&source), size }
+}
 
 /// What an empty conversation shows.
 #[component]
