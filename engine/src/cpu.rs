@@ -7,10 +7,10 @@
 mod activations;
 mod attention;
 mod block;
-mod cache;
 mod dot;
 mod elementwise;
 mod kernels;
+mod kv;
 mod machine;
 mod matrix;
 mod peak;
@@ -25,14 +25,15 @@ pub use machine::Machine;
 pub use pool::{Helper, Pool, helper_died};
 
 use crate::dtype::DType;
-use crate::plan::{Batch, Buf, History, Op, Plan, Rope, Rows, Weight};
+use crate::plan::{Batch, Buf, CHECKPOINTS_MAX, History, Mem, Memory, Op, Plan, Rewind, Rope, Rows, Weight};
 use crate::protocol::{CacheType, Threads};
 use crate::quant;
 use crate::reference::Attention;
 use activations::Activations;
 use attention::Scratch;
-use cache::Cache;
+use attention::tile::BLOCK;
 use kernels::Kernels;
+use kv::KvCache;
 use matrix::{Input, Matrix};
 use rope::Angles;
 use std::sync::Arc;
@@ -47,15 +48,28 @@ enum Packed {
     Vector(Vec<f32>),
 }
 
+/// Tokens of a batch; longer ones are divided, so that a window's ring need not be longer.
+const BATCH_MAX: usize = 128;
+
+/// What a layer remembers.
+#[derive(Debug, Clone)]
+enum Remembered {
+    /// Keys and values.
+    Kv(KvCache),
+    /// A state.
+    State(Vec<f32>),
+}
+
 /// Runs a plan on packed weights.
 #[derive(Debug)]
 pub struct Cpu {
     plan: Arc<Plan>,
     dtypes: Vec<DType>,
     weights: Vec<Packed>,
-    caches: Vec<Box<dyn Cache>>,
+    memories: Vec<Remembered>,
     cache_type: CacheType,
-    history: History<()>,
+    /// What was read; checkpoints copy the memories that cannot be cut.
+    history: History<Vec<(Mem, Remembered)>>,
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
     /// The angles of the batch, for every kind of rotation.
@@ -83,9 +97,9 @@ impl Cpu {
         });
         Self {
             weights: weights.collect(),
-            caches: plan.kv_caches().map(|kv| cache::new(kv, cache_type)).collect(),
+            memories: plan.memories.iter().map(|memory| remembered(memory, n_ctx, cache_type)).collect(),
             cache_type,
-            history: History::new(false, Vec::new()),
+            history: History::new(plan.has_state(), plan.rings(n_ctx, BATCH_MAX, BLOCK)),
             bufs: vec![Vec::new(); plan.bufs.len()],
             angles: Vec::new(),
             quantized: None,
@@ -121,6 +135,28 @@ impl Cpu {
         bytes.map(allocatable).sum()
     }
 
+    /// Bytes that the plan's memories take when `n_ctx` tokens were read, and its checkpoints.
+    pub fn memory_bytes(plan: &Plan, n_ctx: usize, cache_type: CacheType) -> u64 {
+        let copies = |memory: &Memory| if is_cuttable(memory, n_ctx) { 0 } else { CHECKPOINTS_MAX as u64 };
+        let bytes = |memory: &Memory| match memory {
+            Memory::Kv(kv) => {
+                let groups = kv.elements().div_ceil(32) as u64 * cache_type.bytes_of_32() as u64;
+                kv.n_slots(n_ctx, BATCH_MAX, BLOCK) as u64 * groups
+            }
+            Memory::State { len } => *len as u64 * size_of::<f32>() as u64,
+        };
+        plan.memories.iter().map(|memory| bytes(memory).saturating_mul(1 + copies(memory))).sum()
+    }
+
+    /// Bytes that keys, values and states take by now, without those of checkpoints.
+    pub fn held_bytes(&self) -> u64 {
+        let bytes = self.memories.iter().map(|memory| match memory {
+            Remembered::Kv(kv) => kv.bytes(),
+            Remembered::State(state) => size_of_val(state.as_slice()),
+        });
+        bytes.sum::<usize>() as u64
+    }
+
     /// Takes whole rows of a weight, in order.
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
         match &mut self.weights[weight.0] {
@@ -146,7 +182,16 @@ impl Cpu {
 
     /// See [`crate::backend::Backend::rewind`].
     pub fn rewind(&mut self, n: usize) -> usize {
-        self.history.rewind(n);
+        match self.history.rewind(n) {
+            Rewind::Cut => {}
+            Rewind::Restore(copies) => {
+                copies.iter().for_each(|(mem, copy)| self.memories[mem.0].clone_from(copy));
+            }
+            Rewind::Clear => self.memories.iter_mut().for_each(|memory| match memory {
+                Remembered::Kv(_) => {}
+                Remembered::State(state) => state.fill(0.0),
+            }),
+        }
         self.history.len()
     }
 
@@ -157,11 +202,18 @@ impl Cpu {
 
     /// See [`crate::backend::Backend::checkpoint`].
     pub fn checkpoint(&mut self) {
-        self.history.checkpoint(|| ());
+        let Self { plan, memories, n_ctx, .. } = self;
+        let cannot_be_cut = |mem: &Mem| !is_cuttable(&plan.memories[mem.0], *n_ctx);
+        let mems = (0..memories.len()).map(Mem).filter(cannot_be_cut);
+        self.history.checkpoint(|| mems.map(|mem| (mem, memories[mem.0].clone())).collect());
     }
 
     /// See [`crate::backend::Backend::forward`].
     pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
+        batch.chunks(BATCH_MAX).flat_map(|chunk| self.run_batch(&chunk)).collect()
+    }
+
+    fn run_batch(&mut self, batch: &Batch<'_>) -> Vec<f32> {
         self.run_ops(self.plan.ops.len(), batch);
         self.history.extend(batch.tokens);
         self.plan.logits.map(|logits| self.bufs[logits.0].clone()).unwrap_or_default()
@@ -182,6 +234,7 @@ impl Cpu {
     /// Makes room for a batch.
     fn prepare(&mut self, batch: &Batch<'_>) {
         let (start, n_tokens) = (self.history.len(), batch.tokens.len());
+        assert!(n_tokens <= BATCH_MAX, "{n_tokens} tokens in a batch");
         assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
         for (buf, info) in self.bufs.iter_mut().zip(&self.plan.bufs) {
             let rows = match info.rows {
@@ -247,7 +300,8 @@ impl Cpu {
                 self.bufs[x.0] = out;
             }
             Op::Store { k, v, cache } => {
-                self.caches[cache.0].store(&self.pool, self.history.len(), &self.bufs[k.0], &self.bufs[v.0]);
+                let kv = kv_cache(&mut self.memories[cache.0]);
+                kv.store(&self.pool, self.history.len(), &self.bufs[k.0], &self.bufs[v.0]);
             }
             Op::Attention { q, cache, n_head, scale, window, dst } => {
                 let mut out = self.take(*dst);
@@ -259,8 +313,9 @@ impl Cpu {
                     scale: *scale,
                     window: *window,
                 };
-                let (cache, q) = (&self.caches[cache.0], &self.bufs[q.0]);
-                cache.attention(&self.pool, q, &shape, self.history.len(), &mut self.scratch, &mut out);
+                let (kv, q) = (kv_cache(&mut self.memories[cache.0]), &self.bufs[q.0]);
+                let (pool, start) = (&self.pool, self.history.len());
+                attention::attention::<NativeSimd>(pool, q, kv, &shape, start, &mut self.scratch, &mut out);
                 self.bufs[dst.0] = out;
             }
             Op::Add { x, dst } => {
@@ -369,6 +424,30 @@ fn matrix(weights: &[Packed], weight: Weight) -> &dyn Matrix {
     match &weights[weight.0] {
         Packed::Matrix(matrix) => &**matrix,
         Packed::Vector(_) => unreachable!("the plan calls it a matrix"),
+    }
+}
+
+/// Room for what a layer remembers, with nothing in it yet.
+fn remembered(memory: &Memory, n_ctx: usize, cache_type: CacheType) -> Remembered {
+    match memory {
+        Memory::Kv(kv) => Remembered::Kv(KvCache::new(*kv, kv.n_slots(n_ctx, BATCH_MAX, BLOCK), cache_type)),
+        Memory::State { len } => Remembered::State(vec![0.0; *len]),
+    }
+}
+
+/// Whether a memory keeps all of a context, so that whatever comes last can be forgotten.
+fn is_cuttable(memory: &Memory, n_ctx: usize) -> bool {
+    match memory {
+        Memory::Kv(kv) => kv.ring_len(n_ctx, BATCH_MAX, BLOCK).is_none(),
+        Memory::State { .. } => false,
+    }
+}
+
+/// Keys and values that an op stores or reads.
+fn kv_cache(memory: &mut Remembered) -> &mut KvCache {
+    match memory {
+        Remembered::Kv(kv) => kv,
+        Remembered::State(_) => unreachable!("the plan calls it keys and values"),
     }
 }
 

@@ -24,12 +24,12 @@ pub use self_test::{self_test, test_products};
 
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Batch, History, Outputs, Plan, Weight};
+use crate::plan::{Batch, History, Outputs, Plan, Rewind, Weight};
 use crate::protocol::GpuCost;
 use decode_ahead::DecodeAhead;
 use fuse::{Fused, fuse};
-use kernels::{Draw, Size, Target};
-use memory::{Memory, TOKENS_MAX};
+use kernels::{Draw, KEYS_BLOCK, Size, TOKENS_MAX, Target};
+use memory::{Copies, Memory};
 use readback::Readback;
 use replay::Replay;
 use std::collections::VecDeque;
@@ -59,7 +59,7 @@ pub struct Gpu {
     /// Readbacks of a few words that can be used again.
     idle: Vec<Readback>,
     n_ctx: usize,
-    history: History<()>,
+    history: History<Copies>,
     counters: Counters,
 }
 
@@ -121,6 +121,7 @@ impl Gpu {
         let n_ctx = n_ctx.min(memory::n_ctx_max(position_bytes, device.buffer_bytes_max()));
         let memory = Memory::new(&device, &plan, &fused);
         device.check()?;
+        let history = History::new(plan.has_state(), plan.rings(n_ctx, TOKENS_MAX, KEYS_BLOCK));
         Ok(Self {
             device,
             plan,
@@ -133,7 +134,7 @@ impl Gpu {
             prefill_in_flight: VecDeque::new(),
             idle: Vec::new(),
             n_ctx,
-            history: History::new(false, Vec::new()),
+            history,
             counters: Counters::default(),
         })
     }
@@ -177,6 +178,11 @@ impl Gpu {
         (before > 0 && has_just_grown).then_some(before)
     }
 
+    /// Bytes that keys, values and states take, without those of checkpoints.
+    pub fn held_bytes(&self) -> u64 {
+        self.memory.remembered_bytes()
+    }
+
     /// The device that it runs on.
     pub fn device(&self) -> &Device {
         &self.device
@@ -195,7 +201,11 @@ impl Gpu {
     /// See [`crate::backend::Backend::rewind`].
     pub fn rewind(&mut self, n: usize) -> usize {
         self.decode_ahead.stop();
-        self.history.rewind(n);
+        match self.history.rewind(n) {
+            Rewind::Cut => {}
+            Rewind::Restore(copies) => self.memory.restore(&self.device, copies),
+            Rewind::Clear => self.memory.clear_states(&self.device, &self.plan),
+        }
         self.history.len()
     }
 
@@ -206,7 +216,7 @@ impl Gpu {
 
     /// See [`crate::backend::Backend::checkpoint`].
     pub fn checkpoint(&mut self) {
-        self.history.checkpoint(|| ());
+        self.history.checkpoint(|| self.memory.copy(&self.device, &self.plan, self.n_ctx));
     }
 
     /// The position of the next step's first token.
@@ -351,6 +361,7 @@ impl Gpu {
                     parts: &self.memory.parts,
                     tier: self.device.tier(),
                     capacity: self.memory.capacity,
+                    n_ctx: self.n_ctx,
                 };
                 let kernels = match kind {
                     Kind::One => kernels::decode(&target),

@@ -276,9 +276,15 @@ impl Plan {
         })
     }
 
-    /// Elements of the KV caches that one token takes.
-    pub fn cache_elements_per_token(&self) -> usize {
-        self.kv_caches().map(|kv| kv.elements()).sum()
+    /// The rings that windows need in a context of `n_ctx`, as [`Kv::ring_len`] says.
+    pub fn rings(&self, n_ctx: usize, n_batch: usize, block: usize) -> Vec<Ring> {
+        let ring = |kv: Kv| Some(Ring { window: kv.window?, len: kv.ring_len(n_ctx, n_batch, block)? });
+        self.kv_caches().filter_map(ring).collect()
+    }
+
+    /// Whether there is a memory that can be copied, but not cut.
+    pub fn has_state(&self) -> bool {
+        self.memories.iter().any(|memory| matches!(memory, Memory::State { .. }))
     }
 }
 

@@ -10,14 +10,14 @@ mod rms_norm;
 mod rope;
 
 pub use activation::glu;
-pub use attention::{Attention, attention};
+pub use attention::{Attention, Cached, attention};
 pub use embed::embed;
 pub use matmul::matmul;
 pub use rms_norm::rms_norm;
 pub use rope::{cos_sin, rope};
 
 use crate::dtype::DType;
-use crate::plan::{Batch, Buf, History, Op, Plan, Rows, Weight};
+use crate::plan::{Batch, Buf, History, Memory, Op, Plan, Rewind, Rows, Weight};
 use crate::quant;
 
 /// A tensor as it is in the file: `[rows, cols]`.
@@ -43,11 +43,27 @@ impl Tensor {
     }
 }
 
-/// Keys and values of one layer, `[n_cached, n_head_kv · head_dim]` each.
-#[derive(Debug, Clone, Default)]
-struct KeysValues {
-    keys: Vec<f32>,
-    values: Vec<f32>,
+/// Tokens of a batch; longer ones are divided, so that a window's ring need not be longer.
+const BATCH_MAX: usize = 128;
+
+/// What a layer remembers.
+#[derive(Debug, Clone)]
+enum Remembered {
+    /// Keys and values, `[n_slots, n_head_kv · head_dim]` each: position p in slot p % n_slots.
+    Kv { n_slots: usize, keys: Vec<f32>, values: Vec<f32> },
+    /// A state.
+    State(Vec<f32>),
+}
+
+impl Remembered {
+    fn new(memory: &Memory, n_ctx: usize) -> Self {
+        match memory {
+            Memory::Kv(kv) => {
+                Self::Kv { n_slots: kv.n_slots(n_ctx, BATCH_MAX, 1), keys: Vec::new(), values: Vec::new() }
+            }
+            Memory::State { len } => Self::State(vec![0.0; *len]),
+        }
+    }
 }
 
 /// Runs a plan with plain loops.
@@ -55,8 +71,8 @@ struct KeysValues {
 pub struct Reference {
     plan: Plan,
     weights: Vec<Tensor>,
-    caches: Vec<KeysValues>,
-    history: History<()>,
+    memories: Vec<Remembered>,
+    history: History<Vec<Remembered>>,
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
 }
@@ -67,9 +83,10 @@ impl Reference {
         let weights = plan.weights.iter().zip(dtypes);
         let weights =
             weights.map(|(w, dtype)| Tensor { dtype, rows: w.rows, cols: w.cols, bytes: Vec::new() }).collect();
-        let caches = vec![KeysValues::default(); plan.memories.len()];
+        let memories = plan.memories.iter().map(|memory| Remembered::new(memory, n_ctx)).collect();
+        let history = History::new(plan.has_state(), plan.rings(n_ctx, BATCH_MAX, 1));
         let bufs = vec![Vec::new(); plan.bufs.len()];
-        Self { plan, weights, caches, history: History::new(false, Vec::new()), bufs, n_ctx }
+        Self { plan, weights, memories, history, bufs, n_ctx }
     }
 
     /// Takes whole rows of a weight, in order.
@@ -92,7 +109,14 @@ impl Reference {
 
     /// See [`crate::backend::Backend::rewind`].
     pub fn rewind(&mut self, n: usize) -> usize {
-        self.history.rewind(n);
+        match self.history.rewind(n) {
+            Rewind::Cut => {}
+            Rewind::Restore(copy) => self.memories.clone_from(copy),
+            Rewind::Clear => self.memories.iter_mut().for_each(|memory| match memory {
+                Remembered::Kv { .. } => {}
+                Remembered::State(state) => state.fill(0.0),
+            }),
+        }
         self.history.len()
     }
 
@@ -103,11 +127,15 @@ impl Reference {
 
     /// See [`crate::backend::Backend::checkpoint`].
     pub fn checkpoint(&mut self) {
-        self.history.checkpoint(|| ());
+        self.history.checkpoint(|| self.memories.clone());
     }
 
     /// See [`crate::backend::Backend::forward`].
     pub fn forward(&mut self, batch: &Batch<'_>) -> Vec<f32> {
+        batch.chunks(BATCH_MAX).flat_map(|chunk| self.run_batch(&chunk)).collect()
+    }
+
+    fn run_batch(&mut self, batch: &Batch<'_>) -> Vec<f32> {
         let (start, n_tokens) = (self.history.len(), batch.tokens.len());
         assert!(start + n_tokens <= self.n_ctx, "{start} + {n_tokens} tokens in a context of {}", self.n_ctx);
         let n_outputs = batch.output_rows().len();
@@ -150,13 +178,16 @@ impl Reference {
                 rope(&mut self.bufs[x.0], width, *head_dim, factors.as_deref(), constants, self.history.len());
             }
             Op::Store { k, v, cache } => {
-                let kept = self.history.len() * self.plan.width(*k);
-                let cache = &mut self.caches[cache.0];
-                assert!(cache.keys.len() >= kept, "no gap in the cache");
-                cache.keys.truncate(kept);
-                cache.values.truncate(kept);
-                cache.keys.extend_from_slice(&self.bufs[k.0]);
-                cache.values.extend_from_slice(&self.bufs[v.0]);
+                let Remembered::Kv { n_slots, keys, values } = &mut self.memories[cache.0] else {
+                    unreachable!("the plan stores keys and values there");
+                };
+                for (dst, src, width) in [(keys, k, self.plan.width(*k)), (values, v, self.plan.width(*v))] {
+                    for (pos, row) in (self.history.len()..).zip(self.bufs[src.0].chunks_exact(width)) {
+                        let at = pos % *n_slots * width;
+                        dst.resize(dst.len().max(at + width), 0.0);
+                        dst[at..at + width].copy_from_slice(row);
+                    }
+                }
             }
             Op::Attention { q, cache, n_head, scale, window, dst } => {
                 let info = self.plan.kv(*cache);
@@ -167,8 +198,12 @@ impl Reference {
                     scale: *scale,
                     window: *window,
                 };
-                let (cache, start) = (&self.caches[cache.0], self.history.len());
-                attention(&self.buf(*q), &cache.keys, &cache.values, &shape, start, &mut self.bufs[dst.0]);
+                let Remembered::Kv { n_slots, keys, values } = &self.memories[cache.0] else {
+                    unreachable!("the plan stores keys and values there");
+                };
+                let cached = Cached { keys, values, n_slots: *n_slots };
+                let (q, start) = (self.buf(*q), self.history.len());
+                attention(&q, &cached, &shape, start, &mut self.bufs[dst.0]);
             }
             Op::Add { x, dst } => {
                 let x = self.buf(*x);

@@ -10,10 +10,10 @@
 //! After an end token the device changes nothing more (`shaders/sample/advance.wgsl`). Where a reply ends by something that only
 //! the host knows, what ran ahead is rewound.
 
-use super::kernels::{CANDIDATES, Draw, RECENT, Size};
+use super::kernels::{CANDIDATES, Draw, RECENT, Size, TOKENS_MAX};
 use super::memory::{CHANCES, DRAWN_WORDS};
 use super::readback::Readback;
-use super::{Gpu, TOKENS_MAX, Work};
+use super::{Gpu, Work};
 use crate::error::Result;
 use crate::plan::{Batch, Outputs};
 use crate::protocol::Sampling;

@@ -22,6 +22,8 @@ use std::ops::Range;
 
 /// Rows and tokens of a matmul's tile.
 pub const TILE: usize = 32;
+/// Tokens of a batch; longer ones are divided.
+pub const TOKENS_MAX: usize = 256;
 /// Invocations of most workgroups.
 const WORKGROUP: usize = 64;
 /// A grid's width.
@@ -227,6 +229,8 @@ pub struct Target<'a> {
     pub tier: Tier,
     /// Positions that the cache has room for.
     pub capacity: usize,
+    /// Positions that it may have room for one day.
+    pub n_ctx: usize,
 }
 
 /// The kernels for one token.
@@ -245,7 +249,7 @@ pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, capacity: usize) -> Vec<Ke
     let fused = fuse(plan, dtypes, BINDING_BYTES_MIN);
     let matrices = fused.matrices.iter();
     let parts: Vec<_> = matrices.map(|m| split(layout(m.dtype), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
-    let target = Target { plan, fused: &fused, parts: &parts, tier, capacity };
+    let target = Target { plan, fused: &fused, parts: &parts, tier, capacity, n_ctx: capacity };
     let mut kernels: Vec<Kernel> = Vec::new();
     for kernel in decode(&target).into_iter().chain(prefill(&target)).chain(sample(&target)) {
         if !kernels.iter().any(|known| known.source == kernel.source && known.constants == kernel.constants) {
@@ -263,6 +267,11 @@ const BINDING_BYTES_MIN: usize = 128 << 20;
 enum Tokens {
     One,
     Many,
+}
+
+/// Slots of the ring that a window needs in a context of `n_ctx`; none where all positions are kept.
+pub fn ring_len(kv: &Kv, n_ctx: usize) -> Option<usize> {
+    kv.ring_len(n_ctx, TOKENS_MAX, KEYS_BLOCK)
 }
 
 /// Eights of a head, the last one filled up.
@@ -399,18 +408,22 @@ impl Target<'_> {
         vec![("HALF_ROT", number(rope.n_rot / 2)), ("PAIR_STEP", number(step)), ("PAIR_GAP", number(gap))]
     }
 
-    fn cache(&self, cache: Mem) -> (Kv, Vec<(&'static str, f64)>) {
+    /// A KV cache, and the fragments and constants by which kernels find their way in it.
+    fn cache(&self, cache: Mem) -> (Kv, Vec<&'static str>, Vec<(&'static str, f64)>) {
         let info = self.plan.kv(cache);
-        let constants = vec![
+        let mut constants = vec![
             ("N_HEAD_KV", number(info.n_head_kv)),
             ("HEAD_DIM", number(info.k_dim)),
             ("HEAD_DIM8", number(eights(info.k_dim))),
         ];
-        (info, constants)
+        let ring = ring_len(&info, self.n_ctx);
+        constants.extend(ring.map(|len| ("RING", number(len))));
+        let slots = if ring.is_some() { source::RING } else { source::WHOLE_CONTEXT };
+        (info, vec![source::STATE, source::CACHE, slots], constants)
     }
 
     fn store(&self, k: Buf, v: Buf, cache: Mem) -> Kernel {
-        let (info, constants) = self.cache(cache);
+        let (info, source, constants) = self.cache(cache);
         let bindings = vec![
             (1, self.read(k)),
             (3, self.read(v)),
@@ -419,7 +432,7 @@ impl Target<'_> {
         ];
         Kernel {
             name: "store",
-            source: vec![source::STATE, source::CACHE, source::HALVES, source::STORE],
+            source: [source, vec![source::HALVES, source::STORE]].concat(),
             bindings: with_state(bindings),
             constants: [constants, self.at(["K", "K_STRIDE"], k).to_vec(), self.at(["V", "V_STRIDE"], v).to_vec()]
                 .concat(),
@@ -429,7 +442,7 @@ impl Target<'_> {
     }
 
     fn heads(&self, [q, k, v]: [Buf; 3], norms: Option<HeadNorms>, angles: usize, cache: Mem) -> Kernel {
-        let (info, mut constants) = self.cache(cache);
+        let (info, mut source, mut constants) = self.cache(cache);
         let n_head = self.plan.width(q) / info.k_dim;
         let mut bindings = with_state(vec![
             (2, self.write(q)),
@@ -437,7 +450,7 @@ impl Target<'_> {
             (6, Resource::StoreKeys(cache)),
             (7, Resource::StoreValues(cache)),
         ]);
-        let mut source = vec![source::STATE, source::CACHE, source::HALVES, source::HEADS];
+        source.extend([source::HALVES, source::HEADS]);
         match norms {
             None => source.push(source::HEADS_PLAIN),
             Some(HeadNorms { q, k, eps }) => {

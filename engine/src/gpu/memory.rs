@@ -2,17 +2,17 @@
 
 use super::device::Device;
 use super::fuse::{Angles, Fused};
-use super::kernels::{CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE, eights, found_len, narrow, slices};
+use super::kernels::{
+    CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE, TOKENS_MAX, eights, found_len, narrow, ring_len, slices,
+};
 use super::layout::{self, CHUNK, Layout, ROWS_STEP};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Plan, Rows, Weight};
+use crate::plan::{Mem, Memory as Remembered, Plan, Rows, Weight};
 use crate::quant;
 use crate::reference::cos_sin;
 use std::ops::Range;
 
-/// Tokens of a batch; longer ones are divided.
-pub(super) const TOKENS_MAX: usize = 256;
 /// Words of the state before the tokens.
 const STATE_WORDS: usize = 4;
 /// Bytes of `shaders/sample/settings.wgsl`.
@@ -45,8 +45,8 @@ pub(super) struct Memory {
     vectors: Vec<Option<wgpu::Buffer>>,
     factors: Vec<Vec<f32>>,
     angles: Vec<wgpu::Buffer>,
-    keys: Vec<wgpu::Buffer>,
-    values: Vec<wgpu::Buffer>,
+    /// By [`Mem`]: keys and values, from when there is room for them; or a state.
+    remembered: Vec<Vec<wgpu::Buffer>>,
     /// Activations as bytes, and their scales.
     quantized: [wgpu::Buffer; 2],
     found: wgpu::Buffer,
@@ -95,8 +95,7 @@ impl Memory {
             vectors: vectors.collect(),
             factors: vec![Vec::new(); plan.weights.len()],
             angles: Vec::new(),
-            keys: Vec::new(),
-            values: Vec::new(),
+            remembered: plan.memories.iter().map(|memory| state(device, memory).into_iter().collect()).collect(),
             quantized: quantized(device, fused),
             found: buffer(device, "found", found_len(plan) * 4),
             capacity: 0,
@@ -167,7 +166,7 @@ impl Memory {
         let end = size.start + size.n_tokens;
         if end > self.capacity {
             let capacity = end.next_multiple_of(PAGE).min(n_ctx).next_multiple_of(KEYS_BLOCK);
-            self.grow_caches(device, plan, capacity);
+            self.grow_caches(device, plan, capacity, n_ctx);
             self.grow_angles(device, fused, capacity);
             self.capacity_before = std::mem::replace(&mut self.capacity, capacity);
             is_new = true;
@@ -187,22 +186,54 @@ impl Memory {
     }
 
     /// Layer by layer, so that only one layer's keys and values are there twice.
-    fn grow_caches(&mut self, device: &Device, plan: &Plan, capacity: usize) {
-        for (i, info) in plan.kv_caches().enumerate() {
-            let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let mut grow = |name, buffers: &mut Vec<wgpu::Buffer>| {
-                let new = buffer(device, name, capacity * info.n_head_kv * eights(info.k_dim) * 16);
-                let Some(old) = buffers.get_mut(i) else {
-                    buffers.push(new);
-                    return None;
-                };
-                encoder.copy_buffer_to_buffer(old, 0, &new, 0, old.size());
-                Some(std::mem::replace(old, new))
-            };
-            let old = [grow("keys", &mut self.keys), grow("values", &mut self.values)];
-            device.queue.submit([encoder.finish()]);
-            old.iter().flatten().for_each(wgpu::Buffer::destroy);
+    fn grow_caches(&mut self, device: &Device, plan: &Plan, capacity: usize, n_ctx: usize) {
+        for (memory, buffers) in plan.memories.iter().zip(&mut self.remembered) {
+            let Remembered::Kv(kv) = memory else { continue };
+            let n_slots = ring_len(kv, n_ctx).map_or(capacity, |len| len.min(capacity));
+            let [keys, values] = [("keys", kv.k_dim), ("values", kv.v_dim)]
+                .map(|(name, dim)| buffer(device, name, n_slots * kv.n_head_kv * eights(dim) * 16));
+            let old = std::mem::replace(buffers, vec![keys, values]);
+            copy_all(device, &old, buffers);
+            old.iter().for_each(wgpu::Buffer::destroy);
         }
+    }
+
+    /// A copy of every memory that cannot be cut.
+    pub(super) fn copy(&self, device: &Device, plan: &Plan, n_ctx: usize) -> Copies {
+        let is_cuttable = |memory: &Remembered| match memory {
+            Remembered::Kv(kv) => ring_len(kv, n_ctx).is_none(),
+            Remembered::State { .. } => false,
+        };
+        let mems = (0..plan.memories.len()).filter(|mem| !is_cuttable(&plan.memories[*mem])).map(Mem);
+        let copies = mems.map(|mem| {
+            let buffers = &self.remembered[mem.0];
+            let copies: Vec<_> = buffers.iter().map(|from| empty(device, "checkpoint", from.size())).collect();
+            copy_all(device, buffers, &copies);
+            (mem, copies)
+        });
+        Copies(copies.collect())
+    }
+
+    /// Takes memories back from a copy.
+    pub(super) fn restore(&self, device: &Device, copies: &Copies) {
+        copies.0.iter().for_each(|(mem, copies)| copy_all(device, copies, &self.remembered[mem.0]));
+    }
+
+    /// Makes every state what it is before the first token.
+    pub(super) fn clear_states(&self, device: &Device, plan: &Plan) {
+        let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for (memory, buffers) in plan.memories.iter().zip(&self.remembered) {
+            match memory {
+                Remembered::Kv(_) => {}
+                Remembered::State { .. } => buffers.iter().for_each(|state| encoder.clear_buffer(state, 0, None)),
+            }
+        }
+        device.queue.submit([encoder.finish()]);
+    }
+
+    /// Bytes that memories take, without those of checkpoints.
+    pub(super) fn remembered_bytes(&self) -> u64 {
+        self.remembered.iter().flatten().map(wgpu::Buffer::size).sum()
     }
 
     /// Makes tables of angles longer; what they have is copied.
@@ -245,8 +276,8 @@ impl Memory {
             Resource::Scales(part) => planes(part).scales.as_ref().expect("the layout has scales"),
             Resource::Vector(weight) => self.vectors[weight.0].as_ref().expect("it is a vector"),
             Resource::Angles(kind) => &self.angles[kind],
-            Resource::Keys(cache) | Resource::StoreKeys(cache) => &self.keys[cache.0],
-            Resource::Values(cache) | Resource::StoreValues(cache) => &self.values[cache.0],
+            Resource::Keys(cache) | Resource::StoreKeys(cache) => &self.remembered[cache.0][0],
+            Resource::Values(cache) | Resource::StoreValues(cache) => &self.remembered[cache.0][1],
             Resource::Quantized | Resource::Quantize => &self.quantized[0],
             Resource::QuantizedScales | Resource::QuantizeScales => &self.quantized[1],
             Resource::Found | Resource::Find => &self.found,
@@ -267,6 +298,16 @@ impl Memory {
     }
 }
 
+/// A checkpoint: copies of the memories that cannot be cut.
+#[derive(Debug)]
+pub(super) struct Copies(Vec<(Mem, Vec<wgpu::Buffer>)>);
+
+impl Drop for Copies {
+    fn drop(&mut self) {
+        self.0.iter().flat_map(|(_, copies)| copies).for_each(wgpu::Buffer::destroy);
+    }
+}
+
 /// A browser keeps what is merely dropped until it collects garbage, and the largest buffer looks small to it. Therefore
 /// buffers are destroyed, here and where they grow.
 impl Drop for Memory {
@@ -275,9 +316,10 @@ impl Drop for Memory {
         let planes = planes.flat_map(|p| [Some(&p.low), p.high.as_ref(), p.scales.as_ref()]).flatten();
         let single =
             [&self.state, &self.found, &self.candidates, &self.settings, &self.drawn, &self.chances].into_iter();
-        let many = [&self.bufs[..], &self.angles, &self.keys, &self.values, &self.quantized].into_iter().flatten();
+        let many = [&self.bufs[..], &self.angles, &self.quantized].into_iter().flatten();
+        let remembered = self.remembered.iter().flatten();
         let vectors = self.vectors.iter().flatten();
-        planes.chain(single).chain(many).chain(vectors).for_each(wgpu::Buffer::destroy);
+        planes.chain(single).chain(many).chain(remembered).chain(vectors).for_each(wgpu::Buffer::destroy);
     }
 }
 
@@ -309,10 +351,31 @@ const USAGE: wgpu::BufferUsages =
 
 /// A buffer full of zeros.
 fn buffer(device: &Device, label: &str, bytes: usize) -> wgpu::Buffer {
+    // Whole vectors, so that no reading kernel sees half of one.
+    empty(device, label, bytes.next_multiple_of(16).max(16) as u64)
+}
+
+/// The buffer of a memory that has its size from the beginning.
+fn state(device: &Device, memory: &Remembered) -> Option<wgpu::Buffer> {
+    match memory {
+        Remembered::Kv(_) => None,
+        Remembered::State { len } => Some(buffer(device, "state", len * 4)),
+    }
+}
+
+/// Has the device copy each buffer of `from` to the beginning of its counterpart, as far as that has room.
+fn copy_all(device: &Device, from: &[wgpu::Buffer], to: &[wgpu::Buffer]) {
+    let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    for (from, to) in from.iter().zip(to) {
+        encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size().min(to.size()));
+    }
+    device.queue.submit([encoder.finish()]);
+}
+
+fn empty(device: &Device, label: &str, size: u64) -> wgpu::Buffer {
     device.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
-        // Whole vectors, so that no reading kernel sees half of one.
-        size: bytes.next_multiple_of(16).max(16) as u64,
+        size,
         usage: USAGE,
         mapped_at_creation: false,
     })

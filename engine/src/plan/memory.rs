@@ -35,6 +35,11 @@ impl Kv {
         self.n_head_kv * (self.k_dim + self.v_dim)
     }
 
+    /// Positions that there is room for: of a window no more than its ring. See [`Self::ring_len`].
+    pub fn n_slots(&self, n_ctx: usize, n_batch: usize, block: usize) -> usize {
+        self.ring_len(n_ctx, n_batch, block).unwrap_or(n_ctx)
+    }
+
     /// Positions of the ring that a window needs, in whole blocks of `block`, where a batch has at most `n_batch` tokens:
     /// what its first token sees, and all that it writes. None where everything is kept.
     pub fn ring_len(&self, n_ctx: usize, n_batch: usize, block: usize) -> Option<usize> {

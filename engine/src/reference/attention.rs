@@ -26,10 +26,23 @@ impl Attention {
     }
 }
 
+/// Keys and values, `[n_slots, n_head_kv, head_dim]` each: position p in slot p % n_slots.
+#[derive(Debug, Clone, Copy)]
+pub struct Cached<'a> {
+    /// Keys.
+    pub keys: &'a [f32],
+    /// Values.
+    pub values: &'a [f32],
+    /// Positions that there is room for.
+    pub n_slots: usize,
+}
+
 /// dst[t, h] = softmax(scale · q[t, h] · keys) · values; row t is at position `start + t`.
-pub fn attention(q: &[f32], keys: &[f32], values: &[f32], shape: &Attention, start: usize, dst: &mut [f32]) {
+pub fn attention(q: &[f32], cached: &Cached<'_>, shape: &Attention, start: usize, dst: &mut [f32]) {
+    let Cached { keys, values, n_slots } = *cached;
     let (n_head, head_dim) = (shape.n_head, shape.head_dim);
-    let row_of = |pos: usize, head: usize| (pos * shape.n_head_kv + head * shape.n_head_kv / n_head) * head_dim;
+    let row_of =
+        |pos: usize, head: usize| (pos % n_slots * shape.n_head_kv + head * shape.n_head_kv / n_head) * head_dim;
     for (i, (q, dst)) in q.chunks_exact(head_dim).zip(dst.chunks_exact_mut(head_dim)).enumerate() {
         let (t, head) = (i / n_head, i % n_head);
         let visible = shape.visible(start + t);

@@ -1,7 +1,6 @@
 //! How much context fits beside a model.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::protocol::CacheType;
 use crate::store::served::megabytes;
 
 /// What wasm can address.
@@ -9,18 +8,17 @@ pub const HEAP_BYTES_MAX: u64 = 4 << 30;
 /// The vocabulary, the piece of the file on its way, and the program itself.
 const RESERVE_BYTES: u64 = 256 << 20;
 /// With less, there is no conversation.
-const CONTEXT_TOKENS_MIN: u64 = 512;
+const CONTEXT_TOKENS_MIN: usize = 512;
 
 /// A model, as far as its need for memory goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Need {
+pub struct Need<F> {
     /// [`Cpu::weights_bytes`](crate::cpu::Cpu::weights_bytes) and
     /// [`Cpu::activations_bytes`](crate::cpu::Cpu::activations_bytes).
     pub model_bytes: u64,
-    /// [`Plan::cache_elements_per_token`](crate::plan::Plan::cache_elements_per_token).
-    pub cache_elements_per_token: usize,
-    /// How they are kept.
-    pub cache_type: CacheType,
+    /// Bytes that its memories take in a context of so many tokens:
+    /// [`Cpu::memory_bytes`](crate::cpu::Cpu::memory_bytes).
+    pub memory_bytes: F,
     /// The largest context wanted, already within what the model was trained for.
     pub context_tokens: usize,
 }
@@ -47,27 +45,38 @@ pub fn heap_bytes(device_memory_gb: Option<f64>, device: &str) -> u64 {
 }
 
 /// The context that fits into a heap.
-pub fn context_tokens(need: Need, heap_bytes: u64) -> Result<usize> {
-    let cache_groups = need.cache_elements_per_token.div_ceil(32) as u64;
-    let token_bytes = cache_groups.saturating_mul(need.cache_type.bytes_of_32() as u64).max(1);
-    let wanted = need.context_tokens as u64;
-    let fits = heap_bytes.saturating_sub(need.model_bytes.saturating_add(RESERVE_BYTES)) / token_bytes;
-    if fits < CONTEXT_TOKENS_MIN.min(wanted) {
-        let least = need.model_bytes.saturating_add(RESERVE_BYTES + CONTEXT_TOKENS_MIN.min(wanted) * token_bytes);
+pub fn context_tokens(need: Need<impl Fn(usize) -> u64>, heap_bytes: u64) -> Result<usize> {
+    let total =
+        |n_ctx: usize| need.model_bytes.saturating_add(RESERVE_BYTES).saturating_add((need.memory_bytes)(n_ctx));
+    let least = CONTEXT_TOKENS_MIN.min(need.context_tokens);
+    if total(least) > heap_bytes {
         let message = format!(
             "This model needs {} of memory, and a page on this device can have {}. Choose a smaller model; of one model, the \
              Q4_0 file takes least.",
-            megabytes(least),
+            megabytes(total(least)),
             megabytes(heap_bytes)
         );
         return Err(Error::new(ErrorKind::Memory, message));
     }
-    Ok(usize::try_from(wanted.min(fits)).expect("no more than was wanted"))
+    // The most that fits: a longer context never takes less.
+    let (mut fits, mut too_many) = (least, need.context_tokens + 1);
+    while fits + 1 < too_many {
+        let middle = fits + (too_many - fits) / 2;
+        if total(middle) <= heap_bytes {
+            fits = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    Ok(fits)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::Cpu;
+    use crate::plan::Plan;
+    use crate::protocol::CacheType;
 
     const MB: u64 = 1 << 20;
     const GB: u64 = 1 << 30;
@@ -84,8 +93,13 @@ mod tests {
         expected: Option<usize>,
     ) {
         // SmolLM2-135M: 30 layers, 3 heads of 64, keys and values.
-        let need = Need { model_bytes, cache_elements_per_token: 30 * 2 * 3 * 64, cache_type, context_tokens };
-        assert_eq!(super::context_tokens(need, heap_bytes).ok(), expected, "{need:?}");
+        let mut plan = Plan::default();
+        for _ in 0..30 {
+            plan.kv_cache(3, 64, None);
+        }
+        let memory_bytes = |n_ctx| Cpu::memory_bytes(&plan, n_ctx, cache_type);
+        let need = Need { model_bytes, memory_bytes, context_tokens };
+        assert_eq!(super::context_tokens(need, heap_bytes).ok(), expected, "{model_bytes} bytes, {context_tokens}");
     }
 
     #[test]

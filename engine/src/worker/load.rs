@@ -199,8 +199,7 @@ fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
     let activations_bytes = Cpu::activations_bytes(&model.plan, CHUNK_TOKENS).ok_or_else(|| too_large("A buffer"))?;
     let need = budget::Need {
         model_bytes: weights_bytes.saturating_add(activations_bytes),
-        cache_elements_per_token: model.plan.cache_elements_per_token(),
-        cache_type: options.cache,
+        memory_bytes: |n_ctx| Cpu::memory_bytes(&model.plan, n_ctx, options.cache),
         context_tokens,
     };
     budget::context_tokens(need, heap_bytes())

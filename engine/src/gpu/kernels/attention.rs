@@ -109,7 +109,7 @@ impl Target<'_> {
         grid: Grid,
     ) -> Kernel {
         let Attention { q, cache, n_head, scale, window, .. } = *attention;
-        let (info, mut constants) = self.cache(cache);
+        let (info, mut source, mut constants) = self.cache(cache);
         constants.extend(self.at(["Q", "Q_STRIDE"], q));
         constants.extend([
             ("GROUP", number(n_head / info.n_head_kv)),
@@ -124,9 +124,10 @@ impl Target<'_> {
             constants.extend(shape(info.k_dim, quads));
             ("attention", source::ATTENTION)
         };
+        source.extend([source::ATTENTION_QUERY, fragment, end]);
         Kernel {
             name,
-            source: vec![source::STATE, source::CACHE, source::ATTENTION_QUERY, fragment, end],
+            source,
             bindings: with_state(vec![
                 (1, self.read(q)),
                 (2, dst),

@@ -13,6 +13,8 @@ macro_rules! fragments {
 fragments! {
     STATE = "common/state";
     CACHE = "common/cache";
+    WHOLE_CONTEXT = "common/whole_context";
+    RING = "common/ring";
     HALVES = "common/halves";
     SELECT = "common/select";
     SETTINGS = "sample/settings";

@@ -1,10 +1,10 @@
-//! Keys and values as bytes: ggml's Q8_0, of keys that have been [turned](turn).
+//! Keys and values as bytes: ggml's Q8_0, of keys that a [Hadamard rotation](hadamard) has spread.
 
-use super::super::attention::{BLOCK, Floats, QUERIES, Tile, store};
+use super::super::attention::tile::{BLOCK, BlockF32, QUERIES, STEP, Tile, store};
 use super::super::vector::{HALF_SCALE, Vector};
-use super::halves::{HALF_MAX, half};
-use super::turn::turn;
-use super::{Head, STEP, block_of, parts_of, resize};
+use super::f16::{F16_MAX, to_f16};
+use super::hadamard::hadamard;
+use super::{Head, block_of, bytes, parts_of, resize};
 use half::f16;
 
 /// Neighbouring elements of a key or value that share a scale; the last ones may be fewer.   x[i] = d · q[i]
@@ -15,7 +15,7 @@ const MAX: f32 = 127.0;
 
 /// Keys and values of one head. Scales are halves.
 #[derive(Debug, Clone)]
-pub(super) struct Bytes {
+pub(in crate::cpu) struct Q8_0 {
     head_dim: usize,
     /// `[n / 8, head_dim, 8]`.
     keys: Vec<[i8; STEP]>,
@@ -25,11 +25,11 @@ pub(super) struct Bytes {
     values: Vec<[i8; STEP]>,
     /// `[n / 64, head_dim / 32, 64]`.
     value_scales: Vec<u16>,
-    /// A key, turned.
-    turned: Vec<[f32; 1]>,
+    /// A key, rotated.
+    rotated: Vec<[f32; 1]>,
 }
 
-impl Bytes {
+impl Q8_0 {
     fn n_groups(&self) -> usize {
         self.head_dim.div_ceil(GROUP)
     }
@@ -38,9 +38,9 @@ impl Bytes {
         self.head_dim.div_ceil(STEP)
     }
 
-    fn convert<V: Vector>(&self, block: usize, floats: &mut Floats) {
+    fn convert<V: Vector>(&self, block: usize, floats: &mut BlockF32) {
         let (head_dim, n_groups, per_value) = (self.head_dim, self.n_groups(), self.per_value());
-        let unit = V::splat(HALF_SCALE);
+        let prescale = V::splat(HALF_SCALE);
         let keys = block_of(&self.keys, block, BLOCK / STEP * head_dim);
         let scales = block_of(&self.key_scales, block, BLOCK / STEP * n_groups);
         floats.keys.resize(keys.len(), [0.0; STEP]);
@@ -48,7 +48,7 @@ impl Bytes {
         for ((floats, keys), scales) in steps.zip(scales.chunks_exact(n_groups)) {
             for ((floats, keys), scale) in floats.chunks_mut(GROUP).zip(keys.chunks(GROUP)).zip(scales) {
                 let (low, high) = V::load_halves(scale);
-                let scale = (V::mul(low, unit), V::mul(high, unit));
+                let scale = (V::mul(low, prescale), V::mul(high, prescale));
                 let keys = keys.iter().zip(floats);
                 keys.for_each(|(keys, floats)| store::<V>(scaled::<V>(keys, scale), floats));
             }
@@ -61,7 +61,7 @@ impl Bytes {
             let scales = &scales[part / (GROUP / STEP) * BLOCK..][..BLOCK];
             for ((floats, value), scale) in floats.iter_mut().zip(values).zip(scales) {
                 let (scale, _) = V::load_halves(&[*scale; 8]);
-                let scale = V::mul(scale, unit);
+                let scale = V::mul(scale, prescale);
                 store::<V>(scaled::<V>(value, (scale, scale)), floats);
             }
         }
@@ -78,13 +78,13 @@ fn scaled<V: Vector>(x: &[i8; STEP], scale: (V::F, V::F)) -> (V::F, V::F) {
 /// The scale of a group, and its bytes.
 #[expect(clippy::cast_possible_truncation, reason = "a float saturates as it becomes an integer")]
 fn quantize(x: &[f32]) -> (u16, impl Iterator<Item = i8>) {
-    let scale = half(x.iter().fold(0.0, |max: f32, x| max.max(x.abs())) / MAX);
+    let scale = to_f16(x.iter().fold(0.0, |max: f32, x| max.max(x.abs())) / MAX);
     let rounded = f16::from_bits(scale).to_f32();
     let inverse = if rounded > 0.0 { 1.0 / rounded } else { 0.0 };
     (scale, x.iter().map(move |x| (x * inverse).round_ties_even().clamp(-MAX, MAX) as i8))
 }
 
-impl Head for Bytes {
+impl Head for Q8_0 {
     fn new(head_dim: usize) -> Self {
         Self {
             head_dim,
@@ -92,32 +92,34 @@ impl Head for Bytes {
             key_scales: Vec::new(),
             values: Vec::new(),
             value_scales: Vec::new(),
-            turned: vec![[0.0]; head_dim],
+            rotated: vec![[0.0]; head_dim],
         }
     }
 
-    fn resize(&mut self, n: usize) {
+    fn resize(&mut self, n: usize, room: usize) {
         let (n_groups, per_value) = (self.n_groups(), self.per_value());
-        resize(&mut self.keys, n.div_ceil(STEP), STEP, self.head_dim, [0; STEP]);
-        resize(&mut self.key_scales, n.div_ceil(STEP), STEP, n_groups, [0; STEP]);
-        resize(&mut self.values, n.div_ceil(BLOCK), BLOCK, BLOCK * per_value, [0; STEP]);
-        resize(&mut self.value_scales, n.div_ceil(BLOCK), BLOCK, BLOCK * n_groups, 0);
+        let (steps, step_room) = (n.div_ceil(STEP), room.div_ceil(STEP));
+        let (blocks, block_room) = (n.div_ceil(BLOCK), room.div_ceil(BLOCK));
+        resize(&mut self.keys, steps, step_room, self.head_dim, [0; STEP]);
+        resize(&mut self.key_scales, steps, step_room, n_groups, [0; STEP]);
+        resize(&mut self.values, blocks, block_room, BLOCK * per_value, [0; STEP]);
+        resize(&mut self.value_scales, blocks, block_room, BLOCK * n_groups, 0);
     }
 
-    fn put(&mut self, pos: usize, k: &[f32], v: &[f32]) {
+    fn put(&mut self, slot: usize, k: &[f32], v: &[f32]) {
         let (head_dim, n_groups) = (self.head_dim, self.n_groups());
-        let keys = self.keys[pos / STEP * head_dim..][..head_dim].chunks_mut(GROUP);
-        let scales = &mut self.key_scales[pos / STEP * n_groups..][..n_groups];
+        let keys = self.keys[slot / STEP * head_dim..][..head_dim].chunks_mut(GROUP);
+        let scales = &mut self.key_scales[slot / STEP * n_groups..][..n_groups];
         // An infinite element would be spread over all.
-        self.turned.iter_mut().zip(k).for_each(|(turned, k)| *turned = [k.clamp(-HALF_MAX, HALF_MAX)]);
-        turn(&mut self.turned);
-        for ((keys, scales), k) in keys.zip(scales).zip(self.turned.as_flattened().chunks(GROUP)) {
+        self.rotated.iter_mut().zip(k).for_each(|(rotated, k)| *rotated = [k.clamp(-F16_MAX, F16_MAX)]);
+        hadamard(&mut self.rotated);
+        for ((keys, scales), k) in keys.zip(scales).zip(self.rotated.as_flattened().chunks(GROUP)) {
             let (scale, bytes) = quantize(k);
-            scales[pos % STEP] = scale;
-            keys.iter_mut().zip(bytes).for_each(|(keys, k)| keys[pos % STEP] = k);
+            scales[slot % STEP] = scale;
+            keys.iter_mut().zip(bytes).for_each(|(keys, k)| keys[slot % STEP] = k);
         }
-        let mut parts = parts_of(&mut self.values, pos, self.head_dim);
-        let scales = self.value_scales[pos / BLOCK * BLOCK * n_groups..].iter_mut().skip(pos % BLOCK).step_by(BLOCK);
+        let mut parts = parts_of(&mut self.values, slot, self.head_dim);
+        let scales = self.value_scales[slot / BLOCK * BLOCK * n_groups..].iter_mut().skip(slot % BLOCK).step_by(BLOCK);
         for (scale, v) in scales.zip(v.chunks(GROUP)) {
             let (of_group, mut bytes) = quantize(v);
             *scale = of_group;
@@ -127,16 +129,21 @@ impl Head for Bytes {
         }
     }
 
-    fn unit(_: usize) -> f32 {
+    fn bytes(&self) -> usize {
+        let keys = bytes(&self.keys) + bytes(&self.key_scales);
+        keys + bytes(&self.values) + bytes(&self.value_scales)
+    }
+
+    fn prescale(_: usize) -> f32 {
         1.0
     }
 
-    fn turn(queries: &mut [[f32; QUERIES]]) {
-        turn(queries);
+    fn rotate(queries: &mut [[f32; QUERIES]]) {
+        hadamard(queries);
     }
 
-    fn attend<V: Vector>(&self, block: usize, tiles: &mut [Tile<'_>], floats: &mut Floats) {
-        self.convert::<V>(block, floats);
+    fn attend<V: Vector>(&self, block: usize, stored: usize, tiles: &mut [Tile<'_>], floats: &mut BlockF32) {
+        self.convert::<V>(stored, floats);
         floats.attend::<V>(block, tiles);
     }
 }
@@ -163,15 +170,15 @@ mod tests {
         }
     }
 
-    /// A key as it is kept, turned back.
+    /// A key as it is kept, rotated back.
     fn kept(key: &[f32]) -> Vec<[f32; 1]> {
-        let mut head = Bytes::new(key.len());
-        head.resize(1);
+        let mut head = Q8_0::new(key.len());
+        head.resize(1, 1);
         head.put(0, key, key);
-        let mut floats = Floats::default();
+        let mut floats = BlockF32::default();
         head.convert::<NativeSimd>(0, &mut floats);
         let mut kept: Vec<[f32; 1]> = floats.keys.iter().map(|positions| [positions[0]]).collect();
-        turn(&mut kept);
+        hadamard(&mut kept);
         kept
     }
 

@@ -1,11 +1,11 @@
-//! A turn of keys and queries that spreads what is large in a few elements over all of them.
+//! A Hadamard rotation of keys and queries, which spreads what is large in a few elements over all of them.
 //!
 //! Some elements of a key are many times larger than the others, and bytes with one scale would keep little of these. Scores are
-//! the same when queries are turned, too. <https://arxiv.org/abs/2404.00456>
+//! the same when queries are rotated, too. <https://arxiv.org/abs/2404.00456>
 
 /// Multiplies N vectors beside each other by a Hadamard matrix, which undoes itself: as many elements at a time as the largest
 /// power of 2 that divides their number.
-pub(super) fn turn<const N: usize>(x: &mut [[f32; N]]) {
+pub(super) fn hadamard<const N: usize>(x: &mut [[f32; N]]) {
     let n = 1 << x.len().trailing_zeros();
     let scale = 1.0 / (n as f32).sqrt();
     for x in x.chunks_exact_mut(n) {
@@ -32,12 +32,12 @@ mod tests {
         for len in [1, 7, 64, 80, 96, 256] {
             let x: Vec<[f32; 2]> = (0..len).map(|i| [(i as f32).sin(), (i as f32 * 1.7).cos()]).collect();
             let score = |x: &[[f32; 2]]| x.iter().map(|[q, k]| q * k).sum::<f32>();
-            let mut turned = x.clone();
-            turn(&mut turned);
-            assert!((score(&turned) - score(&x)).abs() < 1e-4, "{len} elements");
-            turn(&mut turned);
-            let (turned, x) = (turned.as_flattened(), x.as_flattened());
-            assert!(turned.iter().zip(x).all(|(a, b)| (a - b).abs() < 1e-5), "{len} elements");
+            let mut rotated = x.clone();
+            hadamard(&mut rotated);
+            assert!((score(&rotated) - score(&x)).abs() < 1e-4, "{len} elements");
+            hadamard(&mut rotated);
+            let (rotated, x) = (rotated.as_flattened(), x.as_flattened());
+            assert!(rotated.iter().zip(x).all(|(a, b)| (a - b).abs() < 1e-5), "{len} elements");
         }
     }
 
@@ -45,7 +45,7 @@ mod tests {
     fn what_is_large_in_one_element_is_spread() {
         let mut x = [[0.0]; 64];
         x[5] = [8.0];
-        turn(&mut x);
+        hadamard(&mut x);
         assert!(x.as_flattened().iter().all(|x| x.abs() == 1.0));
     }
 }
