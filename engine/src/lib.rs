@@ -18,6 +18,7 @@ pub mod gpu;
 pub mod sampler;
 pub mod session;
 pub mod rng;
-pub mod protocol;
 pub mod store;
 pub mod worker;
+
+pub use protocol;

@@ -1,6 +1,6 @@
 //! Models to start with: small, sound, of an architecture that the engine runs.
 
-use engine::protocol::Source;
+use protocol::Source;
 
 /// A model the page offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

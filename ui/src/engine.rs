@@ -2,7 +2,7 @@
 
 use crate::browser;
 use crate::variant::{self, PLAIN};
-use engine::protocol::{Event, LoadOptions, Request, Source};
+use protocol::{Event, LoadOptions, Request, Source};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;

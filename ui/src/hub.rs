@@ -4,7 +4,7 @@ use crate::browser::{self, FetchError};
 use crate::local_storage::{self, keys};
 use crate::percent;
 use crate::state::DEFAULT_HUB;
-use engine::protocol::Source;
+use protocol::Source;
 use serde::Deserialize;
 
 /// The revision of a repository unless another is named.

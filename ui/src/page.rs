@@ -17,7 +17,7 @@ use crate::hub;
 use crate::local_storage::{self, keys};
 use crate::state::State;
 use crate::storage::Storage;
-use ::engine::protocol::Event;
+use ::protocol::Event;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use notice::SaveTrouble;

@@ -17,9 +17,9 @@ mod tests;
 
 use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
-use engine::protocol::{ErrorKind, Event, LoadOptions, ModelInfo, Request, Source, Stage, StartOver};
 use load::Load;
 pub use models::{Shelf, is_whole};
+use protocol::{ErrorKind, Event, LoadOptions, ModelInfo, Request, Source, Stage, StartOver};
 pub use reply::{Phase, Reply, Shown};
 use settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,8 +3,8 @@
 use super::page::Page;
 use crate::catalogue::{ENTRIES, Entry};
 use crate::format;
-use engine::protocol::CacheType;
 use leptos::prelude::*;
+use protocol::CacheType;
 
 /// The form. Its button starts, and then stops.
 #[component]

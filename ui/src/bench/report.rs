@@ -1,6 +1,6 @@
 //! What was measured: for people as llama-bench's table, for programs as JSON.
 
-use engine::protocol::{BenchOptions, GpuCost, ModelInfo, Profile, Threads};
+use protocol::{BenchOptions, GpuCost, ModelInfo, Profile, Threads};
 use serde::Serialize;
 
 /// What was measured, with everything that it depends on.

@@ -3,7 +3,7 @@
 use super::report::{Report, Row, waits};
 use super::wish::{Wish, backend_name};
 use crate::state::load::Load;
-use engine::protocol::{
+use protocol::{
     BackendWish, BenchOptions, ErrorKind, Event, GenerateOptions, LoadOptions, LoadStage, Message, ModelInfo, Request,
     Role, Sampling, Threads,
 };
@@ -274,7 +274,7 @@ fn question() -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::protocol::{CacheType, Finish, Kept, ReplyStats, Source, Stage};
+    use protocol::{CacheType, Finish, Kept, ReplyStats, Source, Stage};
 
     fn info() -> ModelInfo {
         ModelInfo {

@@ -3,7 +3,7 @@
 use crate::catalogue::ENTRIES;
 use crate::hub::{self, Typed};
 use crate::percent;
-use engine::protocol::{BackendWish, BenchOptions, CacheType, LoadOptions, Source};
+use protocol::{BackendWish, BenchOptions, CacheType, LoadOptions, Source};
 
 /// What is to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]

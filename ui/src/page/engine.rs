@@ -4,9 +4,9 @@ use super::Page;
 use crate::browser;
 use crate::engine::{Engine, Signal};
 use crate::state::{State, WorkerStatus};
-use engine::protocol::{Event, Request};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use protocol::{Event, Request};
 
 impl Page {
     /// Text comes in small pieces, often several a frame: they are taken in together when the browser draws. In the

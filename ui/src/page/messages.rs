@@ -4,8 +4,8 @@ use super::{Dialog, Page};
 use crate::browser;
 use crate::state::State;
 use crate::state::chat::Id;
-use engine::protocol::Request;
 use leptos::prelude::*;
+use protocol::Request;
 
 impl Page {
     pub fn set_draft(self, text: String) {

@@ -2,8 +2,8 @@
 
 use super::Page;
 use crate::state::{State, WorkerStatus};
-use engine::protocol::{Request, Source};
 use leptos::prelude::*;
+use protocol::{Request, Source};
 use web_sys::File;
 
 impl Page {

@@ -3,8 +3,8 @@
 use super::Page;
 use crate::state::dials::CONTEXT;
 use crate::state::load::place;
-use engine::protocol::ModelInfo;
 use leptos::prelude::*;
+use protocol::ModelInfo;
 
 /// A short message at the bottom.
 #[derive(Debug, Clone, PartialEq, Eq)]

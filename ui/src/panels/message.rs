@@ -7,8 +7,8 @@ use super::reply::Reply;
 use crate::format;
 use crate::state::Shown;
 use crate::state::chat::{Id, Message, Place};
-use engine::protocol::{Finish, ReplyStats, Role};
 use leptos::prelude::*;
+use protocol::{Finish, ReplyStats, Role};
 
 /// What the person can do with messages.
 #[derive(Clone, Copy)]

@@ -4,9 +4,9 @@ use crate::format;
 use crate::page::{Dialog, Page};
 use crate::state::load::{Load, explain};
 use crate::state::{State, WorkerStatus};
-use engine::protocol::ErrorKind;
-use engine::protocol::LoadStage;
 use leptos::prelude::*;
+use protocol::ErrorKind;
+use protocol::LoadStage;
 
 /// What there is to say about the model.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,10 +8,10 @@ use crate::format;
 use crate::hub::{self, HubFile, Typed};
 use crate::page::{Dialog, Page};
 use crate::state::{Shelf, is_whole};
-use engine::protocol::{Source, StoredModel};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use protocol::{Source, StoredModel};
 use wasm_bindgen::JsCast;
 use web_sys::{File, HtmlInputElement};
 

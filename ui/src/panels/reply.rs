@@ -4,8 +4,8 @@ use super::prose::Prose;
 use crate::format;
 use crate::state::chat::{Origin, Outcome};
 use crate::state::{Phase, Shown};
-use engine::protocol::Finish;
 use leptos::prelude::*;
+use protocol::Finish;
 
 /// What a model wrote.
 #[component]

@@ -5,8 +5,8 @@ use crate::page::{Dialog, Page};
 use crate::state::dials::{CONTEXT, Dial, SAMPLING};
 use crate::state::load::place;
 use crate::state::settings::{Settings as Values, Theme};
-use engine::protocol::{BackendWish, CacheType, ModelInfo};
 use leptos::prelude::*;
+use protocol::{BackendWish, CacheType, ModelInfo};
 use wasm_bindgen::JsCast;
 use web_sys::{File, HtmlInputElement};
 

@@ -1,7 +1,7 @@
 //! A conversation is a tree of messages: an edited question or a second try becomes a sibling, so nothing is lost.
 
 use super::Stamp;
-use engine::protocol::{self, ReplyStats, Role};
+use protocol::{self, ReplyStats, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

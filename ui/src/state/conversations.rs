@@ -3,7 +3,7 @@
 use super::chat::{self, Chat, Id, Summary};
 use super::reply::Shown;
 use super::{Stamp, State};
-use engine::protocol::Request;
+use protocol::Request;
 use std::collections::BTreeSet;
 
 impl State {

@@ -1,6 +1,6 @@
 //! A load in progress: how far, how fast, how long still.
 
-use engine::protocol::{LoadOptions, LoadStage, ModelInfo, StartOver};
+use protocol::{LoadOptions, LoadStage, ModelInfo, StartOver};
 use std::collections::VecDeque;
 
 /// A model that is on its way.

@@ -3,7 +3,7 @@
 use super::chat::{Chat, Id, Message, Outcome};
 use super::conversations::edit_key;
 use super::{Phase, Reply, Stamp, State};
-use engine::protocol::{self, GenerateOptions, Request, Role};
+use protocol::{self, GenerateOptions, Request, Role};
 
 impl State {
     /// A message can be sent: something answers, or will, and nothing is being answered.

@@ -4,7 +4,7 @@ use super::load::{self, Load};
 use super::settings::Settings;
 use super::{Loaded, State, WorkerStatus};
 use crate::catalogue::{self, ENTRIES};
-use engine::protocol::{BackendWish, ErrorKind, Kept, LoadOptions, Request, Source, StoredModel};
+use protocol::{BackendWish, ErrorKind, Kept, LoadOptions, Request, Source, StoredModel};
 
 /// The models on this device, and the room for more.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What the person can set; kept in the browser's local storage.
 
-use engine::protocol::{BackendWish, CacheType, Sampling};
+use protocol::{BackendWish, CacheType, Sampling};
 use serde::{Deserialize, Serialize};
 
 /// The page's settings.

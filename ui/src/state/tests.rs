@@ -2,7 +2,7 @@
 
 use super::chat::{Chat, Id, Message, Outcome};
 use super::*;
-use engine::protocol::{BackendWish, CacheType, Finish, Kept, LoadStage, ReplyStats, StoredModel, Threads};
+use protocol::{BackendWish, CacheType, Finish, Kept, LoadStage, ReplyStats, StoredModel, Threads};
 
 fn stamp(nonce: u64) -> Stamp {
     Stamp { now_ms: nonce, nonce }
