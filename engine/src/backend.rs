@@ -3,7 +3,7 @@
 use crate::cpu::Cpu;
 use crate::error::Result;
 use crate::gpu::{Counters, Device, Gpu};
-use crate::plan::{Batch, Outputs};
+use crate::plan::{Batch, Outputs, Snapshot};
 use crate::protocol::{CacheType, Threads};
 use crate::reference::Reference;
 use crate::sampler::Sampler;
@@ -89,6 +89,31 @@ impl Backend {
             Self::Reference(reference) => reference.checkpoint(),
             Self::Cpu(cpu) => cpu.checkpoint(),
             Self::Gpu(gpu) => gpu.checkpoint(),
+        }
+    }
+
+    /// All that is held, for [`Self::restore`]. A GPU first rewinds what it has decoded ahead.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub async fn save(&mut self) -> Result<Snapshot> {
+        match self {
+            Self::Reference(reference) => Ok(reference.save()),
+            Self::Cpu(cpu) => Ok(cpu.save()),
+            Self::Gpu(gpu) => gpu.save().await,
+        }
+    }
+
+    /// Holds what a snapshot of the same model, on the same kind of backend, holds, and makes a checkpoint there. Whatever was held
+    /// before is forgotten.
+    ///
+    /// # Errors
+    /// `Invalid` if the snapshot is of something else, or damaged: then nothing is held. As [`Self::forward`].
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        match self {
+            Self::Reference(reference) => reference.restore(snapshot),
+            Self::Cpu(cpu) => cpu.restore(snapshot),
+            Self::Gpu(gpu) => gpu.restore(snapshot),
         }
     }
 

@@ -25,7 +25,9 @@ pub use machine::Machine;
 pub use pool::{Helper, Pool, helper_died};
 
 use crate::dtype::DType;
-use crate::plan::{Batch, Buf, CHECKPOINTS_MAX, History, Mem, Memory, Op, Plan, Rewind, Rope, Rows, Weight};
+use crate::error::Result;
+use crate::plan::snapshot::invalid;
+use crate::plan::{Batch, Buf, CHECKPOINTS_MAX, History, Mem, Memory, Op, Plan, Rewind, Rope, Rows, Snapshot, Weight};
 use crate::protocol::{CacheType, Threads};
 use crate::quant;
 use crate::reference::Attention;
@@ -58,6 +60,16 @@ enum Remembered {
     Kv(KvCache),
     /// A state.
     State(Vec<f32>),
+}
+
+impl Remembered {
+    /// The bytes of keys and of values of the first `n_written` positions, as many as there is room for; or of the state.
+    fn parts(&mut self, n_written: usize) -> Vec<&mut [u8]> {
+        match self {
+            Self::Kv(kv) => kv.parts(n_written),
+            Self::State(state) => vec![bytemuck::cast_slice_mut(state)],
+        }
+    }
 }
 
 /// Runs a plan on packed weights.
@@ -187,12 +199,60 @@ impl Cpu {
             Rewind::Restore(copies) => {
                 copies.iter().for_each(|(mem, copy)| self.memories[mem.0].clone_from(copy));
             }
-            Rewind::Clear => self.memories.iter_mut().for_each(|memory| match memory {
-                Remembered::Kv(_) => {}
-                Remembered::State(state) => state.fill(0.0),
-            }),
+            Rewind::Clear => self.clear_states(),
         }
         self.history.len()
+    }
+
+    /// Makes every state what it is before the first token.
+    fn clear_states(&mut self) {
+        for memory in &mut self.memories {
+            match memory {
+                Remembered::Kv(_) => {}
+                Remembered::State(state) => state.fill(0.0),
+            }
+        }
+    }
+
+    /// See [`crate::backend::Backend::save`].
+    pub fn save(&mut self) -> Snapshot {
+        let n_written = self.history.n_written();
+        let memories = self.memories.iter_mut().map(|memory| memory.parts(n_written).concat()).collect();
+        Snapshot { fingerprint: self.fingerprint(), tokens: self.history.tokens().to_vec(), n_written, memories }
+    }
+
+    /// See [`crate::backend::Backend::restore`].
+    ///
+    /// # Errors
+    /// `Invalid` if it is a snapshot of something else, or damaged: then nothing is held.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.rewind(0);
+        self.history.check(snapshot, self.n_ctx)?;
+        if snapshot.fingerprint != self.fingerprint() {
+            return Err(invalid("it is of another model, or of another way to keep it"));
+        }
+        if let Err(error) = self.put_memories(snapshot) {
+            self.clear_states();
+            return Err(error);
+        }
+        self.history.restore(snapshot);
+        self.checkpoint();
+        Ok(())
+    }
+
+    fn put_memories(&mut self, snapshot: &Snapshot) -> Result<()> {
+        for (mem, memory) in self.memories.iter_mut().enumerate() {
+            snapshot.copy_to(mem, memory.parts(snapshot.n_written))?;
+        }
+        if snapshot.memories.len() == self.memories.len() { Ok(()) } else { Err(invalid("it has too many memories")) }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.plan.fingerprint(&format!(
+            "cpu {} {:?}",
+            self.cache_type.name(),
+            self.plan.rings(self.n_ctx, BATCH_MAX, BLOCK)
+        ))
     }
 
     /// See [`crate::backend::Backend::needs_checkpoints`].

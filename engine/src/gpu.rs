@@ -24,7 +24,8 @@ pub use self_test::{self_test, test_products};
 
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Batch, History, Outputs, Plan, Rewind, Weight};
+use crate::plan::snapshot::invalid;
+use crate::plan::{Batch, History, Mem, Outputs, Plan, Rewind, Snapshot, Weight};
 use crate::protocol::GpuCost;
 use decode_ahead::DecodeAhead;
 use fuse::{Fused, fuse};
@@ -207,6 +208,75 @@ impl Gpu {
             Rewind::Clear => self.memory.clear_states(&self.device, &self.plan),
         }
         self.history.len()
+    }
+
+    /// See [`crate::backend::Backend::save`].
+    ///
+    /// # Errors
+    /// What the device says.
+    pub async fn save(&mut self) -> Result<Snapshot> {
+        // What was decoded ahead is nobody's.
+        self.rewind(self.history.len());
+        let n_written = self.history.n_written();
+        let mut memories = Vec::new();
+        for mem in (0..self.plan.memories.len()).map(Mem) {
+            let parts = self.memory.parts(&self.plan, mem, n_written, self.n_ctx);
+            let n_bytes: usize = parts.iter().map(|(_, n_bytes)| n_bytes).sum();
+            if n_bytes == 0 {
+                memories.push(Vec::new());
+                continue;
+            }
+            let mut readback = Readback::default();
+            readback.make_room(&self.device, n_bytes);
+            let mut encoder = self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            parts.iter().for_each(|(buffer, n_bytes)| readback.copy(&mut encoder, buffer, *n_bytes));
+            readback.submission = Some(self.device.queue.submit([encoder.finish()]));
+            readback.ask();
+            memories.push(readback.take(&self.device).await?);
+        }
+        Ok(Snapshot { fingerprint: self.fingerprint(), tokens: self.history.tokens().to_vec(), n_written, memories })
+    }
+
+    /// See [`crate::backend::Backend::restore`].
+    ///
+    /// # Errors
+    /// `Invalid` if it is a snapshot of something else, or damaged: then nothing is held.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.rewind(0);
+        self.history.check(snapshot, self.n_ctx)?;
+        if snapshot.fingerprint != self.fingerprint() {
+            return Err(invalid("it is of another model, or of another way to keep it"));
+        }
+        if let Err(error) = self.put_memories(snapshot) {
+            self.memory.clear_states(&self.device, &self.plan);
+            return Err(error);
+        }
+        self.history.restore(snapshot);
+        self.checkpoint();
+        Ok(())
+    }
+
+    fn put_memories(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let size = Size { start: snapshot.n_written, n_tokens: 0, n_outputs: 0, draw: Draw::default() };
+        if self.memory.grow(&self.device, &self.plan, &self.fused, &size, self.n_ctx) {
+            self.replays = [None, None, None];
+        }
+        for mem in (0..self.plan.memories.len()).map(Mem) {
+            let parts = self.memory.parts(&self.plan, mem, snapshot.n_written, self.n_ctx);
+            let mut bytes: Vec<Vec<u8>> = parts.iter().map(|(_, n_bytes)| vec![0; *n_bytes]).collect();
+            snapshot.copy_to(mem.0, bytes.iter_mut().map(Vec::as_mut_slice).collect())?;
+            let parts = parts.iter().zip(&bytes);
+            parts.for_each(|((buffer, _), bytes)| self.device.queue.write_buffer(buffer, 0, bytes));
+        }
+        if snapshot.memories.len() == self.plan.memories.len() {
+            self.device.check()
+        } else {
+            Err(invalid("it has too many memories"))
+        }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.plan.fingerprint(&format!("gpu {:?}", self.plan.rings(self.n_ctx, TOKENS_MAX, KEYS_BLOCK)))
     }
 
     /// See [`crate::backend::Backend::needs_checkpoints`].

@@ -6,10 +6,12 @@
 mod batch;
 mod history;
 mod memory;
+pub mod snapshot;
 
 pub use batch::{Batch, Outputs};
 pub use history::{CHECKPOINTS_MAX, History, Rewind, Ring};
 pub use memory::{Kv, Mem, Memory};
+pub use snapshot::Snapshot;
 
 use std::fmt;
 

@@ -17,7 +17,9 @@ pub use rms_norm::rms_norm;
 pub use rope::{cos_sin, rope};
 
 use crate::dtype::DType;
-use crate::plan::{Batch, Buf, History, Memory, Op, Plan, Rewind, Rows, Weight};
+use crate::error::Result;
+use crate::plan::snapshot::invalid;
+use crate::plan::{Batch, Buf, History, Memory, Op, Plan, Rewind, Rows, Snapshot, Weight};
 use crate::quant;
 
 /// A tensor as it is in the file: `[rows, cols]`.
@@ -62,6 +64,22 @@ impl Remembered {
                 Self::Kv { n_slots: kv.n_slots(n_ctx, BATCH_MAX, 1), keys: Vec::new(), values: Vec::new() }
             }
             Memory::State { len } => Self::State(vec![0.0; *len]),
+        }
+    }
+
+    /// The bytes of keys and of values of the first `n_written` positions, as many as there is room for; or of the state.
+    fn parts(&mut self, shape: &Memory, n_written: usize) -> Vec<&mut [u8]> {
+        match (self, shape) {
+            (Self::Kv { n_slots, keys, values }, Memory::Kv(kv)) => {
+                let n_rows = n_written.min(*n_slots) * kv.n_head_kv;
+                keys.resize(n_rows * kv.k_dim, 0.0);
+                values.resize(n_rows * kv.v_dim, 0.0);
+                vec![bytemuck::cast_slice_mut(keys), bytemuck::cast_slice_mut(values)]
+            }
+            (Self::State(state), Memory::State { .. }) => vec![bytemuck::cast_slice_mut(state)],
+            (Self::Kv { .. }, Memory::State { .. }) | (Self::State(_), Memory::Kv(_)) => {
+                unreachable!("a memory is what the plan says")
+            }
         }
     }
 }
@@ -112,12 +130,57 @@ impl Reference {
         match self.history.rewind(n) {
             Rewind::Cut => {}
             Rewind::Restore(copy) => self.memories.clone_from(copy),
-            Rewind::Clear => self.memories.iter_mut().for_each(|memory| match memory {
-                Remembered::Kv { .. } => {}
-                Remembered::State(state) => state.fill(0.0),
-            }),
+            Rewind::Clear => self.clear_states(),
         }
         self.history.len()
+    }
+
+    /// Makes every state what it is before the first token.
+    fn clear_states(&mut self) {
+        for memory in &mut self.memories {
+            match memory {
+                Remembered::Kv { .. } => {}
+                Remembered::State(state) => state.fill(0.0),
+            }
+        }
+    }
+
+    /// See [`crate::backend::Backend::save`].
+    pub fn save(&mut self) -> Snapshot {
+        let n_written = self.history.n_written();
+        let memories = self.memories.iter_mut().zip(&self.plan.memories);
+        let memories = memories.map(|(memory, shape)| memory.parts(shape, n_written).concat()).collect();
+        Snapshot { fingerprint: self.fingerprint(), tokens: self.history.tokens().to_vec(), n_written, memories }
+    }
+
+    /// See [`crate::backend::Backend::restore`].
+    ///
+    /// # Errors
+    /// `Invalid` if it is a snapshot of something else, or damaged: then nothing is held.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.rewind(0);
+        self.history.check(snapshot, self.n_ctx)?;
+        if snapshot.fingerprint != self.fingerprint() {
+            return Err(invalid("it is of another model, or of another way to keep it"));
+        }
+        if let Err(error) = self.put_memories(snapshot) {
+            self.clear_states();
+            return Err(error);
+        }
+        self.history.restore(snapshot);
+        self.checkpoint();
+        Ok(())
+    }
+
+    fn put_memories(&mut self, snapshot: &Snapshot) -> Result<()> {
+        for (mem, memory) in self.memories.iter_mut().enumerate() {
+            snapshot.copy_to(mem, memory.parts(&self.plan.memories[mem], snapshot.n_written))?;
+        }
+        if snapshot.memories.len() == self.memories.len() { Ok(()) } else { Err(invalid("it has too many memories")) }
+    }
+
+    fn fingerprint(&self) -> u64 {
+        self.plan.fingerprint(&format!("reference {:?}", self.plan.rings(self.n_ctx, BATCH_MAX, 1)))
     }
 
     /// See [`crate::backend::Backend::needs_checkpoints`].

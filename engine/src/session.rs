@@ -21,7 +21,7 @@ use crate::chat::{Now, Piece, RenderOptions, Spans, Template};
 use crate::error::Result;
 use crate::gguf::Gguf;
 use crate::model::Model;
-use crate::plan::{Batch, Outputs};
+use crate::plan::{Batch, Outputs, Snapshot};
 use crate::protocol::{Finish, GenerateOptions, Message, Role};
 use crate::sampler::Sampler;
 use crate::tokenizer::{Decoder, Encode, Tokenizer};
@@ -253,6 +253,24 @@ impl Session {
             reply.n_cached = 0;
         }
         true
+    }
+
+    /// What the backend holds, as bytes: see [`Self::restore`].
+    ///
+    /// # Errors
+    /// As the backend.
+    pub async fn save(&mut self) -> Result<Vec<u8>> {
+        Ok(self.backend.save().await?.to_bytes())
+    }
+
+    /// Holds what another session of the same model held; a reply in progress is given up. A conversation that begins alike is then
+    /// read from there on.
+    ///
+    /// # Errors
+    /// `Invalid` if the bytes are of something else, or damaged: then nothing is held.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
+        (self.reply, self.bench) = (None, None);
+        self.backend.restore(&Snapshot::parse(bytes)?)
     }
 
     /// Gives its backend away.

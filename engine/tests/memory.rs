@@ -9,7 +9,7 @@ use engine::cpu::{Cpu, Machine};
 use engine::dtype::DType;
 #[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
-use engine::plan::{Batch, CHECKPOINTS_MAX, Op, Outputs, Plan};
+use engine::plan::{Batch, CHECKPOINTS_MAX, Op, Outputs, Plan, Snapshot};
 use engine::protocol::{CacheType, Sampling};
 use engine::quant::random_blocks;
 use engine::rng::Rng;
@@ -64,6 +64,8 @@ struct Walk<'a> {
     rng: Rng,
     tokens: Vec<u32>,
     checkpoints: Vec<usize>,
+    /// Tokens that were held, and what was saved then.
+    saved: Option<(Vec<u32>, Vec<u8>)>,
 }
 
 impl<'a> Walk<'a> {
@@ -73,13 +75,13 @@ impl<'a> Walk<'a> {
             CacheType::F16 => NMSE_MAX,
             CacheType::Q8_0 => BYTE_NMSE_MAX,
         };
-        Self { file, backend, nmse_max, rng: Rng::new(seed), tokens: Vec::new(), checkpoints: Vec::new() }
+        Self { file, backend, nmse_max, rng: Rng::new(seed), tokens: Vec::new(), checkpoints: Vec::new(), saved: None }
     }
 
     /// Does something, and says what.
     async fn step(&mut self) -> String {
         let room = (N_CTX - 1).saturating_sub(self.tokens.len());
-        match self.rng.below(6) {
+        match self.rng.below(7) {
             0 | 1 if room > 0 => {
                 // Seldom more than one batch.
                 let n_max = [1, 7, 60, 300][self.rng.below(4)].min(room);
@@ -120,6 +122,18 @@ impl<'a> Walk<'a> {
                     self.checkpoints.push(self.tokens.len());
                 }
                 format!("a checkpoint at {}", self.tokens.len())
+            }
+            4 => {
+                let Some((tokens, bytes)) = self.saved.take() else {
+                    let snapshot = self.backend.save().await.expect("it runs");
+                    self.saved = Some((self.tokens.clone(), snapshot.to_bytes()));
+                    return format!("{} tokens are saved", self.tokens.len());
+                };
+                let snapshot = Snapshot::parse(&bytes).expect("it was saved");
+                self.backend.restore(&snapshot).expect("it was saved here");
+                self.checkpoints = if tokens.is_empty() { Vec::new() } else { vec![tokens.len()] };
+                self.tokens = tokens;
+                format!("{} tokens are restored", self.tokens.len())
             }
             _ => {
                 let nearby = self.tokens.len().min(40);
@@ -167,6 +181,37 @@ impl<'a> Walk<'a> {
         let error: f32 = expected.iter().zip(&actual).map(|(a, b)| (a - b).powi(2)).sum();
         let size: f32 = expected.iter().map(|a| a.powi(2)).sum();
         assert!(error / size < self.nmse_max, "{what}, then {} tokens: error {}", all.len(), error / size);
+    }
+}
+
+/// What is stored may be damaged, or of another model: an error, after which the backend goes on from the beginning.
+#[async_test]
+async fn a_damaged_snapshot_is_an_error() {
+    let file = tiny::gemma3().finish();
+    for kind in kinds() {
+        let mut backend = tiny::load(&file, kind.clone(), 40);
+        let batch = Batch { tokens: &[1, 2, 3], outputs: Outputs::Last };
+        let logits = backend.forward(&batch).await.expect("it runs");
+        let bytes = backend.save().await.expect("it runs").to_bytes();
+        let restore = |backend: &mut Backend, bytes: &[u8]| backend.restore(&Snapshot::parse(bytes)?);
+        for n in (0..bytes.len()).step_by(13) {
+            restore(&mut backend, &bytes[..n]).expect_err("it is cut off");
+        }
+        // What is read of it, and numbers beyond: whatever they are, they are some.
+        for at in (0..120).chain((120..bytes.len()).step_by(1009)) {
+            for flip in [0x01, 0x80, 0xFF] {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= flip;
+                if restore(&mut backend, &damaged).is_ok() && at % 5 == 0 {
+                    assert!(at >= 16, "the fingerprint is another");
+                    backend.forward(&Batch { tokens: &[4], outputs: Outputs::Last }).await.expect("it runs");
+                }
+            }
+        }
+        let other = tiny::load(&tiny::llama().finish(), kind, 40).save().await.expect("it runs");
+        backend.restore(&other).expect_err("it is of another model");
+        assert!(backend.tokens().is_empty());
+        assert_eq!(backend.forward(&batch).await.expect("it runs"), logits);
     }
 }
 

@@ -41,6 +41,14 @@ impl KvCache {
         }
     }
 
+    /// All bytes of the first `n_written` positions, of as many as there is room for.
+    pub(super) fn parts(&mut self, n_written: usize) -> Vec<&mut [u8]> {
+        match self {
+            Self::F16(heads) => heads.parts(n_written),
+            Self::Q8_0(heads) => heads.parts(n_written),
+        }
+    }
+
     /// Bytes that it has taken.
     pub(super) fn bytes(&self) -> usize {
         match self {
@@ -63,6 +71,9 @@ pub(super) trait Head: Clone + std::fmt::Debug + Send + Sync {
 
     /// Bytes that it has taken.
     fn bytes(&self) -> usize;
+
+    /// All that it holds.
+    fn parts(&mut self) -> Vec<&mut [u8]>;
 
     /// What the numbers that so many tiles attend to must be multiplied by.
     fn prescale(n_tiles: usize) -> f32;
@@ -121,10 +132,8 @@ impl<H: Head> Heads<H> {
     fn store(&mut self, pool: &Pool, start: usize, k: &[f32], v: &[f32]) {
         let (head_dim, n_slots) = (self.head_dim, self.n_slots);
         let width = self.heads.len() * head_dim;
-        let n_held = (start + k.len() / width).min(n_slots);
-        let room = n_held.next_multiple_of(GROWTH).min(n_slots);
         // Not in a task: if memory runs out here, this thread can say so.
-        self.heads.iter_mut().for_each(|head| head.resize(n_held, room));
+        self.resize(start + k.len() / width);
         let put = |first: usize, heads: &mut [H]| {
             for (h, head) in (first..).zip(heads) {
                 for (i, (k, v)) in k.chunks_exact(width).zip(v.chunks_exact(width)).enumerate() {
@@ -137,6 +146,18 @@ impl<H: Head> Heads<H> {
         } else {
             pool.rows(&mut self.heads, 1, put);
         }
+    }
+
+    /// Makes it hold the first `n_written` positions, or as many as there is room for.
+    fn resize(&mut self, n_written: usize) {
+        let n_held = n_written.min(self.n_slots);
+        let room = n_held.next_multiple_of(GROWTH).min(self.n_slots);
+        self.heads.iter_mut().for_each(|head| head.resize(n_held, room));
+    }
+
+    fn parts(&mut self, n_written: usize) -> Vec<&mut [u8]> {
+        self.resize(n_written);
+        self.heads.iter_mut().flat_map(Head::parts).collect()
     }
 
     /// Lets all tiles that see something of a block of head `h` attend to it.

@@ -219,6 +219,19 @@ impl Memory {
         copies.0.iter().for_each(|(mem, copies)| copy_all(device, copies, &self.remembered[mem.0]));
     }
 
+    /// The buffers of a memory, and how many bytes of them the first `n_written` positions take, of as many as there is room for.
+    pub(super) fn parts(&self, plan: &Plan, mem: Mem, n_written: usize, n_ctx: usize) -> Vec<(&wgpu::Buffer, usize)> {
+        let buffers = self.remembered[mem.0].iter();
+        match plan.memories[mem.0] {
+            Remembered::State { len } => buffers.map(|buffer| (buffer, len * 4)).collect(),
+            Remembered::Kv(kv) => {
+                let n_slots = n_written.min(ring_len(&kv, n_ctx).unwrap_or(n_written)).next_multiple_of(KEYS_BLOCK);
+                let bytes = [kv.k_dim, kv.v_dim].map(|dim| n_slots * kv.n_head_kv * eights(dim) * 16);
+                buffers.zip(bytes).collect()
+            }
+        }
+    }
+
     /// Makes every state what it is before the first token.
     pub(super) fn clear_states(&self, device: &Device, plan: &Plan) {
         let mut encoder = device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

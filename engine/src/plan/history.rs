@@ -1,5 +1,9 @@
 //! The tokens that whoever runs a plan holds, and how far back it can go: the same rules everywhere.
 
+use super::Snapshot;
+use super::snapshot::invalid;
+use crate::error::Result;
+
 /// Places to come back to that are kept at most. Each has a copy of what cannot be cut.
 pub const CHECKPOINTS_MAX: usize = 3;
 
@@ -24,6 +28,13 @@ pub struct Ring {
     pub window: usize,
     /// Positions that are kept.
     pub len: usize,
+}
+
+impl Ring {
+    /// Whether all is there that the next token after the first `n` sees, when so many positions were written.
+    fn sees_all(&self, n: usize, n_written: usize) -> bool {
+        (n + 1).saturating_sub(self.window) + self.len >= n_written
+    }
 }
 
 /// A place to come back to.
@@ -69,6 +80,34 @@ impl<C> History<C> {
     /// Tokens behind them that were computed before anybody asked for them.
     pub fn n_ahead(&self) -> usize {
         self.n_ahead
+    }
+
+    /// Positions that were written and may still be there.
+    pub fn n_written(&self) -> usize {
+        if self.rings.is_empty() { self.len() } else { self.n_written }
+    }
+
+    /// Whether what a snapshot holds can follow from reading its tokens in a context of `n_ctx`.
+    ///
+    /// # Errors
+    /// `Invalid` if not.
+    pub fn check(&self, snapshot: &Snapshot, n_ctx: usize) -> Result<()> {
+        let Snapshot { tokens, n_written, .. } = snapshot;
+        if *n_written > n_ctx || tokens.len() > *n_written {
+            return Err(invalid("it does not fit into the context"));
+        }
+        if !self.rings.iter().all(|ring| ring.sees_all(tokens.len(), *n_written)) {
+            return Err(invalid("a window misses what it should see"));
+        }
+        Ok(())
+    }
+
+    /// Takes over what a snapshot holds, whose memories were copied. There are no checkpoints.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        self.tokens.clone_from(&snapshot.tokens);
+        self.n_ahead = 0;
+        self.n_written = snapshot.n_written;
+        self.checkpoints.clear();
     }
 
     /// Takes note of tokens that are read, after those that are held.
@@ -141,9 +180,8 @@ impl<C> History<C> {
 
     /// Whether what follows the first `n` tokens can be forgotten, and nothing before.
     fn can_cut(&self, n: usize) -> bool {
-        let sees_all = |ring: &Ring| (n + 1).saturating_sub(ring.window) + ring.len >= self.n_written;
         let is_here = n == self.len() && self.n_ahead == 0;
-        is_here || (!self.has_state && self.rings.iter().all(sees_all))
+        is_here || (!self.has_state && self.rings.iter().all(|ring| ring.sees_all(n, self.n_written)))
     }
 }
 

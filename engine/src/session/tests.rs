@@ -14,8 +14,10 @@ const IM_START: u32 = 256;
 const IM_END: u32 = 257;
 const N_VOCAB: usize = 259;
 
-/// A Llama with random weights, whose tokens are bytes, two marks of ChatML, and "he".
-fn tiny_gguf() -> Vec<u8> {
+/// A Llama, or, with a window, a Gemma 3, with random weights, whose tokens are bytes, two marks of ChatML, and "he".
+fn tiny_gguf(window: Option<u32>) -> Vec<u8> {
+    let architecture = if window.is_some() { "gemma3" } else { "llama" };
+    let key = |key: &str| format!("{architecture}.{key}");
     const N_EMBD: usize = 32;
     const N_FF: usize = 48;
     let mut rng = Rng::new(11);
@@ -34,14 +36,16 @@ fn tiny_gguf() -> Vec<u8> {
     let merges: Strings = ["h e"].into_iter().collect();
 
     let mut writer = Writer::default()
-        .entry("general.architecture", Value::String("llama".into()))
-        .entry("llama.block_count", Value::U32(2))
-        .entry("llama.embedding_length", Value::U32(N_EMBD as u32))
-        .entry("llama.feed_forward_length", Value::U32(N_FF as u32))
-        .entry("llama.attention.head_count", Value::U32(2))
-        .entry("llama.attention.head_count_kv", Value::U32(1))
-        .entry("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5))
-        .entry("llama.context_length", Value::U32(4096))
+        .entry("general.architecture", Value::String(architecture.into()))
+        .entry(&key("block_count"), Value::U32(2))
+        .entry(&key("embedding_length"), Value::U32(N_EMBD as u32))
+        .entry(&key("feed_forward_length"), Value::U32(N_FF as u32))
+        .entry(&key("attention.head_count"), Value::U32(2))
+        .entry(&key("attention.head_count_kv"), Value::U32(1))
+        .entry(&key("attention.key_length"), Value::U32(N_EMBD as u32 / 2))
+        .entry(&key("attention.value_length"), Value::U32(N_EMBD as u32 / 2))
+        .entry(&key("attention.layer_norm_rms_epsilon"), Value::F32(1e-5))
+        .entry(&key("context_length"), Value::U32(4096))
         .entry("tokenizer.ggml.model", Value::String("gpt2".into()))
         .entry("tokenizer.ggml.pre", Value::String("gpt-2".into()))
         .entry("tokenizer.ggml.tokens", Value::Array(Array::String(tokens)))
@@ -49,6 +53,7 @@ fn tiny_gguf() -> Vec<u8> {
         .entry("tokenizer.ggml.merges", Value::Array(Array::String(merges)))
         .entry("tokenizer.ggml.eos_token_id", Value::U32(IM_END))
         .entry("tokenizer.ggml.bos_token_id", Value::U32(IM_START));
+    writer = window.into_iter().fold(writer, |writer, n| writer.entry(&key("attention.sliding_window"), Value::U32(n)));
     writer = tensor(writer, "token_embd.weight", N_EMBD, N_VOCAB);
     writer = tensor(writer, "output.weight", N_EMBD, N_VOCAB);
     writer = ones(writer, "output_norm.weight", N_EMBD);
@@ -56,6 +61,16 @@ fn tiny_gguf() -> Vec<u8> {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         writer = ones(writer, &name("attn_norm"), N_EMBD);
         writer = ones(writer, &name("ffn_norm"), N_EMBD);
+        if window.is_some() {
+            for (part, len) in [
+                ("attn_q_norm", N_EMBD / 2),
+                ("attn_k_norm", N_EMBD / 2),
+                ("post_attention_norm", N_EMBD),
+                ("post_ffw_norm", N_EMBD),
+            ] {
+                writer = ones(writer, &name(part), len);
+            }
+        }
         writer = tensor(writer, &name("attn_q"), N_EMBD, N_EMBD);
         writer = tensor(writer, &name("attn_k"), N_EMBD, N_EMBD / 2);
         writer = tensor(writer, &name("attn_v"), N_EMBD, N_EMBD / 2);
@@ -82,11 +97,14 @@ fn letter(byte: u8) -> char {
 }
 
 fn session() -> Session {
-    let file = tiny_gguf();
-    let Parsed::Complete(gguf) = gguf::parse(&file, file.len() as u64).expect("it is sound") else {
+    session_of(&tiny_gguf(None), N_CTX)
+}
+
+fn session_of(file: &[u8], n_ctx: usize) -> Session {
+    let Parsed::Complete(gguf) = gguf::parse(file, file.len() as u64).expect("it is sound") else {
         panic!("the whole file is there");
     };
-    let mut loader = Loader::new(&gguf, BackendKind::Reference, N_CTX, Machine::alone()).expect("it is a llama");
+    let mut loader = Loader::new(&gguf, BackendKind::Reference, n_ctx, Machine::alone()).expect("it is a llama");
     for piece in loader.pieces() {
         let start = piece.offset as usize;
         loader.put(&piece, &file[start..start + piece.len]).expect("it is in the file");
@@ -159,6 +177,101 @@ fn the_same_prompt_computes_one_token() {
     let found = start(&mut session, &options(&messages, 10));
     assert_eq!(found.n_cached, found.n_prompt - 1);
     assert_eq!(finish(&mut session).0, first);
+}
+
+/// A conversation that is much longer than a ring, and what its turns find of it.
+struct LongConversation {
+    session: Session,
+    file: Vec<u8>,
+    messages: Vec<Message>,
+    /// Tokens of each prompt so far.
+    prompts: Vec<usize>,
+}
+
+impl LongConversation {
+    const N_CTX: usize = 1400;
+
+    /// Six turns, each with a question of some 140 tokens, and a reply that is longer than a ring goes back.
+    fn new() -> Self {
+        let file = tiny_gguf(Some(8));
+        let messages = vec![message(Role::System, "Be brief.")];
+        let session = session_of(&file, Self::N_CTX);
+        let mut conversation = Self { session, file, messages, prompts: Vec::new() };
+        for turn in 0..6 {
+            conversation.messages.push(message(Role::User, format!("question {turn} {}", "a".repeat(130))));
+            let start = start(&mut conversation.session, &options(&conversation.messages, 150));
+            conversation.prompts.push(start.n_prompt);
+            finish(&mut conversation.session);
+            // What is sent back is not what the model wrote: its thoughts are left out, say.
+            conversation.messages.push(message(Role::Assistant, "An answer."));
+        }
+        conversation
+    }
+
+    /// Tokens that are not read again when the conversation goes on with these messages, after it was seen that the reply is a
+    /// fresh session's.
+    #[track_caller]
+    fn n_cached(&mut self, messages: &[Message]) -> usize {
+        let found = start(&mut self.session, &options(messages, 12));
+        let text = finish(&mut self.session).0;
+        assert_eq!(text, reply(&mut session_of(&self.file, Self::N_CTX), messages, 12), "{found:?}");
+        found.n_cached
+    }
+}
+
+#[test]
+fn a_turn_goes_on_from_the_end_of_the_last_prompt() {
+    let mut conversation = LongConversation::new();
+    let last_prompt = conversation.prompts[5];
+    assert!(last_prompt > 900 && conversation.session.backend.needs_checkpoints(), "{last_prompt} tokens");
+    let mut messages = conversation.messages.clone();
+    messages.push(message(Role::User, "and now?"));
+    assert_eq!(conversation.n_cached(&messages), last_prompt - 1);
+}
+
+#[test]
+fn a_reply_that_is_written_again_reads_one_token() {
+    let mut conversation = LongConversation::new();
+    let messages = conversation.messages[..12].to_vec();
+    assert_eq!(conversation.n_cached(&messages), conversation.prompts[5] - 1);
+    assert_eq!(conversation.n_cached(&messages), conversation.prompts[5] - 1, "once more");
+}
+
+#[test]
+fn an_edit_reads_again_from_the_nearest_checkpoint() {
+    // Of the last question: the prompt before is the nearest.
+    let mut conversation = LongConversation::new();
+    let mut messages = conversation.messages[..12].to_vec();
+    messages[11] = message(Role::User, "another question");
+    assert_eq!(conversation.n_cached(&messages), conversation.prompts[4] - 1);
+
+    // In the middle: of the checkpoints, only the one after the system prompt is older.
+    let mut conversation = LongConversation::new();
+    let mut messages = conversation.messages[..8].to_vec();
+    messages[5] = message(Role::User, "another question");
+    let n_cached = conversation.n_cached(&messages);
+    assert!((20..conversation.prompts[0]).contains(&n_cached), "{n_cached} tokens");
+}
+
+#[test]
+fn another_conversation_finds_the_system_prompt() {
+    let mut conversation = LongConversation::new();
+    let n_cached = conversation.n_cached(&[message(Role::System, "Be brief."), message(Role::User, "Something else.")]);
+    let text = conversation.session.tokenizer.decode(&conversation.session.backend.tokens()[..n_cached], true);
+    assert!(text.contains("Be brief.") && text.ends_with("user\n"), "{text:?}");
+}
+
+#[test]
+fn what_is_saved_is_gone_on_with_elsewhere() {
+    let mut conversation = LongConversation::new();
+    let n_held = conversation.session.n_used();
+    let bytes = pollster::block_on(conversation.session.save()).expect("the reference does not fail");
+    let mut elsewhere = session_of(&conversation.file, LongConversation::N_CTX);
+    elsewhere.restore(&bytes).expect("it was saved by the same model");
+    assert_eq!(elsewhere.n_used(), n_held);
+    assert_eq!(elsewhere.backend.tokens(), conversation.session.backend.tokens());
+    let other = session().restore(&bytes).expect_err("it is another model");
+    assert_eq!(other.kind(), ErrorKind::Invalid);
 }
 
 #[test]

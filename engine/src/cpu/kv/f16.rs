@@ -49,6 +49,10 @@ impl Head for F16 {
         bytes(&self.keys) + bytes(&self.values)
     }
 
+    fn parts(&mut self) -> Vec<&mut [u8]> {
+        vec![bytemuck::cast_slice_mut(&mut self.keys), bytemuck::cast_slice_mut(&mut self.values)]
+    }
+
     fn prescale(n_tiles: usize) -> f32 {
         if n_tiles < TILES_MIN { HALF_SCALE } else { 1.0 }
     }

@@ -134,6 +134,12 @@ impl Head for Q8_0 {
         keys + bytes(&self.values) + bytes(&self.value_scales)
     }
 
+    fn parts(&mut self) -> Vec<&mut [u8]> {
+        let Self { keys, key_scales, values, value_scales, .. } = self;
+        let (keys, key_scales) = (bytemuck::cast_slice_mut(keys), bytemuck::cast_slice_mut(key_scales));
+        vec![keys, key_scales, bytemuck::cast_slice_mut(values), bytemuck::cast_slice_mut(value_scales)]
+    }
+
     fn prescale(_: usize) -> f32 {
         1.0
     }
