@@ -5,6 +5,7 @@
 //! wish to stop is seen within one token.
 
 pub mod budget;
+pub mod gpu_fallback;
 pub mod info;
 pub mod queue;
 pub mod text;
@@ -12,13 +13,15 @@ pub mod text;
 #[cfg(target_arch = "wasm32")]
 mod adapter;
 #[cfg(target_arch = "wasm32")]
+mod backend_choice;
+#[cfg(target_arch = "wasm32")]
+mod device_probe;
+#[cfg(target_arch = "wasm32")]
 mod engine;
 #[cfg(target_arch = "wasm32")]
+mod gpu_request;
+#[cfg(target_arch = "wasm32")]
 mod load;
-#[cfg(target_arch = "wasm32")]
-mod patience;
-#[cfg(target_arch = "wasm32")]
-mod place;
 #[cfg(target_arch = "wasm32")]
 mod post;
 #[cfg(target_arch = "wasm32")]
@@ -27,6 +30,8 @@ mod reply;
 mod start;
 #[cfg(target_arch = "wasm32")]
 mod threads;
+#[cfg(target_arch = "wasm32")]
+mod timeout;
 
 #[cfg(target_arch = "wasm32")]
 pub use adapter::{first_turn, gpu_options};

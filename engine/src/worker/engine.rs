@@ -1,7 +1,8 @@
 //! The model that answers, if there is one.
 
+use super::backend_choice::BackendChooser;
+use super::gpu_fallback::FallbackReason;
 use super::load::{Loaded, Wanted, load};
-use super::place::{Obstacle, Places};
 use super::post::{failed, post, progress};
 use super::queue::{Job, Work};
 use super::reply::{self, Writer};
@@ -18,7 +19,7 @@ pub(super) struct Engine {
     session: Option<Session>,
     /// How the model can be had again, in all likelihood without the network.
     again: Option<Again>,
-    places: Places,
+    backends: BackendChooser,
 }
 
 /// See [`Engine`].
@@ -32,7 +33,7 @@ struct Again {
 impl Again {
     /// Loads the model once more, without a word of it. Only where a new session begins may a file come over the network, if the
     /// browser has given its copy up: it may be another one by now.
-    async fn load(&self, may_download: bool, cancel: &Cancel, places: &mut Places) -> Result<Loaded> {
+    async fn load(&self, may_download: bool, cancel: &Cancel, backends: &mut BackendChooser) -> Result<Loaded> {
         let wanted = Wanted {
             options: &self.options,
             file: self.file.clone(),
@@ -41,7 +42,7 @@ impl Again {
             on_progress: Rc::new(|_stage, _loaded_bytes, _total_bytes| {}),
             on_start_over: |_why| {},
         };
-        load(wanted, places, &mut None).await
+        load(wanted, backends, &mut None).await
     }
 
     /// Tells the page where the model runs, if it believes something else.
@@ -95,8 +96,8 @@ impl Engine {
         if self.session.is_none()
             && let Some(again) = &mut self.again
         {
-            self.places.forget_obstacle();
-            match again.load(true, cancel, &mut self.places).await {
+            self.backends.forget_fallback();
+            match again.load(true, cancel, &mut self.backends).await {
                 Ok(Loaded { session, info }) => {
                     again.tell(info);
                     self.session = Some(session);
@@ -117,7 +118,7 @@ impl Engine {
         loop {
             let session = self.session(cancel).await?;
             let Err(mut error) = writer.write(session, cancel).await else {
-                self.places.note_success();
+                self.backends.note_success();
                 return Ok(());
             };
             if !session.backend().is_lost() {
@@ -125,7 +126,7 @@ impl Engine {
             }
             if error.kind() == ErrorKind::Memory {
                 let n_ctx_before = session.backend().n_ctx_before();
-                self.places.note_obstacle(Obstacle::NoRoomForConversation(n_ctx_before));
+                self.backends.note_fallback(FallbackReason::NoRoomForConversation(n_ctx_before));
                 if let Some(n_ctx) = n_ctx_before {
                     let message = format!(
                         "The GPU has not enough memory for so long a conversation: choose a context of {n_ctx} tokens."
@@ -133,7 +134,7 @@ impl Engine {
                     error = Error::new(ErrorKind::Memory, message).with_source(error);
                 }
             } else {
-                self.places.note_failure();
+                self.backends.note_failure();
             }
             // Who stops it meanwhile is told that it was stopped, by the session that is here.
             if !self.recover(cancel).await && !cancel.is_cancelled() {
@@ -145,7 +146,7 @@ impl Engine {
     /// Loads the model again, and moves the session to where it is now; false if that cannot be.
     async fn recover(&mut self, cancel: &Cancel) -> bool {
         let Some(again) = &mut self.again else { return false };
-        match (again.load(false, cancel, &mut self.places).await, &mut self.session) {
+        match (again.load(false, cancel, &mut self.backends).await, &mut self.session) {
             (Ok(loaded), Some(session)) => {
                 let has_room = session.move_to(loaded.session.into_backend());
                 if has_room {
@@ -159,7 +160,7 @@ impl Engine {
     }
 
     async fn load(&mut self, options: LoadOptions, file: Option<File>, cancel: &Cancel) -> Result<()> {
-        self.places.start_anew();
+        self.backends.reset();
         let wanted = Wanted {
             options: &options,
             file: file.clone(),
@@ -168,7 +169,7 @@ impl Engine {
             on_progress: progress(),
             on_start_over: |why| post(&Event::StartedOver(why)),
         };
-        let Loaded { session, info } = load(wanted, &mut self.places, &mut self.session).await?;
+        let Loaded { session, info } = load(wanted, &mut self.backends, &mut self.session).await?;
         self.session = Some(session);
         let is_at_hand = info.kept == Kept::Yes || file.is_some();
         self.again = is_at_hand.then(|| Again { told: told(&info), options, file });

@@ -1,7 +1,9 @@
 //! From a source to a session: the header first, the decision, then the weights, piece by piece.
 
-use super::patience::unless_cancelled;
-use super::place::{self, Obstacle, Place, Places};
+use super::backend_choice::{BackendChoice, BackendChooser};
+use super::gpu_fallback::FallbackReason;
+use super::gpu_request::gpu_request;
+use super::timeout::unless_cancelled;
 use super::{budget, info, threads};
 use crate::backend::{Backend, BackendKind};
 use crate::chat::Template;
@@ -49,12 +51,16 @@ pub(super) struct Wanted<'a> {
 
 /// Loads a model. `old`, the one before it, is let go when it is certain that the new one can run, and that it fits if it
 /// runs on the CPU.
-pub(super) async fn load(wanted: Wanted<'_>, places: &mut Places, old: &mut Option<Session>) -> Result<Loaded> {
+pub(super) async fn load(
+    wanted: Wanted<'_>,
+    backends: &mut BackendChooser,
+    old: &mut Option<Session>,
+) -> Result<Loaded> {
     let Wanted { options, may_download, cancel, on_start_over, .. } = wanted;
     let start_ms = js::now_ms();
     let mut use_stored = true;
     loop {
-        let had_obstacle = places.has_obstacle();
+        let had_fallback = backends.has_fallback();
         let mut reader = Reader::open(OpenOptions {
             source: &options.source,
             hub: &options.hub,
@@ -66,7 +72,7 @@ pub(super) async fn load(wanted: Wanted<'_>, places: &mut Places, old: &mut Opti
         })
         .await?;
         reader.outdated().into_iter().for_each(on_start_over);
-        match read(&mut reader, options, cancel, places, old).await {
+        match read(&mut reader, options, cancel, backends, old).await {
             Ok(Loaded { session, info }) => {
                 let load_secs = (js::now_ms() - start_ms) / 1000.0;
                 return Ok(Loaded { session, info: ModelInfo { load_secs, ..info } });
@@ -79,7 +85,7 @@ pub(super) async fn load(wanted: Wanted<'_>, places: &mut Places, old: &mut Opti
                 use_stored = false;
             }
             // Once more, on the CPU.
-            Err(_) if !had_obstacle && places.has_obstacle() => {}
+            Err(_) if !had_fallback && backends.has_fallback() => {}
             Err(error) => return Err(error),
         }
     }
@@ -96,12 +102,12 @@ async fn read(
     reader: &mut Reader,
     options: &LoadOptions,
     cancel: &Cancel,
-    places: &mut Places,
+    backends: &mut BackendChooser,
     old: &mut Option<Session>,
 ) -> Result<Loaded> {
     let gguf = header(reader).await?;
-    let Place { kind, tier, is_second_best } =
-        places.choose(place::wish(options.backend), options.cache, cancel).await?;
+    let BackendChoice { kind, tier, is_fallback } =
+        backends.choose(gpu_request(options.backend), options.cache, cancel).await?;
     let is_cpu = matches!(kind, BackendKind::Cpu(_));
     let n_ctx = context(&gguf, options, is_cpu)?;
     if reader.is_remote() {
@@ -117,10 +123,8 @@ async fn read(
         Err(error) => Err(error),
     };
     let (model, backend, kept) = filled.inspect_err(|error| {
-        if error.kind() == ErrorKind::Memory && !is_cpu {
-            places.note_obstacle(Obstacle::NoRoomForModel);
-        } else if error.kind() == ErrorKind::Unsupported && !is_cpu {
-            places.note_obstacle(Obstacle::Failure(error.to_string()));
+        if let Some(reason) = FallbackReason::of_load(error).filter(|_| !is_cpu) {
+            backends.note_fallback(reason);
         }
     })?;
     let info = ModelInfo {
@@ -133,8 +137,8 @@ async fn read(
         trained_context_tokens: tokens(model.config.n_ctx_train),
         backend: backend.name().to_owned(),
         tier,
-        is_second_best,
-        roomy_context_tokens: places.roomy_context().map(tokens),
+        is_second_best: is_fallback,
+        roomy_context_tokens: backends.gpu_context().map(tokens),
         cache: backend.cache_type(),
         threads: backend.threads(),
         variant: info::variant().to_owned(),

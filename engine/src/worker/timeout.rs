@@ -9,8 +9,8 @@ use std::task::Poll;
 /// Slow ones compile their shaders for seconds.
 const LIMIT_MS: u32 = 60_000;
 
-/// What `answer` comes to; none if it has not come after a minute.
-pub(super) async fn within_a_minute<T>(answer: impl Future<Output = T>) -> Option<T> {
+/// The output of `answer`; none if it has not come after [`LIMIT_MS`].
+pub(super) async fn with_timeout<T>(answer: impl Future<Output = T>) -> Option<T> {
     let (mut answer, mut limit) = (pin!(answer), pin!(js::sleep(LIMIT_MS)));
     poll_fn(move |context| match answer.as_mut().poll(context) {
         Poll::Ready(answer) => Poll::Ready(Some(answer)),
