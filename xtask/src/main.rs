@@ -4,6 +4,7 @@
 mod command;
 mod dist;
 mod doctor;
+mod kernel_stats;
 mod models;
 mod report;
 mod scripts;
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   models [NAME…]                   fetch the models that the page and the tests use into models/
   bench [FLAGS…]                   measure speed in a browser; the flags are those of e2e/bench.mjs
   bench --report                   make docs/benchmarks.md of the recorded rows
+  kernel-stats PROGRAM             make docs/kernels.csv with a program that compiles for GPUs (docs/kernels.md)
   golden                           make the golden files again with llama.cpp
   doctor                           say what is installed, what is missing and how to get it
 
@@ -59,6 +61,7 @@ fn dispatch(args: &[String]) -> Result<()> {
         ("models", names) => models::fetch_named(names),
         ("bench", [flag]) if flag == "--report" => report::write(),
         ("bench", _) => scripts::bench(rest),
+        ("kernel-stats", [program]) => kernel_stats::write(program),
         ("golden", []) => scripts::golden(),
         ("doctor", []) => doctor::run(),
         ("help" | "--help" | "-h", _) => {
