@@ -54,9 +54,8 @@ fn run() -> Result<()> {
         _ => return Err(usage()),
     };
     let gguf = open::gguf(model)?;
-    let plan = Model::new(&gguf)?.plan;
-    let dtypes = plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype);
-    let kernels = kernels::all(&plan, &dtypes.collect::<Vec<_>>(), tier, N_CTX);
+    let model = Model::new(&gguf)?;
+    let kernels = kernels::all(&model.plan, &model.dtypes(&gguf), tier, N_CTX);
     std::fs::create_dir_all(folder).map_err(|e| unwritable(folder, &e))?;
     kernels.iter().enumerate().try_for_each(|(i, kernel)| write(Path::new(folder), i, kernel))
 }

@@ -41,21 +41,20 @@ impl Loader {
     /// As [`Model::new`] and [`Gpu::new`].
     pub fn new(gguf: &Gguf, kind: BackendKind, n_ctx: usize, machine: Machine) -> Result<Self> {
         let model = Model::new(gguf)?;
-        let tensors = model.plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors"));
-        let tensors: Vec<_> = tensors.collect();
         let mut pieces: Vec<Piece> = Vec::new();
-        for (index, tensor) in tensors.iter().enumerate() {
+        for (index, weight) in model.plan.weights.iter().enumerate() {
+            let tensor = gguf.tensor(&weight.tensor).expect("the model checked its tensors");
             let row_bytes = size(tensor.size_bytes)? / tensor.rows();
             let step = (PIECE_BYTES_MAX / row_bytes / PIECE_ROWS_STEP).max(1) * PIECE_ROWS_STEP;
-            pieces.extend((0..tensor.rows()).step_by(step).map(|first_row| Piece {
-                offset: tensor.offset + (first_row * row_bytes) as u64,
-                len: step.min(tensor.rows() - first_row) * row_bytes,
+            pieces.extend((0..weight.rows).step_by(step).map(|first_row| Piece {
+                offset: tensor.offset + ((weight.first_row + first_row) * row_bytes) as u64,
+                len: step.min(weight.rows - first_row) * row_bytes,
                 weight: Weight(index),
                 first_row,
             }));
         }
         pieces.sort_by_key(|p| p.offset);
-        let dtypes = tensors.iter().map(|t| t.dtype).collect();
+        let dtypes = model.dtypes(gguf);
         let n_ctx = n_ctx.min(model.config.n_ctx_train);
         let backend = match kind {
             BackendKind::Reference => Backend::Reference(Box::new(Reference::new(model.plan.clone(), dtypes, n_ctx))),

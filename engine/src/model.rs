@@ -8,10 +8,12 @@ mod keys;
 mod llama;
 mod parts;
 
+use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Gguf;
-use crate::plan::Plan;
+use crate::plan::{Plan, WeightInfo};
 use keys::Keys;
+use std::collections::HashMap;
 
 /// An architecture: what `general.architecture` says, and what it computes.
 struct Architecture {
@@ -30,7 +32,7 @@ pub struct Config {
     pub architecture: &'static str,
     /// Tokens of the vocabulary.
     pub n_vocab: usize,
-    /// Tokens of the context the model was trained with.
+    /// Tokens of the context the model was trained with, as far as the plan holds.
     pub n_ctx_train: usize,
 }
 
@@ -49,13 +51,36 @@ impl Model {
     /// # Errors
     /// `Unsupported` for an architecture or a feature that is not here, `Invalid` for a header that contradicts itself.
     pub fn new(gguf: &Gguf) -> Result<Self> {
+        let model = Self::planned(gguf)?;
+        check_tensors(gguf, &model.plan)?;
+        Ok(model)
+    }
+
+    /// The model that a file's header describes, whatever tensors it has: their names say only which parts the model has.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn planned(gguf: &Gguf) -> Result<Self> {
         let name = gguf.metadata.str("general.architecture")?.unwrap_or_default();
         let architecture = ARCHITECTURES.iter().find(|a| a.name == name).ok_or_else(|| unknown(name))?;
         let keys = Keys::new(gguf, architecture.name);
         let plan = (architecture.plan)(&keys)?;
-        check_tensors(gguf, &plan)?;
         let n_ctx_train = keys.size("context_length", u32::MAX as usize)?;
-        Ok(Self { config: Config { architecture: keys.architecture(), n_vocab: keys.n_vocab()?, n_ctx_train }, plan })
+        let config = Config {
+            architecture: keys.architecture(),
+            n_vocab: keys.n_vocab()?,
+            n_ctx_train: plan.n_ctx_max.map_or(n_ctx_train, |n| n.min(n_ctx_train)),
+        };
+        Ok(Self { config, plan })
+    }
+
+    /// By [`crate::plan::Weight`]: its type in the file that this model is from.
+    ///
+    /// # Panics
+    /// If the model is from another file.
+    pub fn dtypes(&self, gguf: &Gguf) -> Vec<DType> {
+        let dtype = |tensor: &str| gguf.tensor(tensor).expect("the model checked its tensors").dtype;
+        self.plan.weights.iter().map(|weight| dtype(&weight.tensor)).collect()
     }
 }
 
@@ -74,20 +99,23 @@ fn unknown(name: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("This model cannot be run yet: {what}; supported are {known}."))
 }
 
-/// Every weight of the plan must be in the file, in the shape that the plan expects.
+/// Every weight of the plan must be in the file, and its tensor end where the last of the tensor's weights does.
 fn check_tensors(gguf: &Gguf, plan: &Plan) -> Result<()> {
+    let mut ends: HashMap<&str, usize> = HashMap::new();
     for weight in &plan.weights {
-        let Some(tensor) = gguf.tensor(&weight.name) else {
-            return Err(Error::new(ErrorKind::Invalid, format!("The file has no tensor {:?}.", weight.name)));
+        let end = ends.entry(&weight.tensor).or_default();
+        *end = weight.range().end.max(*end);
+    }
+    for WeightInfo { tensor: name, cols, .. } in &plan.weights {
+        let Some(tensor) = gguf.tensor(name) else {
+            return Err(Error::new(ErrorKind::Invalid, format!("The file has no tensor {name:?}.")));
         };
-        if (tensor.rows(), tensor.cols()) != (weight.rows, weight.cols) {
+        let rows = ends[name.as_str()];
+        if (tensor.rows(), tensor.cols()) != (rows, *cols) {
             let message = format!(
-                "Tensor {:?} is {} × {}, but the header's sizes ask for {} × {}.",
-                weight.name,
+                "Tensor {name:?} is {} × {}, but the header's sizes ask for {rows} × {cols}.",
                 tensor.rows(),
-                tensor.cols(),
-                weight.rows,
-                weight.cols
+                tensor.cols()
             );
             return Err(Error::new(ErrorKind::Invalid, message));
         }

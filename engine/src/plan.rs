@@ -14,12 +14,13 @@ pub use memory::{Kv, Mem, Memory};
 pub use snapshot::Snapshot;
 
 use std::fmt;
+use std::ops::Range;
 
 /// A numbered activation buffer, `[rows, width]` f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Buf(pub usize);
 
-/// A numbered weight: a tensor of the file.
+/// A numbered weight: a tensor of the file, or some rows of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Weight(pub usize);
 
@@ -43,15 +44,26 @@ pub struct BufInfo {
     pub rows: Rows,
 }
 
-/// What a plan says of a weight: which tensor, and the shape it must have.
+/// What a plan says of a weight: which rows of which tensor, and the shape they must have.
+///
+/// Mostly that is a whole tensor. Fused ones (queries, keys and values; gate and up) are several weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightInfo {
     /// The tensor's name in the file.
-    pub name: String,
+    pub tensor: String,
+    /// The tensor's row that is the weight's first.
+    pub first_row: usize,
     /// Rows (GGUF's second dimension); 1 for a vector.
     pub rows: usize,
     /// Elements in a row (GGUF's first dimension).
     pub cols: usize,
+}
+
+impl WeightInfo {
+    /// The tensor's rows that the weight is.
+    pub fn range(&self) -> Range<usize> {
+        self.first_row..self.first_row + self.rows
+    }
 }
 
 /// How rotary embedding pairs the elements of a head.
@@ -205,6 +217,8 @@ pub struct Plan {
     pub ops: Vec<Op>,
     /// `[n_outputs, n_vocab]`: the result.
     pub logits: Option<Buf>,
+    /// Tokens of context that the plan holds for, where the model was trained with more.
+    pub n_ctx_max: Option<usize>,
 }
 
 impl Plan {
@@ -222,9 +236,15 @@ impl Plan {
         Buf(index_of(&mut self.bufs, info))
     }
 
-    /// The weight of this name; asked for twice, it is the same one.
-    pub fn weight(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Weight {
-        Weight(index_of(&mut self.weights, WeightInfo { name: name.into(), rows, cols }))
+    /// The tensor of this name as a weight; asked for twice, it is the same one.
+    pub fn weight(&mut self, tensor: impl Into<String>, rows: usize, cols: usize) -> Weight {
+        self.weight_rows(tensor, 0..rows, cols)
+    }
+
+    /// These rows of the tensor of this name as a weight; asked for twice, it is the same one.
+    pub fn weight_rows(&mut self, tensor: impl Into<String>, rows: Range<usize>, cols: usize) -> Weight {
+        let info = WeightInfo { tensor: tensor.into(), first_row: rows.start, rows: rows.len(), cols };
+        Weight(index_of(&mut self.weights, info))
     }
 
     /// A new KV cache, of heads whose keys and values have `head_dim` elements.
@@ -298,6 +318,14 @@ fn index_of<T: PartialEq>(items: &mut Vec<T>, item: T) -> usize {
     })
 }
 
+/// The tensor's name; of a part, also which rows.
+impl fmt::Display for WeightInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.tensor)?;
+        if self.first_row == 0 { Ok(()) } else { write!(f, "[{}..]", self.first_row) }
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ops.iter().try_for_each(|op| {
@@ -311,7 +339,7 @@ impl Plan {
     /// One line: what is written, the op, what is read, the constants.
     fn write_op(&self, f: &mut fmt::Formatter<'_>, op: &Op) -> fmt::Result {
         let buf = |b: Buf| format!("{}[{}]", self.bufs[b.0].name, self.bufs[b.0].width);
-        let weight = |w: Weight| self.weights[w.0].name.as_str();
+        let weight = |w: Weight| self.weights[w.0].to_string();
         match op {
             Op::Embed { weight: w, scale, dst } => write!(f, "{} = embed {} scale {scale}", buf(*dst), weight(*w)),
             Op::RmsNorm { x, weight: w, eps, dst } => {

@@ -43,11 +43,9 @@ fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs
 
 fn fused(file: &[u8]) -> (Plan, Fused) {
     let gguf = tiny::parse(file);
-    let plan = Model::new(&gguf).expect("a model").plan;
-    let dtypes: Vec<DType> =
-        plan.weights.iter().map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
-    let fused = fuse(&plan, &dtypes, usize::MAX);
-    (plan, fused)
+    let model = Model::new(&gguf).expect("a model");
+    let fused = fuse(&model.plan, &model.dtypes(&gguf), usize::MAX);
+    (model.plan, fused)
 }
 
 #[test]

@@ -192,8 +192,7 @@ fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
     if !is_cpu {
         return Ok(context_tokens);
     }
-    let dtypes = model.plan.weights.iter();
-    let dtypes: Vec<_> = dtypes.map(|w| gguf.tensor(&w.name).expect("the model checked its tensors").dtype).collect();
+    let dtypes = model.dtypes(gguf);
     let too_large = |what| {
         let message =
             format!("{what} of this model is more than a page can hold in one piece. Choose a smaller model.");
