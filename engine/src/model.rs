@@ -2,11 +2,20 @@
 //!
 //! To add an architecture: a file under `model/`, which reads its own keys of the header, and its row in `ARCHITECTURES`.
 
+mod bitnet;
+mod exaone4;
 mod gemma3;
 mod hparams;
+mod hunyuan;
 mod keys;
 mod llama;
+mod mistral3;
+mod olmo2;
 mod parts;
+mod phi3;
+mod qwen2;
+mod qwen3;
+mod smollm3;
 
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,8 +31,20 @@ struct Architecture {
 }
 
 /// Every architecture that can be run.
-const ARCHITECTURES: &[Architecture] =
-    &[Architecture { name: "llama", plan: llama::plan }, Architecture { name: "gemma3", plan: gemma3::plan }];
+const ARCHITECTURES: &[Architecture] = &[
+    Architecture { name: "llama", plan: llama::plan },
+    Architecture { name: "gemma3", plan: gemma3::plan },
+    Architecture { name: "qwen2", plan: qwen2::plan },
+    Architecture { name: "qwen3", plan: qwen3::plan },
+    Architecture { name: "smollm3", plan: smollm3::plan },
+    Architecture { name: "ernie4_5", plan: llama::plan },
+    Architecture { name: "mistral3", plan: mistral3::plan },
+    Architecture { name: "phi3", plan: phi3::plan },
+    Architecture { name: "hunyuan-dense", plan: hunyuan::plan },
+    Architecture { name: "exaone4", plan: exaone4::plan },
+    Architecture { name: "olmo2", plan: olmo2::plan },
+    Architecture { name: "bitnet", plan: bitnet::plan },
+];
 
 /// What the engine needs to know of a model beside its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,18 @@ pub(crate) fn golden() -> Result<()> {
     }
     let mut make = command("node", ["make.mjs", "../../../models"]);
     make.current_dir(GOLDEN).env("PATH", path_starting_with(&python)?);
-    step("make.mjs", || run(&mut make))
+    step("make.mjs", || run(&mut make))?;
+    conformance(&python)
+}
+
+/// Asks llama.cpp about the tiny models, which a test writes.
+fn conformance(python: &Path) -> Result<()> {
+    let test = ["test", "--quiet", "--workspace", "--test", "conformance", "every_architecture"];
+    step("tiny models", || run(&mut command("cargo", test)))?;
+    let models = std::path::absolute(target_dir().join("tmp/tiny-models")).context("there is no current folder")?;
+    let mut make = command("node", ["conformance.mjs"]);
+    make.arg(models).current_dir(GOLDEN).env("PATH", path_starting_with(python)?);
+    step("conformance.mjs", || run(&mut make))
 }
 
 /// A Python of its own with the packages that the makers import.

@@ -96,17 +96,22 @@ fn rope(keys: &Keys<'_>, head_dim: usize, pairs: RopePairs) -> Result<Rope> {
         None => keys.f32_or("rope.scale_linear", 0.0)?,
     };
     let is_yarn = match scaling {
-        "none" | "linear" | "llama3" => false,
+        "none" | "linear" | "llama3" | "longrope" => false,
         "yarn" => true,
         _ => return Err(keys.unsupported("rope.scaling.type", &format!("rotary scaling of type {scaling:?}"))),
     };
+    let freq_scale = if factor > 0.0 && scaling != "none" { 1.0 / factor } else { 1.0 };
+    let ext_factor = keys.f32_or("rope.scaling.yarn_ext_factor", if is_yarn { 1.0 } else { 0.0 })?;
+    // What YaRN does to the length of queries and keys, divided by what the model was trained with.
+    let log_multiplier = keys.f32_or("rope.scaling.yarn_log_multiplier", 0.0)?;
+    let length = if ext_factor != 0.0 && freq_scale < 1.0 { 1.0 - 0.1 * log_multiplier * freq_scale.ln() } else { 1.0 };
     Ok(Rope {
         pairs,
         n_rot: keys.usize_or("rope.dimension_count", head_dim)?,
         freq_base: keys.f32_or("rope.freq_base", 10_000.0)?,
-        freq_scale: if factor > 0.0 && scaling != "none" { 1.0 / factor } else { 1.0 },
-        ext_factor: keys.f32_or("rope.scaling.yarn_ext_factor", if is_yarn { 1.0 } else { 0.0 })?,
-        attn_factor: keys.f32_or("rope.scaling.attn_factor", 1.0)?,
+        freq_scale,
+        ext_factor,
+        attn_factor: keys.f32_or("rope.scaling.attn_factor", 1.0)? / length,
         beta_fast: keys.f32_or("rope.scaling.yarn_beta_fast", 32.0)?,
         beta_slow: keys.f32_or("rope.scaling.yarn_beta_slow", 1.0)?,
         n_ctx_orig: match keys.usize("rope.scaling.original_context_length")? {

@@ -53,15 +53,21 @@ pub(super) fn rope_factors(p: &mut Plan, c: &Hparams<'_>) -> Option<Weight> {
     c.keys.has("rope_freqs.weight").then(|| p.weight("rope_freqs.weight", 1, c.rope.n_rot / 2))
 }
 
+impl Heads {
+    /// Room for the heads of a layer.
+    pub(super) fn new(p: &mut Plan, c: &Hparams<'_>, layer: usize) -> Self {
+        let [q, k] = [c.n_head[layer], c.n_head_kv[layer]].map(|n_head| n_head * c.head_dim);
+        Self { q: p.buf("q", q), k: p.buf("k", k), v: p.buf("v", k) }
+    }
+}
+
 /// Queries, keys and values of h.
 pub(super) fn heads(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf) -> Heads {
-    let q = p.buf("q", c.n_head[layer] * c.head_dim);
-    let k = p.buf("k", c.n_head_kv[layer] * c.head_dim);
-    let v = p.buf("v", c.n_head_kv[layer] * c.head_dim);
-    for (part, dst) in [("attn_q", q), ("attn_k", k), ("attn_v", v)] {
+    let heads = Heads::new(p, c, layer);
+    for (part, dst) in [("attn_q", heads.q), ("attn_k", heads.k), ("attn_v", heads.v)] {
         matmul(p, c, h, &tensor(layer, part), dst);
     }
-    Heads { q, k, v }
+    heads
 }
 
 /// Norms every query and key head, in place.
@@ -90,12 +96,18 @@ pub(super) fn attend(p: &mut Plan, c: &Hparams<'_>, layer: usize, heads: Heads, 
 
 /// dst = down · (activation(gate · h) ⊙ (up · h)). <https://arxiv.org/abs/2002.05202>
 pub(super) fn gated_ffn(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf, activation: Activation, dst: Buf) {
+    let gate = gated(p, c, layer, h, activation);
+    matmul(p, c, gate, &tensor(layer, "ffn_down"), dst);
+}
+
+/// activation(gate · h) ⊙ (up · h), as wide as the feed-forward layer.
+pub(super) fn gated(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf, activation: Activation) -> Buf {
     let gate = p.buf("gate", c.n_ff[layer]);
     let up = p.buf("up", c.n_ff[layer]);
     matmul(p, c, h, &tensor(layer, "ffn_gate"), gate);
     matmul(p, c, h, &tensor(layer, "ffn_up"), up);
     p.push(Op::Glu { gate, up, activation });
-    matmul(p, c, gate, &tensor(layer, "ffn_down"), dst);
+    gate
 }
 
 /// The last norm and the logits, for the wanted rows of x only.
