@@ -1,7 +1,7 @@
-// Every op, on every type of weights, on odd shapes, every shader, and draws, in a browser: engine/tests/ops.rs, shaders.rs and
-// draws.rs on a browser's WebGPU.
+// Every op, on every type of weights, on odd shapes, every shader, and draws, in a browser: ops.rs, shaders.rs and draws.rs of
+// engine/tests/it on a browser's WebGPU.
 //
-//   node ops.mjs --adapter lavapipe|swiftshader|firefox TESTS.wasm
+//   node ops.mjs --adapter lavapipe|swiftshader|firefox TESTS.wasm [--skip NAME]…
 //
 // `cargo xtask test` has cargo run this as it runs any test. wasm-bindgen-test-runner, which MINNOW_TEST_RUNNER names, serves
 // a page that runs the tests and writes down what came of them; it is made for a person who opens that page, so this opens it
@@ -14,7 +14,7 @@ import { BROWSERS } from './gpus.mjs';
 const {
   values: flags,
   positionals: [wasm],
-} = parseArgs({ options: { adapter: { type: 'string' } }, allowPositionals: true });
+} = parseArgs({ options: { adapter: { type: 'string' }, skip: { type: 'string', multiple: true, default: [] } }, allowPositionals: true });
 if (!BROWSERS[flags.adapter]) throw new Error(`--adapter is one of ${Object.keys(BROWSERS).join(', ')}`);
 
 /** Looks at the page so often. */
@@ -22,7 +22,7 @@ const LOOK_MS = 1000;
 /** A program that stands in for a GPU compiles every kernel of every type of weights. */
 const PATIENCE_MS = 900_000;
 
-const server = spawn(process.env.MINNOW_TEST_RUNNER ?? 'wasm-bindgen-test-runner', [wasm], {
+const server = spawn(process.env.MINNOW_TEST_RUNNER ?? 'wasm-bindgen-test-runner', [wasm, ...flags.skip.flatMap((name) => ['--skip', name])], {
   env: { ...process.env, NO_HEADLESS: '1', WASM_BINDGEN_USE_BROWSER: '1', WASM_BINDGEN_TEST_ADDRESS: '127.0.0.1:0' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });

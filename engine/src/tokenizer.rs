@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What the vocabulary is, which tokens are special and which end a reply comes from the file's `tokenizer.ggml.*` metadata.
-//! `tests/tokenizer.rs` compares with the definition,
+//! `tests/it/tokenizer.rs` compares with the definition,
 //! <https://github.com/ggml-org/llama.cpp/blob/00ad355e009e83abf98f96a6ded7193b95763681/src/llama-vocab.cpp>.
 
 mod bpe;

@@ -47,7 +47,7 @@ pub(crate) fn golden() -> Result<()> {
 
 /// Asks llama.cpp about the tiny models, which a test writes.
 fn conformance(python: &Path) -> Result<()> {
-    let test = ["test", "--quiet", "--workspace", "--test", "conformance", "every_architecture"];
+    let test = ["test", "--quiet", "--workspace", "--test", "it", "conformance::every_architecture"];
     step("tiny models", || run(&mut command("cargo", test)))?;
     let models = std::path::absolute(target_dir().join("tmp/tiny-models")).context("there is no current folder")?;
     let mut make = command("node", ["conformance.mjs"]);

@@ -65,8 +65,10 @@ fn ops_on_other_subgroups() -> Result<()> {
     ensure_gpu()?;
     for vector_bits in ["128", "512"] {
         // Of the whole workspace, as above: one package alone would be built anew, with fewer features of what it depends on.
-        let mut test = command("cargo", ["test", "--quiet", "--workspace", "--test", "ops", "--"]);
-        run_command(test.args(["attention", "heads", "feed_forward"]).env("LP_NATIVE_VECTOR_WIDTH", vector_bits))?;
+        let mut test = command("cargo", ["test", "--quiet", "--workspace", "--test", "it", "--"]);
+        run_command(
+            test.args(["ops::attention", "ops::heads", "ops::feed_forward"]).env("LP_NATIVE_VECTOR_WIDTH", vector_bits),
+        )?;
     }
     Ok(())
 }
@@ -79,11 +81,13 @@ fn wasm_tests() -> Result<()> {
     // Threads are for browsers: their tests run there, if at all.
     for variant in VARIANTS.iter().filter(|variant| !variant.has_threads()) {
         println!("  variant {}", variant.name);
-        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib"]);
-        test.args(["--test", "ops", "--test", "agreement"]);
-        test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
-            .env("NODE_ARGS", node_args());
-        run_command(variant.apply(&toolchain, &mut test))?;
+        for args in [&["--lib"][..], &["--test", "it", "--", "--skip", "shaders::", "--skip", "draws::"]] {
+            let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
+            variant.apply(&toolchain, &mut test).args(args);
+            test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
+                .env("NODE_ARGS", node_args());
+            run_command(&mut test)?;
+        }
     }
     Ok(())
 }
@@ -97,14 +101,19 @@ fn ops_in_browsers() -> Result<()> {
     let toolchain = if has_all { Toolchain::ensure_with_source()? } else { Toolchain::ensure()? };
     for variant in VARIANTS.iter().filter(|variant| has_all || variant.name == RELAXED.name) {
         println!("  variant {}", variant.name);
-        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--lib", "--test", "ops"]);
-        scripts::browser_runner("lavapipe", variant.apply(&toolchain, &mut test))?;
-        run_command(&mut test)?;
+        for args in [
+            &["--lib"][..],
+            &["--test", "it", "--", "--skip", "shaders::", "--skip", "draws::", "--skip", "agreement::"],
+        ] {
+            let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
+            scripts::browser_runner("lavapipe", variant.apply(&toolchain, &mut test))?;
+            run_command(test.args(args))?;
+        }
     }
     for adapter in ["lavapipe", "swiftshader", "firefox"] {
         let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
-        test.args(["--test", "ops", "--test", "shaders", "--test", "draws"]);
         scripts::browser_runner(adapter, PLAIN.apply(&toolchain, &mut test))?;
+        test.args(["--test", "it", "--", "--skip", "agreement::", "--skip", "memory::"]);
         run_command(test.env("MINNOW_OPS_ON_WEBGPU", "yes"))?;
     }
     Ok(())

@@ -160,9 +160,9 @@ fn every_op_is_named_in_every_executor() {
         let missing = ops.iter().filter(|op| !has_word(text(executor), &format!("Op::{op}")));
         check_none(missing, &format!("{executor} does not match every op"));
     }
-    let tests = text("engine/tests/ops.rs");
+    let tests = text("engine/tests/it/ops.rs");
     let untested = ops.iter().filter(|op| !has_word(tests, &format!("Op::{op}")));
-    check_none(untested, "engine/tests/ops.rs does not test every op");
+    check_none(untested, "engine/tests/it/ops.rs does not test every op");
 }
 
 /// The names of an enum's variants: words that start a line four spaces in, in rustfmt's layout.

@@ -1,7 +1,7 @@
 // A vocabulary that shows how a pre-tokenizer splits: every byte, and every pair of bytes.
 //
 // SmolLM2's vocabulary has no token with two digits, so it cannot tell \p{N} from \p{N}{1,3}. Here everything merges, in
-// pairs, as far as the words reach. engine/tests/tokenizer.rs builds the same vocabulary: byte b is token b, and the pair
+// pairs, as far as the words reach. engine/tests/it/tokenizer.rs builds the same vocabulary: byte b is token b, and the pair
 // a b is token 256 + 256·a + b, merged in that order.
 
 import { mkdtempSync, writeFileSync } from "node:fs";

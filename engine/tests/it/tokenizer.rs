@@ -1,8 +1,6 @@
 //! The tokenizers against llama.cpp, on the golden sets; and what must hold for any text and any file.
 
-mod common;
-
-use common::{GEMMA3, SMOLLM2, golden, model_header};
+use crate::common::{GEMMA3, SMOLLM2, golden, model_header};
 use engine::error::ErrorKind;
 use engine::gguf::{Array, Metadata, Strings, Value};
 use engine::tokenizer::{Encode, Tokenizer};

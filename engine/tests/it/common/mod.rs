@@ -1,6 +1,9 @@
 //! What several integration tests need.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod architectures;
+pub(crate) mod devices;
+pub(crate) mod tiny;
 
 use engine::gguf::{self, Gguf, Parsed};
 use std::path::{Path, PathBuf};

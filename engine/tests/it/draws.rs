@@ -1,12 +1,8 @@
 //! What a device draws: the tokens that the sampler would draw from the same logits, with the same seed. Natively, and on the
 //! WebGPU of browsers.
 
-#[path = "common/devices.rs"]
-mod devices;
-#[path = "common/tiny.rs"]
-mod tiny;
-
-use devices::{best_options, first_turn, for_turn, worst_options};
+use crate::common::devices::{best_options, first_turn, for_turn, worst_options};
+use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
 use engine::dtype::DType;
 use engine::gpu::{Device, Gpu};

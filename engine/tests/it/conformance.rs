@@ -2,13 +2,9 @@
 //!
 //! llama.cpp computes in exact arithmetic, and keeps keys and values as f32, so bounds are close: see `golden/README.md`.
 
-#![cfg(not(target_arch = "wasm32"))]
 #![expect(clippy::print_stdout, reason = "the figures are worth seeing, not only whether they pass")]
 
-#[path = "common/architectures.rs"]
-mod architectures;
-
-use architectures::{MODELS, TinyModel, parse};
+use crate::common::architectures::{MODELS, TinyModel, parse};
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::Machine;
 use engine::gpu::{Device, Options};

@@ -1,10 +1,6 @@
 //! Whole tiny models on the GPU: what is fused, what a token costs, that the answer is the reference's.
 
-#![cfg(not(target_arch = "wasm32"))]
-
-#[path = "common/tiny.rs"]
-mod tiny;
-
+use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
 use engine::dtype::DType;
 use engine::error::ErrorKind;

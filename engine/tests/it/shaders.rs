@@ -97,7 +97,7 @@ fn all_kernels(tier: Tier) -> impl Iterator<Item = Kernel> {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-#[path = "../examples/common/naga.rs"]
+#[path = "../../examples/common/naga.rs"]
 mod compiler;
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -4,10 +4,10 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are worth seeing, not only whether they pass")]
 
-mod common;
-#[path = "../examples/common/open.rs"]
+#[path = "../../examples/common/open.rs"]
 mod open;
 
+use crate::common;
 use engine::backend::{Backend, BackendKind};
 use engine::plan::{Batch, Outputs};
 use engine::protocol::CacheType;
@@ -15,8 +15,8 @@ use serde::Deserialize;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::{console_log as println, wasm_bindgen_test as test};
 
-const SMOLLM2_GOLDEN: &str = include_str!("golden/smollm2.json");
-const GEMMA3_GOLDEN: &str = include_str!("golden/gemma3.json");
+const SMOLLM2_GOLDEN: &str = include_str!("../golden/smollm2.json");
+const GEMMA3_GOLDEN: &str = include_str!("../golden/gemma3.json");
 /// The most likely token must be llama.cpp's at this share of positions.
 const SAME_TOP_MIN: f64 = 0.98;
 /// Σ p · ln(p / q) over llama.cpp's 20 most likely tokens, mean of all positions.

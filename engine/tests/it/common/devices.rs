@@ -1,7 +1,5 @@
 //! The GPUs that tests run on: natively, and in browsers, which take turns.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use engine::gpu::Options;
 
 /// As bad as any device: with nothing but what WebGPU promises, and matrices in many pieces.

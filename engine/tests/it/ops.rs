@@ -3,10 +3,7 @@
 //! A case is a small plan. Its inputs are rows of f32 weights, fetched by `Embed`, so that only the public way in is
 //! used.
 
-#[path = "common/devices.rs"]
-mod devices;
-
-use devices::{best_options, first_turn, for_turn, worst_options};
+use crate::common::devices::{best_options, first_turn, for_turn, worst_options};
 use engine::backend::Backend;
 use engine::cpu::{Cpu, Machine, Pool};
 use engine::dtype::DType;

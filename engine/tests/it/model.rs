@@ -1,8 +1,6 @@
 //! Whole tiny models: their plans, their two backends beside each other, and their files damaged in every way.
 
-#[path = "common/tiny.rs"]
-mod tiny;
-
+use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::Machine;
 use engine::error::{ErrorKind, Result};

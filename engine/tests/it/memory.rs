@@ -1,9 +1,7 @@
 //! What a backend remembers: whatever was read, forgotten and come back to, it goes on as if it had read only what it holds. And
 //! how much room that takes.
 
-#[path = "common/tiny.rs"]
-mod tiny;
-
+use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::{Cpu, Machine};
 use engine::dtype::DType;

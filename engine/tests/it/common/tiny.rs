@@ -1,7 +1,5 @@
 //! Tiny random models, whole GGUF files in memory.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
-
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::Machine;
 use engine::dtype::DType;
