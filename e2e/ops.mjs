@@ -19,8 +19,8 @@ if (!BROWSERS[flags.adapter]) throw new Error(`--adapter is one of ${Object.keys
 
 /** Looks at the page so often. */
 const LOOK_MS = 1000;
-/** A program that stands in for a GPU compiles every kernel of every type of weights. */
-const PATIENCE_MS = 900_000;
+/** A program that stands in for a GPU compiles every kernel of every type of weights, while another browser does so too. */
+const PATIENCE_MS = 1_800_000;
 
 const server = spawn(process.env.MINNOW_TEST_RUNNER ?? 'wasm-bindgen-test-runner', [wasm, ...flags.skip.flatMap((name) => ['--skip', name])], {
   env: { ...process.env, NO_HEADLESS: '1', WASM_BINDGEN_USE_BROWSER: '1', WASM_BINDGEN_TEST_ADDRESS: '127.0.0.1:0' },

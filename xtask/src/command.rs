@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::cache::shared_target_dir;
+use crate::target_dir;
+
 /// Runs `work` between two lines: its name, and how it ended after how long.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("▸ {name}");
@@ -15,6 +18,38 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
     let mark = if result.is_ok() { "✓" } else { "✗" };
     println!("{mark} {name}  {}", seconds(start.elapsed()));
     result
+}
+
+/// How long each step took.
+#[derive(Default)]
+pub(crate) struct Times(Vec<(&'static str, Duration)>);
+
+impl Times {
+    /// [`step`], and keeps its time.
+    pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+        let start = Instant::now();
+        let result = step(name, work);
+        self.0.push((name, start.elapsed()));
+        result
+    }
+
+    /// Prints a table, and writes it as JSON, seconds by step, to `target/NAME-times.json`.
+    pub(crate) fn report(&self, name: &str) -> Result<()> {
+        println!();
+        for (step, elapsed) in &self.0 {
+            println!("  {step:<24} {:>8.1} s", elapsed.as_secs_f64());
+        }
+        let total: Duration = self.0.iter().map(|(_, elapsed)| *elapsed).sum();
+        println!("  {:<24} {:>8.1} s", "together", total.as_secs_f64());
+        let secs: serde_json::Map<String, serde_json::Value> =
+            self.0.iter().map(|(step, elapsed)| ((*step).to_owned(), elapsed.as_secs_f64().into())).collect();
+        let path = target_dir().join(format!("{name}-times.json"));
+        std::fs::create_dir_all(target_dir())?;
+        std::fs::write(&path, serde_json::to_string_pretty(&secs)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        println!("  in {}", path.display());
+        Ok(())
+    }
 }
 
 /// Does the same to each of these, to all of them at the same time; fails if it failed for one.
@@ -55,6 +90,9 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
 pub(crate) fn command<const N: usize>(program: impl AsRef<OsStr>, args: [&str; N]) -> Command {
     let mut command = Command::new(program);
     command.args(args);
+    if let Some(folder) = shared_target_dir() {
+        command.env("CARGO_TARGET_DIR", folder);
+    }
     command
 }
 

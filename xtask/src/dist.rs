@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
@@ -15,14 +16,38 @@ use crate::{models, variants, wasm_opt};
 /// Where the site is built, as in `Trunk.toml`.
 pub(crate) const DIST: &str = "dist";
 
+/// How much care the compiler takes.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Build {
+    /// What visitors get: optimized as a whole, by one thread, and by wasm-opt.
+    Shipped,
+    /// What tests get: the same sources and features, compiled in a fraction of the time.
+    Tested,
+}
+
+impl Build {
+    /// Makes cargo, or a program that calls it, build the release profile in this way. Not a profile of its own, because Trunk
+    /// and wasm-bindgen look where releases are.
+    pub(crate) fn apply(self, command: &mut Command) -> &mut Command {
+        match self {
+            Self::Shipped => command,
+            Self::Tested => {
+                command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            }
+        }
+    }
+}
+
 /// Builds the site from nothing but the sources; fetches the default model if it is not here.
-pub(crate) fn build() -> Result<()> {
+pub(crate) fn build(build: Build) -> Result<()> {
     let dist = Path::new(DIST);
     let toolchain = step("tools for wasm", tools)?;
     step("default model", || models::fetch(&models::DEFAULT))?;
-    step("page and worker", || trunk(&toolchain))?;
-    variants::build(dist)?;
-    step("wasm-opt", || wasm_opt::shrink(&wasm_files(dist)?))?;
+    step("page and worker", || trunk(&toolchain, build))?;
+    variants::build(dist, build)?;
+    if build == Build::Shipped {
+        step("wasm-opt", || wasm_opt::shrink(&wasm_files(dist)?))?;
+    }
     report(dist)
 }
 
@@ -34,11 +59,11 @@ fn tools() -> Result<Toolchain> {
 }
 
 /// Runs Trunk, which lays the page, the plain worker and what it copies into `dist/`.
-fn trunk(toolchain: &Toolchain) -> Result<()> {
+fn trunk(toolchain: &Toolchain, build: Build) -> Result<()> {
     let mut trunk = command(TRUNK.ensure()?, ["build", "--release", "--skip-version-check"]);
     // Trunk takes wasm-bindgen from PATH, if it is the version that Cargo.lock names.
     trunk.env("PATH", path_starting_with(&WASM_BINDGEN.ensure()?)?);
-    run(toolchain.apply(&mut trunk))?;
+    run(build.apply(toolchain.apply(&mut trunk)))?;
     let model = Path::new(DIST).join("models").join(models::DEFAULT.file);
     ensure!(model.exists(), "{} is missing: Trunk.toml does not copy the default model", model.display());
     Ok(())

@@ -1,6 +1,8 @@
 //! `cargo xtask …`: everything that is done with this repository, in one program.
 #![expect(clippy::print_stdout, reason = "a command line tool talks on stdout")]
 
+mod cache;
+mod check;
 mod command;
 mod dist;
 mod doctor;
@@ -22,11 +24,16 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
+use crate::dist::Build;
+use crate::test::Tier;
+
 const USAGE: &str = "\
 cargo xtask COMMAND
 
   run [--port 8080] [--no-build]   build the page and serve it on this machine
-  test                             everything that must pass: format, lints, native, wasm and browser tests
+  check                            while a change is made: format, lints, and what tests need no GPU and no browser
+  test [--full]                    everything that must pass: format, lints, native, wasm and browser tests; with --full
+                                   every variant, prompt and adapter too, on the site as it is shipped
   dist                             build the static site into dist/
   models [NAME…]                   fetch the models that the page and the tests use into models/
   bench [FLAGS…]                   measure speed in a browser; the flags are those of e2e/bench.mjs
@@ -56,8 +63,10 @@ fn dispatch(args: &[String]) -> Result<()> {
     };
     match (command.as_str(), rest) {
         ("run", _) => serve::run(&serve::Options::parse(rest)?),
-        ("test", []) => test::run(),
-        ("dist", []) => dist::build(),
+        ("check", []) => check::run(),
+        ("test", []) => test::run(Tier::Landing),
+        ("test", [flag]) if flag == "--full" => test::run(Tier::Full),
+        ("dist", []) => dist::build(Build::Shipped),
         ("models", names) => models::fetch_named(names),
         ("bench", [flag]) if flag == "--report" => report::write(),
         ("bench", _) => scripts::bench(rest),
@@ -77,7 +86,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
 }
 
-/// Where cargo builds.
+/// Where cargo builds: the folder that the environment names, one that all clones share where `CI` is set, else `target`.
 fn target_dir() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+    let named = || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    cache::shared_target_dir().unwrap_or_else(named)
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{command, path_starting_with, run, step};
-use crate::dist::{self, DIST};
+use crate::dist::{self, Build, DIST};
 use crate::tools::{CHROMIUM, FIREFOX, GOLDEN_PYTHON, NODE, NPM, PYTHON, WASM_TEST_RUNNER, ensure, ensure_gpu};
 use crate::wasm::TARGET;
 use crate::{models, root, target_dir};
@@ -25,7 +25,7 @@ pub(crate) fn browser_tests() -> Result<()> {
 
 /// `cargo xtask bench`: builds the site, then measures it and its peers in a browser.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
-    dist::build()?;
+    dist::build(Build::Shipped)?;
     models::fetch_named(&[])?;
     step("npm packages", || install(E2E).and_then(|()| install(PEERS)))?;
     run(in_e2e(&mut command("node", ["bench.mjs"]))?.args(args))

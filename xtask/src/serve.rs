@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result, anyhow, bail};
 use tiny_http::{Header, Method, Request, Response, Server};
 
-use crate::dist::{self, DIST};
+use crate::dist::{self, Build, DIST};
 
 /// What `cargo xtask run` can be told.
 #[derive(Debug, PartialEq)]
@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // First of all, so that a port that is taken is known before minutes of building.
     let server = bind(options.port)?;
     if options.build {
-        dist::build()?;
+        dist::build(Build::Shipped)?;
     } else if !Path::new(DIST).join("index.html").exists() {
         bail!("there is no {DIST}/index.html to serve; leave --no-build out");
     }

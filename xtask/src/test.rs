@@ -1,62 +1,92 @@
 //! `cargo xtask test`: everything that must pass, in the order in which it is cheapest to find out.
 
-use std::time::Instant;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::command::{command, output, run as run_command, seconds, step};
+use crate::command::{Times, at_once, command, output, run as run_command};
+use crate::dist::Build;
 use crate::tools::{NODE, WASM_TEST_RUNNER, ensure, ensure_gpu};
 use crate::variants::{PLAIN, RELAXED, VARIANTS};
 use crate::wasm::{TARGET, Toolchain};
-use crate::{dist, models, scripts};
+use crate::{cache, dist, models, scripts};
+
+/// How much is tested.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Tier {
+    /// What a change needs before it lands.
+    Landing,
+    /// What a release needs: also the shipped build, every variant, every golden prompt and every adapter.
+    Full,
+}
 
 /// A named check.
-type Check = (&'static str, fn() -> Result<()>);
+type Check = (&'static str, fn(Tier) -> Result<()>);
 
 const CHECKS: [Check; 10] = [
-    ("format", format),
-    ("clippy, native", clippy),
-    ("clippy, wasm", clippy_wasm),
-    ("models", || models::fetch_named(&[])),
+    ("format", |_| format()),
+    ("clippy, native", |_| clippy()),
+    ("clippy, wasm", |_| clippy_wasm()),
+    ("models", |_| models::fetch_named(&[])),
     ("native tests", native_tests),
-    ("other subgroups", ops_on_other_subgroups),
+    ("other subgroups", |_| ops_on_other_subgroups()),
     ("wasm tests", wasm_tests),
     ("ops in browsers", ops_in_browsers),
-    ("build of the page", dist::build),
-    ("browser tests", scripts::browser_tests),
+    ("build of the page", |tier| dist::build(tier.site())),
+    ("browser tests", |_| scripts::browser_tests()),
 ];
 
-/// Runs every check, also after one has failed, and fails if any did.
-pub(crate) fn run() -> Result<()> {
-    let start = Instant::now();
+impl Tier {
+    /// The build of the site that browsers test.
+    fn site(self) -> Build {
+        match self {
+            Self::Landing => Build::Tested,
+            Self::Full => Build::Shipped,
+        }
+    }
+
+    /// Makes cargo build tests that read every golden prompt, if this is the tier for it.
+    fn prompts(self, cargo: &mut Command) -> &mut Command {
+        match self {
+            Self::Landing => cargo,
+            Self::Full => cargo.env("MINNOW_ALL_PROMPTS", "yes"),
+        }
+    }
+}
+
+/// Runs every check, also after one has failed, and fails if any did. Says how long each took.
+pub(crate) fn run(tier: Tier) -> Result<()> {
+    let _alone = cache::claim()?;
+    let mut times = Times::default();
     let mut failed = Vec::new();
     for (name, check) in CHECKS {
-        if let Err(error) = step(name, check) {
+        if let Err(error) = times.step(name, || check(tier)) {
             println!("  error: {error:#}");
             failed.push(name);
         }
     }
-    println!("\nin {}\n{} passed, {} failed", seconds(start.elapsed()), CHECKS.len() - failed.len(), failed.len());
+    times.report("test")?;
+    println!("{} passed, {} failed", CHECKS.len() - failed.len(), failed.len());
     if failed.is_empty() { Ok(()) } else { bail!("failed: {}", failed.join(", ")) }
 }
 
-fn format() -> Result<()> {
+pub(crate) fn format() -> Result<()> {
     run_command(&mut command("cargo", ["fmt", "--all", "--check"]))
 }
 
-fn clippy() -> Result<()> {
+pub(crate) fn clippy() -> Result<()> {
     run_command(&mut command("cargo", ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
 }
 
-fn clippy_wasm() -> Result<()> {
+pub(crate) fn clippy_wasm() -> Result<()> {
     let mut clippy = command("cargo", ["clippy", "--quiet", "--target", TARGET]);
     clippy.args(["--package", "minnow-engine", "--package", "minnow-ui", "--", "-D", "warnings"]);
     run_command(Toolchain::ensure()?.apply(&mut clippy))
 }
 
-fn native_tests() -> Result<()> {
+fn native_tests(tier: Tier) -> Result<()> {
     ensure_gpu()?;
-    run_command(&mut command("cargo", ["test", "--quiet", "--workspace"]))
+    run_command(tier.prompts(&mut command("cargo", ["test", "--quiet", "--workspace"])))
 }
 
 /// The ops whose kernels depend on it, on subgroups of 4 and of 16: as large as the vectors of the program that stands in for
@@ -73,17 +103,23 @@ fn ops_on_other_subgroups() -> Result<()> {
     Ok(())
 }
 
+/// What to leave out of the integration tests where there is no GPU, and where there is no file system either.
+const NO_GPU: &[&str] = &["--skip", "shaders::", "--skip", "draws::"];
+const NO_GPU_NO_MODEL: &[&str] = &["--skip", "shaders::", "--skip", "draws::", "--skip", "agreement::"];
+
 /// What is built differently for wasm, on wasm: the kernels of every variant of the worker, alone, and together those that
 /// are the fastest on this processor. Node runs them.
-fn wasm_tests() -> Result<()> {
+fn wasm_tests(tier: Tier) -> Result<()> {
     ensure(&[&NODE])?;
     let toolchain = Toolchain::ensure()?;
-    // Threads are for browsers: their tests run there, if at all.
+    // Threads are for browsers: their tests run there, if at all. What the plain kernels compute, ops compare with its
+    // definition; whole models on them can wait.
     for variant in VARIANTS.iter().filter(|variant| !variant.has_threads()) {
         println!("  variant {}", variant.name);
-        for args in [&["--lib"][..], &["--test", "it", "--", "--skip", "shaders::", "--skip", "draws::"]] {
+        let skipped = if tier == Tier::Full || variant.name == RELAXED.name { NO_GPU } else { NO_GPU_NO_MODEL };
+        for args in [&["--lib"][..], &[&["--test", "it", "--"], skipped].concat()] {
             let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
-            variant.apply(&toolchain, &mut test).args(args);
+            tier.prompts(variant.apply(&toolchain, &mut test)).args(args);
             test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
                 .env("NODE_ARGS", node_args());
             run_command(&mut test)?;
@@ -92,29 +128,32 @@ fn wasm_tests() -> Result<()> {
     Ok(())
 }
 
-/// Every op, every type of weights on shapes by turns, every shader, and draws, on the WebGPU of browsers: two programs in
-/// Chromium that stand in for GPUs, and Firefox. Before that the kernels of relaxed SIMD, or of every variant if
-/// `MINNOW_ALL_VARIANTS` is set, in the browser that runs them: Node may have another compiler.
-fn ops_in_browsers() -> Result<()> {
+/// Every op, every type of weights on shapes by turns, every shader, and draws, on the WebGPU of browsers, at the same time:
+/// Chromium with a program that stands in for a GPU, and Firefox. Before that the kernels of relaxed SIMD, or of every variant
+/// in the full tier, in the browser that runs them: Node may have another compiler. The full tier asks a second program in
+/// Chromium, which native tests know, and whose shaders go through the same compiler.
+fn ops_in_browsers(tier: Tier) -> Result<()> {
     // The other variants' kernels have the same source; to build all for tests takes long.
-    let has_all = std::env::var_os("MINNOW_ALL_VARIANTS").is_some();
-    let toolchain = if has_all { Toolchain::ensure_with_source()? } else { Toolchain::ensure()? };
-    for variant in VARIANTS.iter().filter(|variant| has_all || variant.name == RELAXED.name) {
+    let is_full = tier == Tier::Full;
+    let toolchain = if is_full { Toolchain::ensure_with_source()? } else { Toolchain::ensure()? };
+    for variant in VARIANTS.iter().filter(|variant| is_full || variant.name == RELAXED.name) {
         println!("  variant {}", variant.name);
-        for args in [
-            &["--lib"][..],
-            &["--test", "it", "--", "--skip", "shaders::", "--skip", "draws::", "--skip", "agreement::"],
-        ] {
+        for args in [&["--lib"][..], &[&["--test", "it", "--"], NO_GPU_NO_MODEL].concat()] {
             let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
             scripts::browser_runner("lavapipe", variant.apply(&toolchain, &mut test))?;
             run_command(test.args(args))?;
         }
     }
-    for adapter in ["lavapipe", "swiftshader", "firefox"] {
-        let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
+    let on_webgpu = |adapter: &str, args: &[&str]| {
+        let mut test = command("cargo", ["test", "--package", "minnow-engine", "--test", "it"]);
         scripts::browser_runner(adapter, PLAIN.apply(&toolchain, &mut test))?;
-        test.args(["--test", "it", "--", "--skip", "agreement::", "--skip", "memory::"]);
-        run_command(test.env("MINNOW_OPS_ON_WEBGPU", "yes"))?;
+        run_command(test.args(args).env("MINNOW_OPS_ON_WEBGPU", "yes"))
+    };
+    let without_files = ["--", "--skip", "agreement::", "--skip", "memory::"];
+    on_webgpu("swiftshader", &["--no-run"])?;
+    at_once(["swiftshader", "firefox"], |adapter| on_webgpu(adapter, &without_files))?;
+    if is_full {
+        on_webgpu("lavapipe", &[&without_files[..], &["--skip", "shaders::"]].concat())?;
     }
     Ok(())
 }

@@ -123,7 +123,7 @@ impl Tool {
         match self.source {
             Source::Crates { locked } => {
                 let mut install = command("cargo", ["install", self.name, "--version", self.version, "--root"]);
-                install.arg(self.folder());
+                install.arg(self.folder()).env_remove("CARGO_TARGET_DIR");
                 // They are quick either way, but slow to build as their authors do.
                 for (setting, value) in [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16")] {
                     install.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
@@ -241,7 +241,7 @@ pub(crate) fn may_apt_install() -> bool {
 }
 
 /// The folder in which pinned tools are kept, for all clones of this repository.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let folder = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = folder("XDG_CACHE_HOME")
         .or_else(|| folder("LOCALAPPDATA"))

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{at_once, command, run, step};
+use crate::dist::Build;
 use crate::target_dir;
 use crate::tools::WASM_BINDGEN;
 use crate::wasm::{TARGET, Toolchain};
@@ -52,18 +53,18 @@ pub(crate) const VARIANTS: [Variant; 4] = [
 ];
 
 /// Builds every variant but the plain one, at the same time because linking keeps one core busy; lists all for the page.
-pub(crate) fn build(dist: &Path) -> Result<()> {
+pub(crate) fn build(dist: &Path, build: Build) -> Result<()> {
     let toolchain = Toolchain::ensure_with_source()?;
     at_once(VARIANTS.iter().filter(|variant| variant.name != PLAIN.name), |variant| {
-        step(&format!("worker, variant {}", variant.name), || variant.build(&toolchain, dist))
+        step(&format!("worker, variant {}", variant.name), || variant.build(&toolchain, dist, build))
     })?;
     write(&dist.join("variants.json"), &format!("{:?}\n", VARIANTS.map(|variant| variant.name)))
 }
 
 impl Variant {
-    fn build(&self, toolchain: &Toolchain, dist: &Path) -> Result<()> {
+    fn build(&self, toolchain: &Toolchain, dist: &Path, build: Build) -> Result<()> {
         let mut cargo = command("cargo", ["build", "--release", "--package", "minnow-engine", "--bin", "worker"]);
-        run(self.apply(toolchain, &mut cargo))?;
+        run(build.apply(self.apply(toolchain, &mut cargo)))?;
 
         let stem = format!("worker_{}", self.name);
         let mut bindgen = command(WASM_BINDGEN.ensure()?, ["--target", "web", "--no-typescript", "--out-name", &stem]);
