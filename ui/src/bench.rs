@@ -7,6 +7,7 @@ mod form;
 mod page;
 mod report;
 mod run;
+mod state;
 mod wish;
 
 pub use page::Bench;

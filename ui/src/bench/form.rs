@@ -1,6 +1,6 @@
 //! The form that asks for a measurement: what an address can ask for, as fields.
 
-use super::page::Page;
+use super::state::Page;
 use crate::catalogue::{ENTRIES, Entry};
 use crate::format;
 use leptos::prelude::*;
