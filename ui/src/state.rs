@@ -5,7 +5,7 @@
 
 pub mod chat;
 mod conversations;
-pub mod dials;
+pub mod number_settings;
 pub mod exchange;
 pub mod load;
 mod messages;

@@ -1,8 +1,8 @@
 //! The short message at the bottom. Saving is tried every second; that it fails is said once.
 
 use super::Page;
-use crate::state::dials::CONTEXT;
 use crate::state::load::place;
+use crate::state::number_settings::CONTEXT;
 use leptos::prelude::*;
 use protocol::ModelInfo;
 

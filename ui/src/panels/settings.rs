@@ -2,7 +2,7 @@
 
 use super::modal::Modal;
 use crate::page::{Dialog, Page};
-use crate::state::dials::{CONTEXT, Dial, SAMPLING};
+use crate::state::number_settings::{CONTEXT, NumberSetting, SAMPLING};
 use crate::state::load::place;
 use crate::state::settings::{Settings as Values, Theme};
 use leptos::prelude::*;
@@ -42,7 +42,7 @@ pub fn Settings(
     on_export: Callback<()>,
     on_import: Callback<File>,
 ) -> impl IntoView {
-    let number = move |dial: &'static Dial| view! { <Number dial values on_change /> };
+    let number = move |setting: &'static NumberSetting| view! { <Number setting values on_change /> };
     let reset = move |_| on_change.run(values.with_untracked(Values::with_default_numbers));
     let now = move |describe: fn(&ModelInfo) -> String| {
         let text = move || model.with(|model| model.as_ref().map(describe));
@@ -119,28 +119,28 @@ fn SystemPrompt(values: Signal<Values>, on_change: Callback<Values>) -> impl Int
 
 /// A number. What it does not accept does not count; the field shows that, and the range.
 #[component]
-fn Number(dial: &'static Dial, values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
+fn Number(setting: &'static NumberSetting, values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
     let changed = move |event: web_sys::Event| {
         let number = target(&event).value_as_number();
-        if dial.accepts(number) {
-            on_change.run(with(values, |values| (dial.set)(values, number)));
+        if setting.accepts(number) {
+            on_change.run(with(values, |values| (setting.set)(values, number)));
         }
     };
     view! {
         <label class="settings__number">
-            {dial.label}
+            {setting.label}
             <input
                 class="field"
                 type="number"
                 required
-                min=dial.min.to_string()
-                max=dial.max.to_string()
-                step=dial.step.to_string()
-                prop:value=move || values.with(|values| (dial.get)(values).to_string())
+                min=setting.min.to_string()
+                max=setting.max.to_string()
+                step=setting.step.to_string()
+                prop:value=move || values.with(|values| (setting.get)(values).to_string())
                 on:change=changed
             />
-            <small>{dial.hint}</small>
-            <small class="settings__range">{dial.range()}</small>
+            <small>{setting.hint}</small>
+            <small class="settings__range">{setting.range()}</small>
         </label>
     }
 }

@@ -1,12 +1,12 @@
 //! The settings that are numbers, as a table.
 
-#![expect(clippy::cast_possible_truncation, reason = "the limits of a dial are those of its type")]
+#![expect(clippy::cast_possible_truncation, reason = "the limits of a number setting are those of its type")]
 
 use super::settings::Settings;
 
 /// A setting that is a number.
 #[derive(Debug, Clone, Copy)]
-pub struct Dial {
+pub struct NumberSetting {
     pub label: &'static str,
     pub hint: &'static str,
     pub min: f64,
@@ -17,8 +17,8 @@ pub struct Dial {
 }
 
 /// How the next token is drawn, and how many.
-pub static SAMPLING: [Dial; 9] = [
-    Dial {
+pub static SAMPLING: [NumberSetting; 9] = [
+    NumberSetting {
         label: "Temperature",
         hint: "0 always takes the most likely token.",
         min: 0.0,
@@ -27,7 +27,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| readable(settings.sampling.temperature),
         set: |settings, n| settings.sampling.temperature = n as f32,
     },
-    Dial {
+    NumberSetting {
         label: "Top-k",
         hint: "Only the k most likely tokens; 0 for all.",
         min: 0.0,
@@ -36,7 +36,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| settings.sampling.top_k.into(),
         set: |settings, n| settings.sampling.top_k = n as u32,
     },
-    Dial {
+    NumberSetting {
         label: "Top-p",
         hint: "Only the most likely tokens that together reach p.",
         min: 0.0,
@@ -45,7 +45,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| readable(settings.sampling.top_p),
         set: |settings, n| settings.sampling.top_p = n as f32,
     },
-    Dial {
+    NumberSetting {
         label: "Min-p",
         hint: "Only tokens at least p times as likely as the first.",
         min: 0.0,
@@ -54,7 +54,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| readable(settings.sampling.min_p),
         set: |settings, n| settings.sampling.min_p = n as f32,
     },
-    Dial {
+    NumberSetting {
         label: "Repeat penalty",
         hint: "Above 1 avoids recent tokens.",
         min: 0.5,
@@ -63,7 +63,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| readable(settings.sampling.repeat_penalty),
         set: |settings, n| settings.sampling.repeat_penalty = n as f32,
     },
-    Dial {
+    NumberSetting {
         label: "Frequency penalty",
         hint: "For every earlier appearance.",
         min: -2.0,
@@ -72,7 +72,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| readable(settings.sampling.frequency_penalty),
         set: |settings, n| settings.sampling.frequency_penalty = n as f32,
     },
-    Dial {
+    NumberSetting {
         label: "Presence penalty",
         hint: "For having appeared at all.",
         min: -2.0,
@@ -81,7 +81,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| readable(settings.sampling.presence_penalty),
         set: |settings, n| settings.sampling.presence_penalty = n as f32,
     },
-    Dial {
+    NumberSetting {
         label: "Penalty window",
         hint: "How many of the last tokens the penalties look at.",
         min: 0.0,
@@ -90,7 +90,7 @@ pub static SAMPLING: [Dial; 9] = [
         get: |settings| settings.sampling.penalty_last_n.into(),
         set: |settings, n| settings.sampling.penalty_last_n = n as u32,
     },
-    Dial {
+    NumberSetting {
         label: "Longest reply",
         hint: "In tokens; 0 for as long as the context allows.",
         min: 0.0,
@@ -102,7 +102,7 @@ pub static SAMPLING: [Dial; 9] = [
 ];
 
 /// How much the model holds in mind.
-pub static CONTEXT: Dial = Dial {
+pub static CONTEXT: NumberSetting = NumberSetting {
     label: "Context size",
     hint: "In tokens. A larger one needs more memory.",
     min: 256.0,
@@ -112,7 +112,7 @@ pub static CONTEXT: Dial = Dial {
     set: |settings, n| settings.context_tokens = n as u32,
 };
 
-impl Dial {
+impl NumberSetting {
     /// As a number field of a page takes it: `n` is in the range, and whole steps from its beginning.
     pub fn accepts(&self, n: f64) -> bool {
         let steps = (n - self.min) / self.step;
@@ -135,13 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dials_keep_what_they_are_set_to() {
-        for dial in SAMPLING.iter().chain([&CONTEXT]) {
+    fn settings_keep_what_they_are_set_to() {
+        for setting in SAMPLING.iter().chain([&CONTEXT]) {
             let mut settings = Settings::default();
-            assert!(dial.accepts((dial.get)(&settings)), "{}", dial.label);
-            for n in [dial.min, dial.max] {
-                (dial.set)(&mut settings, n);
-                assert_eq!((dial.get)(&settings), n, "{}", dial.label);
+            assert!(setting.accepts((setting.get)(&settings)), "{}", setting.label);
+            for n in [setting.min, setting.max] {
+                (setting.set)(&mut settings, n);
+                assert_eq!((setting.get)(&settings), n, "{}", setting.label);
             }
         }
         assert_eq!((SAMPLING[0].get)(&Settings::default()), 0.3);
