@@ -18,7 +18,7 @@ mod tests;
 use crate::catalogue;
 use chat::{Chat, Id, Message, Outcome, Summary};
 use load::Load;
-pub use models::{Shelf, is_whole};
+pub use models::{StoredModels, is_whole};
 use protocol::{ErrorKind, Event, LoadOptions, ModelInfo, Request, Source, Stage, StartOver};
 pub use reply::{Phase, Reply, Shown};
 use settings::Settings;
@@ -34,9 +34,9 @@ pub struct State {
     /// Why the last load failed.
     pub load_failure: Option<LoadFailure>,
     /// The models on this device; none until the worker has told.
-    pub shelf: Option<Shelf>,
+    pub stored_models: Option<StoredModels>,
     /// Why the last look at the device's models failed.
-    pub shelf_failure: Option<String>,
+    pub stored_models_failure: Option<String>,
     /// All conversations, the one changed last first.
     pub summaries: Vec<Summary>,
     /// The conversations that are in memory.
@@ -119,8 +119,8 @@ impl State {
         match event {
             Event::Ready => return self.ready(),
             Event::Stored { models, used_bytes, quota_bytes } => {
-                self.shelf = Some(Shelf { models, used_bytes, quota_bytes });
-                self.shelf_failure = None;
+                self.stored_models = Some(StoredModels { models, used_bytes, quota_bytes });
+                self.stored_models_failure = None;
                 return self.load_again();
             }
             Event::Progress { stage, loaded_bytes, total_bytes } => {
@@ -235,7 +235,7 @@ impl State {
 
     fn failed(&mut self, during: Stage, kind: ErrorKind, message: String, now_ms: u64) -> Vec<Request> {
         match during {
-            Stage::Store => self.shelf_failure = Some(message),
+            Stage::Store => self.stored_models_failure = Some(message),
             Stage::Load => {
                 // Where no other model answers, the question goes on waiting for one.
                 if self.model.is_some() {

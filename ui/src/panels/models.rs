@@ -7,7 +7,7 @@ use crate::catalogue::{self, ENTRIES};
 use crate::format;
 use crate::hub::{self, HubFile, Typed};
 use crate::page::{Dialog, Page};
-use crate::state::{Shelf, is_whole};
+use crate::state::{StoredModels, is_whole};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -25,8 +25,8 @@ pub fn wire(page: Page) -> impl IntoView {
         >
             <Models
                 base=page.state.with_untracked(|state| state.base.clone())
-                shelf=page.select(|state| state.shelf.clone())
-                shelf_failure=page.select(|state| state.shelf_failure.clone())
+                stored_models=page.select(|state| state.stored_models.clone())
+                stored_models_failure=page.select(|state| state.stored_models_failure.clone())
                 loaded=page.select(|state| state.model.as_ref().map(|model| model.options.source.clone()))
                 busy=page.select(|state| state.load.is_some())
                 keep=page.select(|state| state.settings.keep)
@@ -44,8 +44,8 @@ pub fn wire(page: Page) -> impl IntoView {
 pub fn Models(
     /// The page's folder.
     base: String,
-    #[prop(into)] shelf: Signal<Option<Shelf>>,
-    #[prop(into)] shelf_failure: Signal<Option<String>>,
+    #[prop(into)] stored_models: Signal<Option<StoredModels>>,
+    #[prop(into)] stored_models_failure: Signal<Option<String>>,
     /// The model that answers.
     #[prop(into)]
     loaded: Signal<Option<Source>>,
@@ -59,7 +59,7 @@ pub fn Models(
     on_keep: Callback<bool>,
 ) -> impl IntoView {
     let base = StoredValue::new(base);
-    let models = Memo::new(move |_| shelf.with(|shelf| shelf.as_ref().map(|s| s.models.clone()).unwrap_or_default()));
+    let models = Memo::new(move |_| stored_models.with(|stored_models| stored_models.as_ref().map(|s| s.models.clone()).unwrap_or_default()));
     let is_here = move |source: &Source| {
         models.with(|models| models.iter().any(|model| model.source == *source && is_whole(model)))
     };
@@ -76,7 +76,7 @@ pub fn Models(
             <Show when=move || busy.get()>
                 <p role="status">"A model is being loaded; cancel that to load another."</p>
             </Show>
-            {move || shelf_failure.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
+            {move || stored_models_failure.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
             <Show when=move || models.with(|models| !models.is_empty())>
                 <h3>"On this device"</h3>
                 <ul class="models__list" aria-label="On this device">
@@ -85,7 +85,7 @@ pub fn Models(
                     </For>
                 </ul>
             </Show>
-            <p class="models__note" data-testid="storage">{move || shelf.with(|shelf| room(shelf.as_ref()))}</p>
+            <p class="models__note" data-testid="storage">{move || stored_models.with(|stored_models| room(stored_models.as_ref()))}</p>
             <h3>"Recommended"</h3>
             <ul class="models__list" aria-label="Recommended">{offers}</ul>
             <FromHub busy loaded on_load />
@@ -212,8 +212,8 @@ fn LoadButton(
 }
 
 /// How much room there is, in a line that is always there: what is below it must not move under a finger.
-fn room(shelf: Option<&Shelf>) -> String {
-    let Some(Shelf { used_bytes, quota_bytes, .. }) = shelf else { return "Looking at what is here…".to_owned() };
+fn room(stored_models: Option<&StoredModels>) -> String {
+    let Some(StoredModels { used_bytes, quota_bytes, .. }) = stored_models else { return "Looking at what is here…".to_owned() };
     match quota_bytes {
         0 => format!("{} used", format::bytes(*used_bytes)),
         quota => format!("{} used of {} that the browser allows", format::bytes(*used_bytes), format::bytes(*quota)),

@@ -47,7 +47,7 @@ fn begin(state: &State) -> Begin {
     if state.model.is_some() {
         return Begin::Talk;
     }
-    if state.resume.is_some() && state.shelf.is_none() {
+    if state.resume.is_some() && state.stored_models.is_none() {
         return Begin::Look;
     }
     let source = state.first_offer();

@@ -8,7 +8,7 @@ use protocol::{BackendWish, ErrorKind, Kept, LoadOptions, Request, Source, Store
 
 /// The models on this device, and the room for more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shelf {
+pub struct StoredModels {
     pub models: Vec<StoredModel>,
     pub used_bytes: u64,
     pub quota_bytes: u64,
@@ -85,7 +85,7 @@ impl State {
 
     /// The device's copy of a model, whole or in part.
     pub fn stored(&self, source: &Source) -> Option<&StoredModel> {
-        self.shelf.as_ref()?.models.iter().find(|model| model.source == *source)
+        self.stored_models.as_ref()?.models.iter().find(|model| model.source == *source)
     }
 
     /// What a source is called where its model has not told its own name yet.
