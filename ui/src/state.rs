@@ -6,7 +6,7 @@
 pub mod chat;
 mod conversations;
 pub mod number_settings;
-pub mod exchange;
+pub mod import_export;
 pub mod load;
 mod messages;
 mod models;

@@ -2,7 +2,7 @@
 
 use super::{Notice, NoticeKind, Page};
 use crate::browser;
-use crate::state::exchange;
+use crate::state::import_export;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen_futures::JsFuture;
@@ -26,7 +26,7 @@ impl Page {
                     Err(error) => return self.trouble(format!("The conversations could not be read: {error}")),
                 }
             }
-            let json = exchange::export(chats.into_values().collect());
+            let json = import_export::export(chats.into_values().collect());
             if let Err(error) = browser::save_file("minnow-conversations.json", &json) {
                 self.trouble(format!("The file could not be written: {}", browser::message(&error)));
             }
@@ -40,7 +40,7 @@ impl Page {
                 return self.trouble("This file is too large to be an export of conversations.".to_owned());
             }
             let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
-            let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| exchange::import(&t));
+            let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| import_export::import(&t));
             match chats {
                 Ok(chats) => {
                     for chat in &chats {
@@ -48,7 +48,7 @@ impl Page {
                     }
                     let n_chats = chats.len();
                     let n_new = self.state.try_update(|state| state.import(chats, browser::stamp())).unwrap_or(0);
-                    let text = exchange::imported(n_new, n_chats - n_new);
+                    let text = import_export::imported(n_new, n_chats - n_new);
                     self.parts.update_value(|parts| parts.save_trouble.reopen());
                     if self.save_now().await {
                         self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));

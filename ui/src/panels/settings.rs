@@ -84,7 +84,7 @@ pub fn Settings(
                 <small>"How fast models run here, in a page of its own."</small>
             </div>
             <h3>"Conversations"</h3>
-            <Exchange on_export on_import />
+            <TransferButtons on_export on_import />
         </div>
     }
 }
@@ -218,7 +218,7 @@ fn context(model: &ModelInfo) -> String {
 }
 
 #[component]
-fn Exchange(on_export: Callback<()>, on_import: Callback<File>) -> impl IntoView {
+fn TransferButtons(on_export: Callback<()>, on_import: Callback<File>) -> impl IntoView {
     let chosen = move |event: web_sys::Event| {
         if let Some(file) = target(&event).files().and_then(|files| files.get(0)) {
             on_import.run(file);

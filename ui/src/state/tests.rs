@@ -430,8 +430,8 @@ fn an_export_comes_back_beside_what_differs_from_it() {
     let mut state = ready();
     state.send("One", stamp(100));
     state.apply(Event::Done(stats()), 110);
-    let file = exchange::export(vec![state.chat().expect("open").clone()]);
-    let import = |state: &mut State, n| state.import(exchange::import(&file).expect("our own file"), stamp(n));
+    let file = import_export::export(vec![state.chat().expect("open").clone()]);
+    let import = |state: &mut State, n| state.import(import_export::import(&file).expect("our own file"), stamp(n));
     assert_eq!((import(&mut state, 500), state.summaries.len()), (0, 1));
     state.send("Two", stamp(600));
     assert_eq!((import(&mut state, 700), state.summaries.len()), (1, 2));
@@ -458,10 +458,10 @@ fn a_file_from_elsewhere_is_not_trusted() {
         (chat(&[message(2, "null"), message(2, "null")].join(","), "2"), "same id"),
         (chat(&message(2, "null"), "3"), "ends in a message"),
     ] {
-        let error = exchange::import(&json).expect_err(&json);
+        let error = import_export::import(&json).expect_err(&json);
         assert!(error.contains(complaint), "{json}: {error}");
     }
-    assert_eq!(exchange::import(&chat(&message(2, "null"), "2")).map(|chats: Vec<Chat>| chats.len()), Ok(1));
+    assert_eq!(import_export::import(&chat(&message(2, "null"), "2")).map(|chats: Vec<Chat>| chats.len()), Ok(1));
 }
 
 #[test]
