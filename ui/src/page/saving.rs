@@ -51,7 +51,7 @@ impl Page {
         let current = self.state.with_untracked(|state| state.current);
         let Some(id) = current else { return };
         if let Ok(Some(chat)) = storage.chat(id).await {
-            self.state.maybe_update(|state| state.absorb(&chat));
+            self.state.maybe_update(|state| state.merge_saved(&chat));
         }
     }
 
@@ -74,7 +74,7 @@ impl Page {
             match storage.save(chat).await {
                 Ok(saved) => {
                     has_saved = true;
-                    self.state.maybe_update(|state| state.absorb(&saved));
+                    self.state.maybe_update(|state| state.merge_saved(&saved));
                     forget_unsaved(saved);
                 }
                 Err(error) => {

@@ -113,7 +113,7 @@ impl State {
 
     /// Takes in what another tab has saved. A reply that is being written stays on screen. Returns whether there was
     /// anything new.
-    pub fn absorb(&mut self, saved: &Chat) -> bool {
+    pub fn merge_saved(&mut self, saved: &Chat) -> bool {
         let Some(chat) = self.chats.get_mut(&saved.id) else { return false };
         let leaf = chat.leaf;
         let is_new = chat.merge(saved);

@@ -416,12 +416,12 @@ fn another_tab_does_not_take_a_growing_reply_off_the_screen() {
     let mut there = state.chat().expect("open").clone();
     there.push(Message::from_person("there".to_owned(), None, Id(1)));
     there.updated_ms = 200;
-    assert!(state.absorb(&there));
+    assert!(state.merge_saved(&there));
     assert_eq!(last(&state).id, reply);
     state.apply(Event::Done(stats()), 300);
     let mut there = there.clone();
     there.updated_ms = 400;
-    state.absorb(&there);
+    state.merge_saved(&there);
     assert_eq!(last(&state).id, Id(1));
 }
 
