@@ -1,6 +1,6 @@
 //! The little of the browser that several parts of the page need.
 
-use crate::state::Stamp;
+use crate::state::ActionContext;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Document, HtmlAnchorElement, Response, ServiceWorkerRegistration, Window};
@@ -50,10 +50,10 @@ pub fn now_ms() -> u64 {
 
 /// The time, and a number that no other tab draws.
 #[expect(clippy::cast_possible_truncation, reason = "the number is below 2^53")]
-pub fn stamp() -> Stamp {
+pub fn action_context() -> ActionContext {
     /// Ids stay exact in a JS number, with room for those that count up from here.
     const IDS: f64 = 9.0e15;
-    Stamp { now_ms: now_ms(), nonce: (js_sys::Math::random() * IDS) as u64 }
+    ActionContext { now_ms: now_ms(), nonce: (js_sys::Math::random() * IDS) as u64 }
 }
 
 /// What a thrown value says.

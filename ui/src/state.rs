@@ -1,8 +1,9 @@
 //! Everything the page shows, as plain data: [`State::apply`] is the only way the engine changes it.
 //!
-//! Methods return the requests that follow from them. Time and chance come in from outside, as a [`Stamp`], so all
+//! Methods return the requests that follow from them. Time and chance come in from outside, as a [`ActionContext`], so all
 //! of it is tested without a browser.
 
+mod action;
 pub mod chat;
 mod conversations;
 pub mod number_settings;
@@ -16,6 +17,7 @@ pub mod settings;
 mod tests;
 
 use crate::catalogue;
+pub use action::ActionContext;
 use chat::{Chat, Id, Message, Outcome, Summary};
 use load::Load;
 pub use models::{StoredModels, is_whole};
@@ -91,20 +93,6 @@ pub struct LoadFailure {
     pub options: LoadOptions,
     pub kind: ErrorKind,
     pub message: String,
-}
-
-/// What an action takes from the outside world: the time, and a number that nobody else draws.
-#[derive(Debug, Clone, Copy)]
-pub struct Stamp {
-    pub now_ms: u64,
-    pub nonce: u64,
-}
-
-impl Stamp {
-    /// The `n`th id made by this action.
-    pub fn id(self, n: u64) -> Id {
-        Id(self.nonce + n)
-    }
 }
 
 /// What the engine says.

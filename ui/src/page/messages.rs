@@ -22,7 +22,7 @@ impl Page {
             }
             return;
         }
-        self.act(|state| state.send(&text, browser::stamp()));
+        self.act(|state| state.send(&text, browser::action_context()));
         self.save();
     }
 
@@ -31,11 +31,11 @@ impl Page {
     }
 
     pub fn regenerate(self, message: Id) {
-        self.answer_or_ask_for_model(|state| state.regenerate(message, browser::stamp()));
+        self.answer_or_ask_for_model(|state| state.regenerate(message, browser::action_context()));
     }
 
     pub fn edit(self, message: Id, text: &str) {
-        self.answer_or_ask_for_model(|state| state.edit(message, text, browser::stamp()));
+        self.answer_or_ask_for_model(|state| state.edit(message, text, browser::action_context()));
     }
 
     pub(super) fn answer_or_ask_for_model(self, change: impl FnOnce(&mut State) -> Vec<Request>) {

@@ -47,7 +47,7 @@ impl Page {
                         self.fetch(chat.id).await;
                     }
                     let n_chats = chats.len();
-                    let n_new = self.state.try_update(|state| state.import(chats, browser::stamp())).unwrap_or(0);
+                    let n_new = self.state.try_update(|state| state.import(chats, browser::action_context())).unwrap_or(0);
                     let text = import_export::imported(n_new, n_chats - n_new);
                     self.parts.update_value(|parts| parts.save_trouble.reopen());
                     if self.save_now().await {

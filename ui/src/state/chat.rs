@@ -1,6 +1,6 @@
 //! A conversation is a tree of messages: an edited question or a second try becomes a sibling, so nothing is lost.
 
-use super::Stamp;
+use super::ActionContext;
 use protocol::{self, ReplyStats, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,12 +108,12 @@ const TITLE_CHARS: usize = 60;
 
 impl Chat {
     /// An empty conversation, named after the first thing said in it.
-    pub fn new(first_words: &str, stamp: Stamp) -> Self {
+    pub fn new(first_words: &str, context: ActionContext) -> Self {
         Self {
-            id: stamp.id(0),
+            id: context.id(0),
             title: title(first_words),
             titled_ms: 0,
-            updated_ms: stamp.now_ms,
+            updated_ms: context.now_ms,
             leaf: None,
             messages: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::chat::{self, Chat, Id, Summary};
 use super::reply::Shown;
-use super::{Stamp, State};
+use super::{ActionContext, State};
 use protocol::Request;
 use std::collections::BTreeSet;
 
@@ -90,18 +90,18 @@ impl State {
 
     /// Takes in conversations from a file. One that is here already, and differs, comes in beside it; those that may
     /// be here are in memory. Returns how many came in.
-    pub fn import(&mut self, chats: Vec<Chat>, stamp: Stamp) -> usize {
+    pub fn import(&mut self, chats: Vec<Chat>, context: ActionContext) -> usize {
         let mut n_new = 0;
         for (n, mut chat) in (0..).zip(chats) {
             chat.title = chat::title(&chat.title);
             // One from the future would stay at the top of the list, and win over every later change.
-            chat.updated_ms = chat.updated_ms.min(stamp.now_ms);
-            chat.titled_ms = chat.titled_ms.min(stamp.now_ms);
+            chat.updated_ms = chat.updated_ms.min(context.now_ms);
+            chat.titled_ms = chat.titled_ms.min(context.now_ms);
             if self.chats.get(&chat.id).is_some_and(|here| here.says_the_same(&chat)) {
                 continue;
             }
             if self.summaries.iter().any(|summary| summary.id == chat.id) {
-                chat.id = stamp.id(n);
+                chat.id = context.id(n);
             }
             n_new += 1;
             let (id, updated_ms) = (chat.id, chat.updated_ms);

@@ -2,7 +2,7 @@
 
 use super::chat::{Chat, Id, Message, Outcome};
 use super::conversations::edit_key;
-use super::{Phase, Reply, Stamp, State};
+use super::{Phase, Reply, ActionContext, State};
 use protocol::{self, GenerateOptions, Request, Role};
 
 impl State {
@@ -12,7 +12,7 @@ impl State {
     }
 
     /// Says something in the conversation on screen, or in a new one.
-    pub fn send(&mut self, text: &str, stamp: Stamp) -> Vec<Request> {
+    pub fn send(&mut self, text: &str, context: ActionContext) -> Vec<Request> {
         if !self.can_answer() || text.trim().is_empty() {
             return Vec::new();
         }
@@ -20,7 +20,7 @@ impl State {
         let id = match self.current {
             Some(id) => id,
             None => {
-                let chat = Chat::new(text, stamp);
+                let chat = Chat::new(text, context);
                 let id = chat.id;
                 self.chats.insert(id, chat);
                 self.current = Some(id);
@@ -28,13 +28,13 @@ impl State {
             }
         };
         let Some(chat) = self.chats.get_mut(&id) else { return Vec::new() };
-        let message = Message::from_person(text.to_owned(), chat.leaf, stamp.id(1));
+        let message = Message::from_person(text.to_owned(), chat.leaf, context.id(1));
         chat.push(message);
-        self.answer(id, stamp.id(1), stamp)
+        self.answer(id, context.id(1), context)
     }
 
     /// Says something else instead of `message`, which stays as the other branch.
-    pub fn edit(&mut self, message: Id, text: &str, stamp: Stamp) -> Vec<Request> {
+    pub fn edit(&mut self, message: Id, text: &str, context: ActionContext) -> Vec<Request> {
         let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get_mut(&id)?))) else {
             return Vec::new();
         };
@@ -42,18 +42,18 @@ impl State {
         if self.reply.is_some() || text.trim().is_empty() {
             return Vec::new();
         }
-        chat.push(Message::from_person(text.to_owned(), parent, stamp.id(1)));
+        chat.push(Message::from_person(text.to_owned(), parent, context.id(1)));
         self.drafts.remove(&edit_key(id, message));
-        self.answer(id, stamp.id(1), stamp)
+        self.answer(id, context.id(1), context)
     }
 
     /// Asks for another reply instead of `message`, which stays as the other branch.
-    pub fn regenerate(&mut self, message: Id, stamp: Stamp) -> Vec<Request> {
+    pub fn regenerate(&mut self, message: Id, context: ActionContext) -> Vec<Request> {
         let Some((id, chat)) = self.current.and_then(|id| Some((id, self.chats.get(&id)?))) else {
             return Vec::new();
         };
         match chat.message(message).and_then(|old| old.parent) {
-            Some(question) if self.can_answer() => self.answer(id, question, stamp),
+            Some(question) if self.can_answer() => self.answer(id, question, context),
             Some(_) | None => Vec::new(),
         }
     }
@@ -72,12 +72,12 @@ impl State {
         }
     }
 
-    fn answer(&mut self, chat: Id, question: Id, stamp: Stamp) -> Vec<Request> {
-        let message = stamp.id(2);
+    fn answer(&mut self, chat: Id, question: Id, context: ActionContext) -> Vec<Request> {
+        let message = context.id(2);
         if let Some(chat) = self.chats.get_mut(&chat) {
             chat.push(Message::from_model(String::new(), question, message));
         }
-        self.touch(chat, stamp.now_ms);
+        self.touch(chat, context.now_ms);
         self.reply = Some(Reply { chat, message, phase: Phase::Waiting });
         match (&self.load, &self.model) {
             (None, Some(_)) => self.generate(chat, message).into_iter().collect(),

@@ -4,8 +4,8 @@ use super::chat::{Chat, Id, Message, Outcome};
 use super::*;
 use protocol::{BackendWish, CacheType, Finish, Kept, LoadStage, ReplyStats, StoredModel, Threads};
 
-fn stamp(nonce: u64) -> Stamp {
-    Stamp { now_ms: nonce, nonce }
+fn at(nonce: u64) -> ActionContext {
+    ActionContext { now_ms: nonce, nonce }
 }
 
 fn source() -> Source {
@@ -108,7 +108,7 @@ fn a_model_that_is_gone_is_not_shown() {
 #[test]
 fn a_reply_streams_in_and_ends_with_its_stats() {
     let mut state = ready();
-    let requests = state.send("What is the capital of France?", stamp(100));
+    let requests = state.send("What is the capital of France?", at(100));
     assert_eq!(prompt(&requests), ["What is the capital of France?"]);
     state.apply(Event::Prompt { done_tokens: 5, total_tokens: 10 }, 110);
     assert_eq!(
@@ -133,10 +133,10 @@ fn a_reply_streams_in_and_ends_with_its_stats() {
 fn a_second_question_carries_the_first_and_the_system_prompt() {
     let mut state = ready();
     state.settings.system_prompt = " Be brief. ".to_owned();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     state.apply(text("1"), 110);
     state.apply(Event::Done(stats()), 120);
-    let requests = state.send("Two", stamp(200));
+    let requests = state.send("Two", at(200));
     assert_eq!(prompt(&requests), ["Be brief.", "One", "1", "Two"]);
 }
 
@@ -145,7 +145,7 @@ fn a_message_sent_while_the_model_loads_is_answered_when_it_is_there() {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
     state.load(source());
-    assert_eq!(state.send("Hello", stamp(100)), []);
+    assert_eq!(state.send("Hello", at(100)), []);
     assert_eq!(state.reply.as_ref().map(|reply| reply.phase), Some(Phase::Waiting));
     let requests = state.apply(Event::Loaded(info()), 200);
     assert_eq!(requests[0], Request::List);
@@ -165,7 +165,7 @@ fn a_load_that_fails_says_so_and_what_waits_for_it_waits_for_the_next() {
     let mut state = State::default();
     state.apply(Event::Ready, 0);
     state.load(source());
-    state.send("Hello", stamp(100));
+    state.send("Hello", at(100));
     for _ in 0..2 {
         state.apply(load_fails(), 200);
         assert!(state.load.is_none() && state.needs_the_network());
@@ -188,7 +188,7 @@ fn what_waits_for_a_load_that_failed_can_be_given_up() {
         let mut state = State::default();
         state.apply(Event::Ready, 0);
         state.load(source());
-        state.send("Hello", stamp(100));
+        state.send("Hello", at(100));
         state.apply(load_fails(), 200);
         end(&mut state);
         assert_eq!(phase(&state), None);
@@ -202,7 +202,7 @@ fn what_waits_for_a_load_that_failed_can_be_given_up() {
 fn where_another_model_answers_a_load_that_fails_ends_what_waits_for_it() {
     let mut state = ready();
     state.load(source());
-    state.send("Hello", stamp(100));
+    state.send("Hello", at(100));
     state.apply(load_fails(), 200);
     assert!(!state.needs_the_network());
     assert_eq!(phase(&state), None);
@@ -221,7 +221,7 @@ fn a_failed_load_leaves_the_model_that_was_there() {
 #[test]
 fn loads_come_one_at_a_time_and_stop_the_reply() {
     let mut state = ready();
-    state.send("Hello", stamp(100));
+    state.send("Hello", at(100));
     let requests = state.load(source());
     assert!(matches!(requests[..], [Request::Stop, Request::Load(_)]));
     assert_eq!(state.load(source()), []);
@@ -255,7 +255,7 @@ fn the_last_model_is_loaded_again_only_if_all_of_it_is_here() {
 #[test]
 fn stop_keeps_what_was_written() {
     let mut state = ready();
-    state.send("Hello", stamp(100));
+    state.send("Hello", at(100));
     state.apply(text("Hi th"), 110);
     assert_eq!(state.stop(), [Request::Stop]);
     state.apply(Event::Done(ReplyStats { finish: Finish::Stopped, ..stats() }), 120);
@@ -266,17 +266,17 @@ fn stop_keeps_what_was_written() {
 #[test]
 fn an_edit_and_a_second_try_are_branches() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     state.apply(text("1"), 0);
     state.apply(Event::Done(stats()), 0);
     let first_reply = last(&state).id;
-    state.regenerate(first_reply, stamp(200));
+    state.regenerate(first_reply, at(200));
     state.apply(text("uno"), 0);
     state.apply(Event::Done(stats()), 0);
     assert_eq!(path(&state), ["One", "uno"]);
 
     let question = state.chat().expect("open").path()[0].id;
-    assert_eq!(prompt(&state.edit(question, "Two", stamp(300))), ["Two"]);
+    assert_eq!(prompt(&state.edit(question, "Two", at(300))), ["Two"]);
     state.apply(text("2"), 0);
     state.apply(Event::Done(stats()), 0);
     assert_eq!(path(&state), ["Two", "2"]);
@@ -292,7 +292,7 @@ fn an_edit_and_a_second_try_are_branches() {
 #[test]
 fn a_dead_worker_keeps_the_text_and_comes_back_with_the_model() {
     let mut state = ready();
-    state.send("Hello", stamp(100));
+    state.send("Hello", at(100));
     state.apply(text("Hi"), 110);
     state.worker_died("out of memory".to_owned(), 120);
     assert_eq!(path(&state), ["Hello", "Hi"]);
@@ -305,7 +305,7 @@ fn a_dead_worker_keeps_the_text_and_comes_back_with_the_model() {
 #[test]
 fn a_deleted_conversation_comes_back_whole() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     state.apply(text("1"), 0);
     state.apply(Event::Done(stats()), 0);
     let id = state.current.expect("open");
@@ -320,7 +320,7 @@ fn a_deleted_conversation_comes_back_whole() {
 #[test]
 fn deleting_the_conversation_being_answered_stops_the_reply() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     let id = state.current.expect("open");
     assert_eq!(state.delete(id), [Request::Stop]);
     state.apply(text("late"), 0);
@@ -334,7 +334,7 @@ fn a_reply_stopped_by_deleting_its_conversation_comes_back_as_stopped() {
     let stopped = || Event::Done(ReplyStats { finish: Finish::Stopped, ..stats() });
     for ends_first in [true, false] {
         let mut state = ready();
-        state.send("One", stamp(100));
+        state.send("One", at(100));
         state.apply(text("1"), 0);
         let id = state.current.expect("open");
         state.delete(id);
@@ -354,7 +354,7 @@ fn a_reply_stopped_by_deleting_its_conversation_comes_back_as_stopped() {
 #[test]
 fn tabs_merge_what_they_added() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     let mut here = state.chat().expect("open").clone();
     let mut there = here.clone();
     here.push(Message::from_person("here".to_owned(), here.leaf, Id(1)));
@@ -367,7 +367,7 @@ fn tabs_merge_what_they_added() {
 
 #[test]
 fn of_two_states_of_a_conversation_the_newer_leads() {
-    let old = Chat::new("One", stamp(100));
+    let old = Chat::new("One", at(100));
     let mut new = Chat { updated_ms: 200, title: "Two".to_owned(), titled_ms: 150, ..old.clone() };
     new.push(Message::from_person("new".to_owned(), None, Id(1)));
     let mut older = old.clone();
@@ -385,7 +385,7 @@ fn of_two_states_of_a_conversation_the_newer_leads() {
 
 #[test]
 fn a_name_outlives_what_another_tab_says_later() {
-    let mut here = Chat::new("One", stamp(100));
+    let mut here = Chat::new("One", at(100));
     let named = Chat { title: "Named".to_owned(), titled_ms: 150, ..here.clone() };
     here.updated_ms = 200;
     here.merge(&named);
@@ -394,7 +394,7 @@ fn a_name_outlives_what_another_tab_says_later() {
 
 #[test]
 fn of_two_states_of_a_reply_the_longer_stays_until_it_ends() {
-    let mut short = Chat::new("One", stamp(100));
+    let mut short = Chat::new("One", at(100));
     short.push(Message::from_model("Tiny".to_owned(), Id(1), Id(2)));
     let mut long = short.clone();
     long.message_mut(Id(2)).expect("there").content.push_str("Paris");
@@ -411,7 +411,7 @@ fn of_two_states_of_a_reply_the_longer_stays_until_it_ends() {
 #[test]
 fn another_tab_does_not_take_a_growing_reply_off_the_screen() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     let reply = last(&state).id;
     let mut there = state.chat().expect("open").clone();
     there.push(Message::from_person("there".to_owned(), None, Id(1)));
@@ -428,12 +428,12 @@ fn another_tab_does_not_take_a_growing_reply_off_the_screen() {
 #[test]
 fn an_export_comes_back_beside_what_differs_from_it() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     state.apply(Event::Done(stats()), 110);
     let file = import_export::export(vec![state.chat().expect("open").clone()]);
-    let import = |state: &mut State, n| state.import(import_export::import(&file).expect("our own file"), stamp(n));
+    let import = |state: &mut State, n| state.import(import_export::import(&file).expect("our own file"), at(n));
     assert_eq!((import(&mut state, 500), state.summaries.len()), (0, 1));
-    state.send("Two", stamp(600));
+    state.send("Two", at(600));
     assert_eq!((import(&mut state, 700), state.summaries.len()), (1, 2));
     assert_eq!(import(&mut State::default(), 800), 1);
 }
@@ -467,7 +467,7 @@ fn a_file_from_elsewhere_is_not_trusted() {
 #[test]
 fn an_engine_that_says_why_it_fails_is_believed() {
     let mut state = ready();
-    state.send("Hello", stamp(100));
+    state.send("Hello", at(100));
     let crashed = Event::Failed { during: Stage::Generate, kind: ErrorKind::Crashed, message: "A mistake.".to_owned() };
     state.apply(crashed, 110);
     // The trap that follows a panic reaches the page as a death without words.
@@ -519,10 +519,10 @@ fn a_load_that_began_again_says_why() {
 #[test]
 fn a_message_is_edited_in_one_conversation_only() {
     let mut state = ready();
-    state.send("One", stamp(100));
+    state.send("One", at(100));
     let (id, question) = (state.current.expect("open"), state.chat().expect("open").path()[0].id);
     let copy = Chat { title: "Copy".to_owned(), ..state.chat().expect("open").clone() };
-    state.import(vec![copy], stamp(500));
+    state.import(vec![copy], at(500));
     state.set_edit(question, Some("Two".to_owned()));
 
     state.current = Some(Id(500));
@@ -536,7 +536,7 @@ fn a_message_is_edited_in_one_conversation_only() {
 #[test]
 fn an_imported_conversation_is_not_from_the_future() {
     let mut state = State::default();
-    state.import(vec![Chat { titled_ms: u64::MAX, updated_ms: u64::MAX, ..Chat::new("One", stamp(1)) }], stamp(500));
+    state.import(vec![Chat { titled_ms: u64::MAX, updated_ms: u64::MAX, ..Chat::new("One", at(1)) }], at(500));
     let chat = &state.chats[&Id(1)];
     assert_eq!((chat.titled_ms, chat.updated_ms, state.summaries[0].updated_ms), (500, 500, 500));
 }
