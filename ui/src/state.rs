@@ -201,7 +201,7 @@ impl State {
         }
     }
 
-    fn text(&mut self, text: &str, thought: bool, now_ms: u64) {
+    fn text(&mut self, text: &str, is_reasoning: bool, now_ms: u64) {
         if let Some(reply) = &mut self.reply {
             reply.phase = match reply.phase {
                 Phase::Stopping => Phase::Stopping,
@@ -215,7 +215,7 @@ impl State {
         }
         if let Some(message) = self.reply_mut() {
             match &mut message.origin {
-                Some(origin) if thought => origin.thought.push_str(text),
+                Some(origin) if is_reasoning => origin.reasoning.push_str(text),
                 Some(_) | None => message.content.push_str(text),
             }
         }

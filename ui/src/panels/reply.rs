@@ -1,4 +1,4 @@
-//! What a model wrote: its thoughts, its words, how it ended, and what it is doing before the first word.
+//! What a model wrote: its reasoning, its words, how it ended, and what it is doing before the first word.
 
 use super::prose::Prose;
 use crate::format;
@@ -15,7 +15,7 @@ pub fn Reply(shown: Signal<Option<Shown>>, content: Memo<String>) -> impl IntoVi
             shown.with(|shown| shown.as_ref().and_then(|s| s.message.origin.as_ref()).map(read).unwrap_or_default())
         })
     };
-    let thought = origin(|origin| origin.thought.trim().to_owned());
+    let reasoning = origin(|origin| origin.reasoning.trim().to_owned());
     let dropped = origin(|origin| dropped(origin.n_dropped));
     let phase = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(|shown| shown.phase)));
     let ending = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(ending)));
@@ -38,10 +38,10 @@ pub fn Reply(shown: Signal<Option<Shown>>, content: Memo<String>) -> impl IntoVi
                 {dropped}
             </p>
         </Show>
-        <Show when=move || thought.with(|text| !text.is_empty())>
-            <details class="message__thought">
+        <Show when=move || reasoning.with(|text| !text.is_empty())>
+            <details class="message__reasoning">
                 <summary>{summary}</summary>
-                <Prose text=thought />
+                <Prose text=reasoning />
             </details>
         </Show>
         <Prose text=content />

@@ -58,7 +58,9 @@ pub struct Message {
 pub struct Origin {
     /// The model's name; empty until one answers.
     pub model: String,
-    pub thought: String,
+    /// Its hidden thinking, kept under the name it had at first.
+    #[serde(rename = "thought")]
+    pub reasoning: String,
     /// Messages that no longer fitted into the context.
     pub n_dropped: u32,
     pub outcome: Outcome,
@@ -239,7 +241,7 @@ impl Message {
 
     /// A reply of which nothing is there yet.
     pub fn from_model(model: String, parent: Id, id: Id) -> Self {
-        let origin = Origin { model, thought: String::new(), n_dropped: 0, outcome: Outcome::Open };
+        let origin = Origin { model, reasoning: String::new(), n_dropped: 0, outcome: Outcome::Open };
         Self { id, parent: Some(parent), role: Role::Assistant, content: String::new(), origin: Some(origin) }
     }
 
@@ -250,7 +252,7 @@ impl Message {
 
     /// Whether this is a later state of the same message.
     fn is_ahead_of(&self, other: &Self) -> bool {
-        let written = |message: &Self| message.content.len() + message.origin.as_ref().map_or(0, |o| o.thought.len());
+        let written = |message: &Self| message.content.len() + message.origin.as_ref().map_or(0, |o| o.reasoning.len());
         other.is_open() && (!self.is_open() || written(self) > written(other))
     }
 

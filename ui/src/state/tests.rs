@@ -121,7 +121,7 @@ fn a_reply_streams_in_and_ends_with_its_stats() {
     state.apply(Event::Done(stats()), 140);
     assert_eq!(path(&state), ["What is the capital of France?", "Paris."]);
     let origin = last(&state).origin.expect("a reply has an origin");
-    assert_eq!((origin.model.as_str(), origin.thought.as_str()), ("Tiny", "France …"));
+    assert_eq!((origin.model.as_str(), origin.reasoning.as_str()), ("Tiny", "France …"));
     assert_eq!(origin.outcome, Outcome::Done(stats()));
     assert!(state.reply.is_none());
     assert_eq!(state.summaries[0].title, "What is the capital of France?");
