@@ -4,6 +4,7 @@ use crate::browser::{self, FetchError};
 use crate::local_storage::{self, keys};
 use crate::percent;
 use crate::state::DEFAULT_HUB;
+use crate::text;
 use protocol::Source;
 use serde::Deserialize;
 
@@ -35,11 +36,11 @@ pub async fn files(hub: &str, repo: &str, revision: &str) -> Result<Vec<HubFile>
         let Some(address) = page.take() else { break };
         let answer = browser::fetch_text(&address).await.map_err(|error| explain(error, repo, revision))?;
         let some = gguf_files(&answer.text);
-        files.extend(some.ok_or_else(|| format!("{hub} gave an answer that is not a list of files."))?);
+        files.extend(some.ok_or_else(|| text::hub::no_list(hub))?);
         page = answer.link.as_deref().and_then(next_page).map(str::to_owned);
     }
     if files.is_empty() {
-        return Err(format!("{repo} has no .gguf files. Look for a repository whose name ends in GGUF."));
+        return Err(text::hub::no_files(repo));
     }
     files.sort_by_key(|file| file.size_bytes);
     Ok(files)
@@ -53,14 +54,10 @@ fn next_page(link: &str) -> Option<&str> {
 
 fn explain(error: FetchError, repo: &str, revision: &str) -> String {
     match error {
-        FetchError::Unreachable => "Hugging Face cannot be reached. Check the connection, then try again.".to_owned(),
-        FetchError::Status(401 | 403 | 404) if revision == MAIN => {
-            format!("There is no public repository {repo}. Check the spelling: owner/name.")
-        }
-        FetchError::Status(401 | 403 | 404) => {
-            format!("There is no public repository {repo} with a revision “{revision}”. Check the spelling.")
-        }
-        FetchError::Status(status) => format!("Hugging Face answered with status {status}. Try again later."),
+        FetchError::Unreachable => text::hub::UNREACHABLE.to_owned(),
+        FetchError::Status(401 | 403 | 404) if revision == MAIN => text::hub::no_repository(repo),
+        FetchError::Status(401 | 403 | 404) => text::hub::no_revision(repo, revision),
+        FetchError::Status(status) => text::hub::status(status),
     }
 }
 
@@ -113,9 +110,7 @@ pub fn read(typed: &str, hub: &str) -> Option<Typed> {
 pub fn read_address(typed: &str, hub: &str) -> Result<Source, String> {
     match read(typed, hub) {
         Some(Typed::File(source)) => Ok(source),
-        Some(Typed::Repo { repo, .. }) => {
-            Err(format!("{repo} is a repository: list its files under “From Hugging Face”, then load one of them."))
-        }
+        Some(Typed::Repo { repo, .. }) => Err(text::hub::is_repository(&repo)),
         None => url(typed.trim()),
     }
 }
@@ -124,14 +119,14 @@ pub fn read_address(typed: &str, hub: &str) -> Result<Source, String> {
 pub fn url(address: &str) -> Result<Source, String> {
     let (scheme, rest) = address.split_once("://").unwrap_or_default();
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
-        return Err("Only http:// and https:// addresses can be fetched.".to_owned());
+        return Err(text::hub::NOT_HTTP.to_owned());
     }
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() {
-        return Err(format!("{address} names no site."));
+        return Err(text::hub::no_site(address));
     }
     if host.contains('@') {
-        return Err("Browsers fetch nothing from an address with a name or a password in it.".to_owned());
+        return Err(text::hub::PASSWORD.to_owned());
     }
     Ok(Source::Url(address.to_owned()))
 }

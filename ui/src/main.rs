@@ -20,6 +20,7 @@ mod panels;
 mod percent;
 mod state;
 mod storage;
+mod text;
 mod variant;
 
 fn main() {

@@ -17,6 +17,7 @@ pub mod settings;
 mod tests;
 
 use crate::catalogue;
+use crate::text;
 pub use action::ActionContext;
 use chat::{Chat, Id, Message, Outcome, Summary};
 use load::Load;
@@ -131,7 +132,7 @@ impl State {
             Event::Unloaded => self.model = None,
             Event::LoadCancelled => {
                 self.load = None;
-                self.fail_waiting("The model was not loaded. Load one, then try again.");
+                self.fail_waiting(text::message::NOT_LOADED);
                 return vec![Request::List];
             }
             Event::Prompt { done_tokens, total_tokens } => self.reading(done_tokens, total_tokens),
@@ -158,7 +159,7 @@ impl State {
         }
         self.load = None;
         self.model = None;
-        self.finish_reply(Outcome::Failed(format!("The engine has stopped. {reason}")), now_ms);
+        self.finish_reply(Outcome::Failed(text::model::stopped(&reason)), now_ms);
         self.worker = WorkerStatus::Dead(reason);
     }
 
@@ -227,7 +228,7 @@ impl State {
             Stage::Load => {
                 // Where no other model answers, the question goes on waiting for one.
                 if self.model.is_some() {
-                    self.fail_waiting(&format!("The model could not be loaded. {message}"));
+                    self.fail_waiting(&text::model::not_loaded(&message));
                 }
                 if let Some(Load { options, started_over, .. }) = self.load.take() {
                     let why = started_over.map(|why| format!("{} ", load::explain(why))).unwrap_or_default();

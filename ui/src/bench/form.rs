@@ -3,6 +3,7 @@
 use super::state::Page;
 use crate::catalogue::{ENTRIES, Entry};
 use crate::format;
+use crate::text;
 use leptos::prelude::*;
 use protocol::CacheType;
 
@@ -16,17 +17,17 @@ pub fn Form(page: Page, is_running: Memo<bool>) -> impl IntoView {
     view! {
         <form class="bench__form" on:submit=begin>
             <Model page is_running />
-            <Field page is_running name="pp" label="Prompt" hint="Tokens to read. Several: 128,512" />
-            <Field page is_running name="tg" label="Reply" hint="Tokens to write, one by one." />
-            <Field page is_running name="depth" label="Depth" hint="Tokens in the context before." />
-            <Field page is_running name="reps" label="Repetitions" hint="After one that does not count." />
-            <Field page is_running name="threads" label="Threads" hint="0 for as many as pay off." />
-            <Choice page is_running name="cache" label="Cache" options=Signal::stored(caches()) />
-            <Choice page is_running name="backend" label="Runs on" options=Signal::stored(backends()) />
-            <Choice page is_running name="variant" label="Build" options=Signal::derive(move || builds(page)) />
-            <Choice page is_running name="profile" label="Profile" options=Signal::stored(profiles()) />
+            <Field page is_running name="pp" label=text::bench::PROMPT hint=text::bench::PROMPT_MEANING />
+            <Field page is_running name="tg" label=text::bench::REPLY hint=text::bench::REPLY_MEANING />
+            <Field page is_running name="depth" label=text::bench::DEPTH hint=text::bench::DEPTH_MEANING />
+            <Field page is_running name="reps" label=text::bench::REPETITIONS hint=text::bench::REPETITIONS_MEANING />
+            <Field page is_running name="threads" label=text::bench::THREADS hint=text::bench::THREADS_MEANING />
+            <Choice page is_running name="cache" label=text::bench::CACHE options=Signal::stored(caches()) />
+            <Choice page is_running name="backend" label=text::bench::RUNS_ON options=Signal::stored(backends()) />
+            <Choice page is_running name="variant" label=text::bench::BUILD options=Signal::derive(move || builds(page)) />
+            <Choice page is_running name="profile" label=text::bench::PROFILE options=Signal::stored(profiles()) />
             <button class="button button--primary bench__go" type="submit">
-                {move || if is_running.get() { "Stop" } else { "Start" }}
+                {move || if is_running.get() { text::bench::STOP } else { text::bench::START }}
             </button>
         </form>
     }
@@ -37,15 +38,15 @@ fn caches() -> Vec<(String, String)> {
 }
 
 fn backends() -> Vec<(String, String)> {
-    [("best", "whatever is faster"), ("cpu", "CPU"), ("gpu", "GPU")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
+    [("best", text::bench::FASTER), ("cpu", "CPU"), ("gpu", "GPU")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
 }
 
 fn profiles() -> Vec<(String, String)> {
-    [("", "no"), ("1", "yes")].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
+    [("", text::bench::NO), ("1", text::bench::YES)].map(|(v, t)| (v.to_owned(), t.to_owned())).to_vec()
 }
 
 fn builds(page: Page) -> Vec<(String, String)> {
-    let fastest = (String::new(), "the fastest".to_owned());
+    let fastest = (String::new(), text::bench::FASTEST.to_owned());
     let others = page.variants.get().into_iter().map(|name| (name.clone(), name));
     std::iter::once(fastest).chain(others).collect()
 }
@@ -82,7 +83,7 @@ fn Model(page: Page, is_running: Memo<bool>) -> impl IntoView {
     };
     view! {
         <label class="bench__field bench__field--wide">
-            "Model"
+            {text::bench::MODEL}
             <input
                 class="field"
                 name="model"
@@ -95,7 +96,7 @@ fn Model(page: Page, is_running: Memo<bool>) -> impl IntoView {
                 on:input=move |event| page.set_field("model", event_target_value(&event))
             />
             <datalist id="bench-models">{ENTRIES.iter().map(option).collect_view()}</datalist>
-            <small>"From the list, owner/name/file.gguf on Hugging Face, or any address of a GGUF file."</small>
+            <small>{text::bench::MODEL_MEANING}</small>
         </label>
     }
 }

@@ -6,6 +6,7 @@ use super::run::{Run, Step};
 use super::state::Page;
 use crate::browser;
 use crate::state::load::explain;
+use crate::text;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -14,13 +15,13 @@ use leptos::task::spawn_local;
 pub fn Bench() -> impl IntoView {
     let page = Page::start();
     let is_running = Memo::new(move |_| page.run.with(|run| run.as_ref().is_some_and(|run| !run.is_over())));
-    browser::document().set_title("Speed – Minnow");
+    browser::document().set_title(text::bench::TITLE);
     view! {
         <main class="bench">
             <header class="bench__head">
-                <h1>"How fast is this device?"</h1>
+                <h1>{text::bench::HEADLINE}</h1>
                 <a class="button" href="#/">
-                    "Back to the chat"
+                    {text::bench::BACK_TO_THE_CHAT}
                 </a>
             </header>
             <Form page is_running />
@@ -55,10 +56,10 @@ fn Outcome(page: Page) -> impl IntoView {
     let warning = |text: String| view! { <p class="bench__warning" role="alert">{text}</p> };
     let is_done = Memo::new(move |_| page.run.with(|run| run.as_ref().is_some_and(|run| run.step == Step::Done)));
     view! {
-        <section class="bench__outcome" aria-label="Result">
+        <section class="bench__outcome" aria-label=text::bench::RESULT>
             <p class="bench__status" role="status">{status}</p>
             <Show when=move || is_running.get()>
-                <progress class="bench__bar" aria-label="Progress" max="1" value=fraction></progress>
+                <progress class="bench__bar" aria-label=text::bench::PROGRESS max="1" value=fraction></progress>
             </Show>
             {move || failure.get().map(|text| view! { <p class="bench__trouble" role="alert">{text}</p> })}
             {move || warnings.get().into_iter().map(warning).collect_view()}
@@ -68,8 +69,8 @@ fn Outcome(page: Page) -> impl IntoView {
             {move || profiles.get().into_iter().map(profile).collect_view()}
             <Show when=move || is_done.get()>
                 <div class="bench__actions">
-                    <CopyText words="Copy as Markdown" text=move || page.markdown() />
-                    <CopyText words="Copy as JSON" text=move || page.json().unwrap_or_default() />
+                    <CopyText words=text::bench::COPY_AS_MARKDOWN text=move || page.markdown() />
+                    <CopyText words=text::bench::COPY_AS_JSON text=move || page.json().unwrap_or_default() />
                 </div>
             </Show>
         </section>
@@ -85,7 +86,7 @@ fn Table(page: Page) -> impl IntoView {
     };
     view! {
         <Show when=move || lines.with(|lines| !lines.is_empty())>
-            <div class="bench__table" tabindex="0" role="group" aria-label="Table">
+            <div class="bench__table" tabindex="0" role="group" aria-label=text::bench::TABLE>
                 <table>
                     <thead>
                         <tr>{COLUMNS.map(|name| view! { <th>{name}</th> }).collect_view()}</tr>
@@ -126,7 +127,7 @@ fn CopyText(words: &'static str, text: impl Fn() -> String + Send + Sync + Copy 
     };
     view! {
         <button class="button" on:click=copy>
-            {move || if copied.get() { "Copied" } else { words }}
+            {move || if copied.get() { text::bench::COPIED } else { words }}
         </button>
     }
 }
@@ -135,16 +136,16 @@ fn CopyText(words: &'static str, text: impl Fn() -> String + Send + Sync + Copy 
 fn describe(run: &Run) -> String {
     let (n_tests, number) = run.counts();
     match &run.step {
-        Step::Starting => "Starting the engine…".to_owned(),
+        Step::Starting => text::bench::STARTING.to_owned(),
         Step::Loading => match run.load.started_over {
             Some(why) => explain(why).to_owned(),
-            None => format!("Loading {}…", run.wish.model),
+            None => text::bench::loading(&run.wish.model),
         },
-        Step::Asking => "Waiting for a first token…".to_owned(),
-        Step::Measuring { .. } => format!("Test {number} of {n_tests}. Leave this tab in front."),
+        Step::Asking => text::bench::FIRST_TOKEN.to_owned(),
+        Step::Measuring { .. } => text::bench::test_of(number, n_tests),
         Step::Done => String::new(),
-        Step::Stopped => "Stopped.".to_owned(),
-        Step::Failed(_) => "It could not be measured.".to_owned(),
+        Step::Stopped => text::bench::STOPPED.to_owned(),
+        Step::Failed(_) => text::bench::FAILED.to_owned(),
     }
 }
 

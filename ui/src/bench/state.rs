@@ -10,6 +10,7 @@ use crate::hub;
 use crate::local_storage::{self, keys};
 use crate::percent;
 use crate::state::settings::Settings;
+use crate::text;
 use crate::variant;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -35,7 +36,7 @@ impl Page {
         let page = Self {
             fields: RwSignal::new(fields(&Wish::default())),
             run: RwSignal::new(None),
-            pub(super) problem: RwSignal::new(None),
+            problem: RwSignal::new(None),
             variants: RwSignal::new(Vec::new()),
             engine: StoredValue::new_local(None),
         };
@@ -90,15 +91,12 @@ impl Page {
         let source = wish.source(&base, &hub)?;
         let name = catalogue::find(&source, &base).map(|entry| entry.name.to_owned());
         let variants = self.variants.get_untracked();
-        let best = variants.last().ok_or("Which engines there are is not known yet: try again in a moment.")?;
+        let best = variants.last().ok_or(text::bench::NOT_YET)?;
         let variant = match &wish.variant {
             None => best.clone(),
             Some(wanted) if variants.contains(wanted) => wanted.clone(),
             Some(wanted) => {
-                return Err(format!(
-                    "There is no variant “{wanted}” that this browser can run here; there is {}.",
-                    variants.join(", ")
-                ));
+                return Err(text::bench::no_variant(wanted, &variants.join(", ")));
             }
         };
         let settings: Settings = local_storage::recall(keys::SETTINGS).unwrap_or_default();
@@ -116,7 +114,7 @@ impl Page {
             match signal {
                 Heard::Event(event) => run.apply(*event, now_ms),
                 Heard::Died(reason) => {
-                    run.fail(format!("The engine has stopped. {reason}"));
+                    run.fail(text::model::stopped(&reason));
                     None
                 }
             }
@@ -133,7 +131,7 @@ impl Page {
     fn finish(self) {
         self.run.with_untracked(|run| match run.as_ref().map(|run| &run.step) {
             Some(Step::Failed(reason)) => publish_problem(reason),
-            Some(Step::Stopped) => publish_problem("It was stopped."),
+            Some(Step::Stopped) => publish_problem(text::bench::WAS_STOPPED),
             Some(Step::Done) => publish(self.json().as_deref()),
             Some(Step::Starting | Step::Loading | Step::Asking | Step::Measuring { .. }) | None => {}
         });

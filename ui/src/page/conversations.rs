@@ -6,6 +6,7 @@ use crate::browser;
 use crate::local_storage;
 use crate::state::State;
 use crate::state::chat::Id;
+use crate::text;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -23,7 +24,7 @@ impl Page {
             } else {
                 // An address without a conversation is the one of a new one.
                 let _ = browser::window().location().set_hash("#/");
-                self.trouble("This conversation is not on this device.".to_owned());
+                self.trouble(text::notice::NOT_HERE.to_owned());
             }
         });
     }
@@ -47,11 +48,11 @@ impl Page {
             if let Some(storage) = self.storage()
                 && let Err(error) = storage.delete(id).await
             {
-                return self.trouble(format!("The conversation could not be deleted: {error}"));
+                return self.trouble(text::storage::not_deleted(&error.to_string()));
             }
             self.save_worked();
             let title = self.state.with_untracked(|state| state.deleted.as_ref().map(|chat| chat.title.clone()));
-            let text = format!("Deleted “{}”.", title.unwrap_or_default());
+            let text = text::notice::deleted(&title.unwrap_or_default());
             self.notice.set(Some(Notice { text, kind: NoticeKind::Deleted }));
         });
     }
@@ -80,7 +81,7 @@ impl Page {
             }
             Ok(None) => false,
             Err(error) => {
-                self.trouble(format!("The conversation could not be read: {error}"));
+                self.trouble(text::storage::not_read(&error.to_string()));
                 false
             }
         }

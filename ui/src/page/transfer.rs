@@ -3,6 +3,7 @@
 use super::{Notice, NoticeKind, Page};
 use crate::browser;
 use crate::state::import_export;
+use crate::text;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen_futures::JsFuture;
@@ -23,12 +24,12 @@ impl Page {
                             chats.entry(chat.id).or_insert(chat);
                         }
                     }
-                    Err(error) => return self.trouble(format!("The conversations could not be read: {error}")),
+                    Err(error) => return self.trouble(text::storage::none_read(&error.to_string())),
                 }
             }
             let json = import_export::export(chats.into_values().collect());
             if let Err(error) = browser::save_file("minnow-conversations.json", &json) {
-                self.trouble(format!("The file could not be written: {}", browser::message(&error)));
+                self.trouble(text::notice::file_not_written(&browser::message(&error)));
             }
         });
     }
@@ -37,18 +38,20 @@ impl Page {
         self.dialog.set(None);
         spawn_local(async move {
             if file.size() > IMPORT_BYTES_MAX {
-                return self.trouble("This file is too large to be an export of conversations.".to_owned());
+                return self.trouble(text::notice::IMPORT_TOO_LARGE.to_owned());
             }
             let text = JsFuture::from(file.text()).await.ok().and_then(|text| text.as_string());
-            let chats = text.ok_or_else(|| "The file could not be read.".to_owned()).and_then(|t| import_export::import(&t));
+            let chats =
+                text.ok_or_else(|| text::notice::FILE_NOT_READ.to_owned()).and_then(|t| import_export::import(&t));
             match chats {
                 Ok(chats) => {
                     for chat in &chats {
                         self.fetch(chat.id).await;
                     }
                     let n_chats = chats.len();
-                    let n_new = self.state.try_update(|state| state.import(chats, browser::action_context())).unwrap_or(0);
-                    let text = import_export::imported(n_new, n_chats - n_new);
+                    let n_new =
+                        self.state.try_update(|state| state.import(chats, browser::action_context())).unwrap_or(0);
+                    let text = text::transfer::imported(n_new, n_chats - n_new);
                     self.parts.update_value(|parts| parts.save_trouble.reopen());
                     if self.save_now().await {
                         self.notice.set(Some(Notice { text, kind: NoticeKind::Done }));
@@ -65,7 +68,7 @@ impl Page {
         if name.ends_with(".json") {
             self.import(file);
         } else if self.state.with_untracked(|state| state.load.is_some()) {
-            self.trouble("A model is being loaded. Cancel that first, then drop the file again.".to_owned());
+            self.trouble(text::notice::LOADING.to_owned());
         } else {
             self.load_file(file);
         }

@@ -5,6 +5,7 @@ use crate::browser;
 use crate::format;
 use crate::page::Page;
 use crate::state::{Phase, State};
+use crate::text;
 use leptos::prelude::*;
 
 /// What the round button does.
@@ -51,7 +52,7 @@ fn speed(state: &State) -> Option<String> {
             f64::from(stats.n_reply) / stats.reply_secs
         }
     };
-    per_sec.is_finite().then(|| format!("{} tokens/s", format::rate(per_sec)))
+    per_sec.is_finite().then(|| text::composer::speed(&format::rate(per_sec)))
 }
 
 /// Whether the model shall think, if it can.
@@ -118,8 +119,8 @@ pub fn Composer(
                     <textarea
                         class="grow__text"
                         rows="1"
-                        aria-label="Message"
-                        placeholder="Message"
+                        aria-label=text::composer::MESSAGE
+                        placeholder=text::composer::MESSAGE
                         enterkeyhint=if browser::has_touch() { "enter" } else { "send" }
                         prop:value=draft
                         on:input=move |event| on_draft.run(event_target_value(&event))
@@ -131,7 +132,7 @@ pub fn Composer(
                     class="button button--round"
                     class:button--primary=move || button.get() == Button::Send
                     type="submit"
-                    aria-label=move || if button.get() == Button::Send { "Send" } else { "Stop" }
+                    aria-label=move || if button.get() == Button::Send { text::composer::SEND } else { text::composer::STOP }
                     aria-disabled=move || (!can_press.get()).to_string()
                 >
                     {move || if button.get() == Button::Send {
@@ -160,7 +161,7 @@ fn ThinkingSwitch(on: bool, on_thinking: Callback<bool>) -> impl IntoView {
                 prop:checked=on
                 on:change=move |event| on_thinking.run(event_target_checked(&event))
             />
-            "Think first"
+            {text::composer::THINK_FIRST}
         </label>
     }
 }
@@ -170,15 +171,15 @@ fn ThinkingSwitch(on: bool, on_thinking: Callback<bool>) -> impl IntoView {
 fn ContextMeter(used: u32, total: u32) -> impl IntoView {
     let percent = f64::from(used) * 100.0 / f64::from(total.max(1));
     let is_full = percent > 90.0;
-    let numbers = format!("{} of {}", format::count(used), format::count(total));
+    let numbers = text::composer::used_of(&format::count(used), &format::count(total));
     view! {
-        <span class="composer__context" data-testid="context" title="How much the model has read, and can hold">
-            <span>{numbers} <span class="composer__unit">" tokens"</span></span>
+        <span class="composer__context" data-testid="context" title=text::composer::CONTEXT_MEANING>
+            <span>{numbers} <span class="composer__unit">{text::composer::TOKENS}</span></span>
             <span
                 class="composer__meter"
                 class:composer__meter--full=is_full
                 role="meter"
-                aria-label="Context used"
+                aria-label=text::composer::CONTEXT_USED
                 aria-valuemin="0"
                 aria-valuemax=total
                 aria-valuenow=used

@@ -3,6 +3,7 @@
 use super::composer::is_send_key;
 use crate::browser;
 use crate::state::chat::Id;
+use crate::text;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -46,7 +47,7 @@ pub fn Editor(
                     class="grow__text"
                     node_ref=field
                     rows="1"
-                    aria-label="Edit message"
+                    aria-label=text::message::EDIT_MESSAGE
                     prop:value=text
                     on:input=move |event| on_edit.run((id, Some(event_target_value(&event))))
                     on:keydown=on_key
@@ -54,10 +55,10 @@ pub fn Editor(
             </div>
             <div class="message__editor-foot">
                 <button class="button" type="button" on:click=move |_| on_edit.run((id, None))>
-                    "Cancel"
+                    {text::message::CANCEL}
                 </button>
                 <button class="button button--primary" type="submit" disabled=move || !can_send.get()>
-                    "Send edited"
+                    {text::message::SEND_EDITED}
                 </button>
             </div>
         </form>

@@ -2,6 +2,7 @@
 
 use super::icon::{Glyph, Icon};
 use crate::page::{Dialog, Page};
+use crate::text;
 use leptos::prelude::*;
 
 /// The bar at the top of the page.
@@ -32,7 +33,7 @@ pub fn Header(
         <header class="header">
             <button
                 class="button button--icon header__menu"
-                aria-label="Conversations"
+                aria-label=text::header::CONVERSATIONS
                 aria-expanded=move || sidebar_open.get().to_string()
                 on:click=move |_| on_sidebar.run(())
             >
@@ -41,15 +42,15 @@ pub fn Header(
             <button
                 class="button header__model"
                 aria-haspopup="dialog"
-                title="Choose a model"
+                title=text::header::CHOOSE_A_MODEL
                 on:click=move |_| on_models.run(())
             >
                 <Icon glyph=Glyph::Chip />
-                <span class="header__name">{move || model.get().unwrap_or_else(|| "Choose a model".to_owned())}</span>
+                <span class="header__name">{move || model.get().unwrap_or_else(|| text::header::CHOOSE_A_MODEL.to_owned())}</span>
             </button>
             <button
                 class="button button--icon"
-                aria-label="Settings"
+                aria-label=text::header::SETTINGS
                 aria-haspopup="dialog"
                 on:click=move |_| on_settings.run(())
             >

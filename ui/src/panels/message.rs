@@ -7,6 +7,7 @@ use super::reply::Reply;
 use crate::format;
 use crate::state::Shown;
 use crate::state::chat::{Id, Message, Place};
+use crate::text;
 use leptos::prelude::*;
 use protocol::{Finish, ReplyStats, Role};
 
@@ -61,11 +62,11 @@ pub fn MessagePanel(
     };
     let again = match role {
         Role::Assistant => view! {
-            <Act label="Regenerate" glyph=Glyph::Redo idle act=Callback::new(move |()| actions.on_regenerate.run(id)) />
+            <Act label=text::message::REGENERATE glyph=Glyph::Redo idle act=Callback::new(move |()| actions.on_regenerate.run(id)) />
         },
         Role::User | Role::System => {
             let begin = move |()| actions.on_edit.run((id, Some(content.get_untracked())));
-            view! { <Act label="Edit" glyph=Glyph::Edit idle act=Callback::new(begin) /> }
+            view! { <Act label=text::message::EDIT glyph=Glyph::Edit idle act=Callback::new(begin) /> }
         }
     };
     view! {
@@ -73,13 +74,13 @@ pub fn MessagePanel(
             class="message"
             class:message--user=role == Role::User
             data-role=role_name(role)
-            aria-label=if role == Role::User { "You" } else { "Reply" }
+            aria-label=if role == Role::User { text::message::YOU } else { text::message::REPLY }
             aria-busy=move || live.get().to_string()
         >
             {body}
             <footer class="message__foot" class:message__foot--hidden=move || live.get() || editing.get()>
                 {move || place.get().filter(|place| place.count > 1).map(branches)}
-                <CopyButton label="Copy" text=content />
+                <CopyButton label=text::message::COPY text=content />
                 {again}
                 <span class="message__stats">{note}</span>
             </footer>
@@ -117,10 +118,10 @@ fn Branches(place: Place, idle: Signal<bool>, on_select: Callback<Id>) -> impl I
         view! { <Act label glyph idle disabled=to.is_none() act=go /> }
     };
     view! {
-        <span class="message__branches" role="group" aria-label="Versions">
-            {step("Previous version", Glyph::Back, place.previous)}
+        <span class="message__branches" role="group" aria-label=text::message::VERSIONS>
+            {step(text::message::PREVIOUS_VERSION, Glyph::Back, place.previous)}
             <span>{format!("{}/{}", place.number, place.count)}</span>
-            {step("Next version", Glyph::Forward, place.next)}
+            {step(text::message::NEXT_VERSION, Glyph::Forward, place.next)}
         </span>
     }
 }
@@ -145,12 +146,7 @@ fn note(message: &Message) -> String {
 }
 
 fn describe(stats: &ReplyStats) -> String {
-    let stopped = if stats.finish == Finish::Stopped { "stopped · " } else { "" };
     let per_sec = f64::from(stats.n_reply) / stats.reply_secs;
-    let speed = if stats.n_reply > 0 && per_sec.is_finite() {
-        format!(" · {} tokens/s", format::rate(per_sec))
-    } else {
-        String::new()
-    };
-    format!("{stopped}{} tokens{speed}", format::count(stats.n_reply))
+    let per_sec = (stats.n_reply > 0 && per_sec.is_finite()).then(|| format::rate(per_sec));
+    text::message::stats(stats.finish == Finish::Stopped, &format::count(stats.n_reply), per_sec.as_deref())
 }

@@ -1,6 +1,7 @@
 //! A dialog above the page: the browser holds the focus inside, closes it with Escape, and gives the focus back.
 
 use super::icon::{Glyph, Icon};
+use crate::text;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -42,7 +43,7 @@ pub fn Modal(
                 <div class="modal__frame">
                     <header class="modal__head">
                         <h2>{title}</h2>
-                        <button class="button button--icon" aria-label="Close" on:click=move |_| on_close.run(())>
+                        <button class="button button--icon" aria-label=text::dialog::CLOSE on:click=move |_| on_close.run(())>
                             <Icon glyph=Glyph::Close />
                         </button>
                     </header>

@@ -4,6 +4,7 @@ use crate::format;
 use crate::page::{Dialog, Page};
 use crate::state::load::{Load, explain};
 use crate::state::{State, WorkerStatus};
+use crate::text;
 use leptos::prelude::*;
 use protocol::ErrorKind;
 use protocol::LoadStage;
@@ -69,30 +70,30 @@ pub fn ModelStrip(
     let try_again = move || {
         view! {
             <button class="button" on:click=move |_| on_retry.run(())>
-                "Try again"
+                {text::model::TRY_AGAIN}
             </button>
         }
     };
     let other = move || match news.get() {
         ModelNews::Failed { name, kind, message } => view! {
             <div class="model__trouble" role="alert">
-                <p><strong>{format!("{name} could not be loaded. ")}</strong>{message}</p>
+                <p><strong>{text::model::named_not_loaded(&name)}</strong>{message}</p>
                 <div class="model__actions">
                     {can_retry(kind).then(try_again)}
-                    <button class="button" on:click=move |_| on_models.run(())>"Choose another model"</button>
-                    <button class="button" on:click=move |_| on_dismiss.run(())>"Dismiss"</button>
+                    <button class="button" on:click=move |_| on_models.run(())>{text::model::CHOOSE_ANOTHER}</button>
+                    <button class="button" on:click=move |_| on_dismiss.run(())>{text::model::DISMISS}</button>
                 </div>
             </div>
         }
         .into_any(),
         ModelNews::Dead(reason) => view! {
             <div class="model__trouble" role="alert">
-                <p><strong>"The engine has stopped. "</strong>{format!("{reason} ")}"Nothing you wrote is lost."</p>
+                <p><strong>{text::model::STOPPED}</strong>{text::model::nothing_lost(&reason)}</p>
                 <div class="model__actions">
                     <button class="button button--primary" on:click=move |_| on_restart.run(())>
-                        "Start it again"
+                        {text::model::START_IT_AGAIN}
                     </button>
-                    <button class="button" on:click=move |_| on_models.run(())>"Choose another model"</button>
+                    <button class="button" on:click=move |_| on_models.run(())>{text::model::CHOOSE_ANOTHER}</button>
                 </div>
             </div>
         }
@@ -100,14 +101,14 @@ pub fn ModelStrip(
         ModelNews::Note(note) => view! {
             <div class="model__note" role="note">
                 <p>{note}</p>
-                <button class="button" on:click=move |_| on_dismiss.run(())>"Dismiss"</button>
+                <button class="button" on:click=move |_| on_dismiss.run(())>{text::model::DISMISS}</button>
             </div>
         }
         .into_any(),
         ModelNews::Nothing | ModelNews::Loading { .. } => ().into_any(),
     };
     view! {
-        <section class="model" aria-label="Model">
+        <section class="model" aria-label=text::model::MODEL>
             <Show when=move || loading.get()>
                 <Progress news on_cancel />
             </Show>
@@ -130,12 +131,14 @@ fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
         })
     };
     let title = read(|name, load| {
-        let verb = match load.stage {
-            None => "Preparing",
-            Some(LoadStage::Download) => "Downloading",
-            Some(LoadStage::Read) => "Reading",
-        };
-        if load.cancelling { "Cancelling…".to_owned() } else { format!("{verb} {name}") }
+        if load.cancelling {
+            return text::model::CANCELLING.to_owned();
+        }
+        match load.stage {
+            None => text::model::preparing(name),
+            Some(LoadStage::Download) => text::model::downloading(name),
+            Some(LoadStage::Read) => text::model::reading(name),
+        }
     });
     let detail = read(|_, load| describe(load));
     let again = read(|_, load| load.started_over.map(explain).unwrap_or_default().to_owned());
@@ -153,9 +156,9 @@ fn Progress(news: Signal<ModelNews>, on_cancel: Callback<()>) -> impl IntoView {
             <Show when=move || again.with(|text| !text.is_empty())>
                 <p class="model__again" role="status">{again}</p>
             </Show>
-            <progress class="model__bar" aria-label="Loading model" max="1" value=value></progress>
+            <progress class="model__bar" aria-label=text::model::LOADING_MODEL max="1" value=value></progress>
             <button class="button" disabled=cancelling on:click=move |_| on_cancel.run(())>
-                "Cancel"
+                {text::model::CANCEL}
             </button>
         </div>
     }
@@ -167,11 +170,11 @@ fn describe(load: &Load) -> String {
     let so_far = match load.total_bytes {
         0 if load.loaded_bytes == 0 => None,
         0 => Some(format::bytes(load.loaded_bytes)),
-        total => Some(format!("{} of {}", format::bytes(load.loaded_bytes), format::bytes(total))),
+        total => Some(text::model::part_of(&format::bytes(load.loaded_bytes), &format::bytes(total))),
     };
     let percent = load.fraction().map(|fraction| format!("{:.0} %", (fraction * 100.0).floor()));
     let speed = load.bytes_per_sec().map(|rate| format!("{}/s", format::bytes(rate as u64)));
-    let left = load.secs_left().map(|secs| format!("{} left", format::duration(secs)));
+    let left = load.secs_left().map(|secs| text::model::time_left(&format::duration(secs)));
     [so_far, percent, speed, left].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 

@@ -8,6 +8,7 @@ use crate::format;
 use crate::hub::{self, HubFile, Typed};
 use crate::page::{Dialog, Page};
 use crate::state::{StoredModels, is_whole};
+use crate::text;
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -19,7 +20,7 @@ use web_sys::{File, HtmlInputElement};
 pub fn wire(page: Page) -> impl IntoView {
     view! {
         <Modal
-            title="Models"
+            title=text::models::MODELS
             open=page.is_shown(Dialog::Models)
             on_close=Callback::new(move |()| page.dialog.set(None))
         >
@@ -59,7 +60,9 @@ pub fn Models(
     on_keep: Callback<bool>,
 ) -> impl IntoView {
     let base = StoredValue::new(base);
-    let models = Memo::new(move |_| stored_models.with(|stored_models| stored_models.as_ref().map(|s| s.models.clone()).unwrap_or_default()));
+    let models = Memo::new(move |_| {
+        stored_models.with(|stored_models| stored_models.as_ref().map(|s| s.models.clone()).unwrap_or_default())
+    });
     let is_here = move |source: &Source| {
         models.with(|models| models.iter().any(|model| model.source == *source && is_whole(model)))
     };
@@ -74,20 +77,20 @@ pub fn Models(
     view! {
         <div class="models">
             <Show when=move || busy.get()>
-                <p role="status">"A model is being loaded; cancel that to load another."</p>
+                <p role="status">{text::models::BUSY}</p>
             </Show>
             {move || stored_models_failure.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
             <Show when=move || models.with(|models| !models.is_empty())>
-                <h3>"On this device"</h3>
-                <ul class="models__list" aria-label="On this device">
+                <h3>{text::models::ON_THIS_DEVICE}</h3>
+                <ul class="models__list" aria-label=text::models::ON_THIS_DEVICE>
                     <For each=move || models.get() key=|model| (model.id.clone(), model.stored_bytes) let:model>
                         <Kept model base=base.get_value() busy loaded on_load on_delete />
                     </For>
                 </ul>
             </Show>
             <p class="models__note" data-testid="storage">{move || stored_models.with(|stored_models| room(stored_models.as_ref()))}</p>
-            <h3>"Recommended"</h3>
-            <ul class="models__list" aria-label="Recommended">{offers}</ul>
+            <h3>{text::models::RECOMMENDED}</h3>
+            <ul class="models__list" aria-label=text::models::RECOMMENDED>{offers}</ul>
             <FromHub busy loaded on_load />
             <FromAddress busy on_load />
             <FromFile busy on_file />
@@ -97,7 +100,7 @@ pub fn Models(
                     prop:checked=keep
                     on:change=move |event| on_keep.run(event_target_checked(&event))
                 />
-                "Keep models on this device for the next visit"
+                {text::models::KEEP_MODELS}
             </label>
         </div>
     }
@@ -143,15 +146,15 @@ fn Kept(
     let details = if is_whole(&model) {
         format::bytes(model.stored_bytes)
     } else {
-        format!("{} of {} are here", format::bytes(model.stored_bytes), format::bytes(model.total_bytes))
+        text::models::part_is_here(&format::bytes(model.stored_bytes), &format::bytes(model.total_bytes))
     };
     let origin = match &model.source {
         Source::Hub { repo, file, .. } => format!("{repo} · {file}"),
-        Source::Url(url) if url.starts_with(&base) => "comes with this page".to_owned(),
+        Source::Url(url) if url.starts_with(&base) => text::models::COMES_WITH_PAGE.to_owned(),
         Source::Url(url) => url.clone(),
-        Source::Local { .. } => "from a file".to_owned(),
+        Source::Local { .. } => text::models::FROM_DISK.to_owned(),
     };
-    let label = format!("Delete {name}");
+    let label = text::models::delete(&name);
     let id = StoredValue::new(model.id);
     view! {
         <li class="models__row">
@@ -170,16 +173,16 @@ fn Kept(
                     }
                 }
             >
-                <span class="models__sure" role="group" aria-label="Delete this model?">
+                <span class="models__sure" role="group" aria-label=text::models::DELETE_THIS_MODEL>
                     <button
                         class="button button--danger"
                         node_ref=delete
                         on:click=move |_| on_delete.run(id.get_value())
                     >
-                        "Delete"
+                        {text::models::DELETE}
                     </button>
                     <button class="button" on:click=move |_| sure.set(false)>
-                        "Keep"
+                        {text::models::KEEP}
                     </button>
                 </span>
             </Show>
@@ -198,7 +201,7 @@ fn LoadButton(
 ) -> impl IntoView {
     let source = StoredValue::new(source);
     let is_loaded = Memo::new(move |_| loaded.with(|loaded| loaded.as_ref() == Some(&source.get_value())));
-    let word = move || if is_loaded.get() { "Reload" } else { "Load" };
+    let word = move || if is_loaded.get() { text::models::RELOAD } else { text::models::LOAD };
     view! {
         <button
             class="button"
@@ -213,10 +216,12 @@ fn LoadButton(
 
 /// How much room there is, in a line that is always there: what is below it must not move under a finger.
 fn room(stored_models: Option<&StoredModels>) -> String {
-    let Some(StoredModels { used_bytes, quota_bytes, .. }) = stored_models else { return "Looking at what is here…".to_owned() };
+    let Some(StoredModels { used_bytes, quota_bytes, .. }) = stored_models else {
+        return text::models::LOOKING.to_owned();
+    };
     match quota_bytes {
-        0 => format!("{} used", format::bytes(*used_bytes)),
-        quota => format!("{} used of {} that the browser allows", format::bytes(*used_bytes), format::bytes(*quota)),
+        0 => text::models::used(&format::bytes(*used_bytes)),
+        quota => text::models::used_of(&format::bytes(*used_bytes), &format::bytes(*quota)),
     }
 }
 
@@ -249,10 +254,7 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
                     listing.try_set(answer.map_or_else(Listing::Failed, files));
                 });
             }
-            None => listing.set(Listing::Failed(
-                "Type owner/name, as in ggml-org/gemma-3-270m-it-GGUF, or paste the address of a .gguf file there."
-                    .to_owned(),
-            )),
+            None => listing.set(Listing::Failed(text::models::TYPE_A_REPOSITORY.to_owned())),
         }
     };
     let row = move |repo: &str, revision: &str, file: HubFile| {
@@ -262,27 +264,27 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
     };
     let answer = move || match listing.get() {
         Listing::Nothing => ().into_any(),
-        Listing::Asking => view! { <p role="status">"Asking Hugging Face…"</p> }.into_any(),
+        Listing::Asking => view! { <p role="status">{text::models::ASKING_HUGGING_FACE}</p> }.into_any(),
         Listing::Failed(text) => view! { <p class="models__trouble" role="alert">{text}</p> }.into_any(),
         Listing::Files { repo, revision, files } => {
             let rows = files.into_iter().map(|file| row(&repo, &revision, file)).collect_view();
-            view! { <ul class="models__list" aria-label="Files">{rows}</ul> }.into_any()
+            view! { <ul class="models__list" aria-label=text::models::FILES>{rows}</ul> }.into_any()
         }
     };
     view! {
-        <h3>"From Hugging Face"</h3>
+        <h3>{text::models::FROM_HUGGING_FACE}</h3>
         <form class="models__ask" on:submit=ask>
             <input
                 class="field"
-                aria-label="Hugging Face repository"
-                placeholder="owner/name"
+                aria-label=text::models::HUGGING_FACE_REPOSITORY
+                placeholder=text::models::REPOSITORY_EXAMPLE
                 autocapitalize="off"
                 autocomplete="off"
                 spellcheck="false"
                 prop:value=typed
                 on:input=move |event| typed.set(event_target_value(&event))
             />
-            <button class="button" type="submit">"List files"</button>
+            <button class="button" type="submit">{text::models::LIST_FILES}</button>
         </form>
         {answer}
     }
@@ -306,17 +308,17 @@ fn FromAddress(busy: Signal<bool>, on_load: Callback<Source>) -> impl IntoView {
         }
     };
     view! {
-        <h3>"From an address"</h3>
+        <h3>{text::models::FROM_AN_ADDRESS}</h3>
         <form class="models__ask" novalidate on:submit=load>
             <input
                 class="field"
                 type="url"
-                aria-label="Address of a GGUF file"
-                placeholder="https://…/model.gguf"
+                aria-label=text::models::ADDRESS_OF_A_GGUF_FILE
+                placeholder=text::models::ADDRESS_EXAMPLE
                 prop:value=typed
                 on:input=move |event| typed.set(event_target_value(&event))
             />
-            <button class="button" type="submit" disabled=busy aria-label="Load from address">"Load"</button>
+            <button class="button" type="submit" disabled=busy aria-label=text::models::LOAD_FROM_ADDRESS>{text::models::LOAD}</button>
         </form>
         {move || trouble.get().map(|text| view! { <p class="models__trouble" role="alert">{text}</p> })}
     }
@@ -332,10 +334,10 @@ fn FromFile(busy: Signal<bool>, on_file: Callback<File>) -> impl IntoView {
         }
     };
     view! {
-        <h3>"From a file"</h3>
+        <h3>{text::models::FROM_A_FILE}</h3>
         <label class="models__file">
-            <input type="file" accept=".gguf" aria-label="GGUF file" disabled=busy on:change=chosen />
-            <span class="models__note">"Or drop a .gguf file anywhere on the page."</span>
+            <input type="file" accept=".gguf" aria-label=text::models::GGUF_FILE disabled=busy on:change=chosen />
+            <span class="models__note">{text::models::OR_DROP}</span>
         </label>
     }
 }

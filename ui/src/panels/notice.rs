@@ -2,6 +2,7 @@
 
 use super::icon::{Glyph, Icon};
 use crate::page::{Notice, NoticeKind, Page};
+use crate::text;
 use leptos::prelude::*;
 use std::time::Duration;
 
@@ -40,10 +41,8 @@ pub fn NoticeBar(
         let role = if kind.is_trouble() { "alert" } else { "status" };
         let remedy = match kind {
             NoticeKind::Done | NoticeKind::Trouble => None,
-            NoticeKind::Deleted => Some(("Undo".to_owned(), on_undo)),
-            NoticeKind::NoRoom(n) => {
-                Some((format!("Reload with {n} tokens"), Callback::new(move |()| on_shrink.run(n))))
-            }
+            NoticeKind::Deleted => Some((text::notice::UNDO.to_owned(), on_undo)),
+            NoticeKind::NoRoom(n) => Some((text::notice::reload_with(n), Callback::new(move |()| on_shrink.run(n)))),
         };
         let button = |(label, act): (String, Callback<()>)| {
             view! { <button class="button" on:click=move |_| act.run(())>{label}</button> }
@@ -52,7 +51,7 @@ pub fn NoticeBar(
             <div class="notice" class:notice--trouble=kind.is_trouble() role=role>
                 <span>{text}</span>
                 {remedy.map(button)}
-                <button class="button button--icon" aria-label="Dismiss" on:click=move |_| on_close.run(())>
+                <button class="button button--icon" aria-label=text::notice::DISMISS on:click=move |_| on_close.run(())>
                     <Icon glyph=Glyph::Close />
                 </button>
             </div>

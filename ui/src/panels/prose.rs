@@ -4,6 +4,7 @@ use super::icon::{Glyph, Icon};
 use crate::browser;
 use crate::highlight::{Kind, highlight};
 use crate::markdown::{Block, Document, Inline, Item, Row};
+use crate::text;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use pulldown_cmark::Alignment;
@@ -103,7 +104,7 @@ fn show_table(head: &Row, rows: &[Row], alignments: &[Alignment]) -> AnyView {
     };
     let rows = rows.iter().map(row).collect_view();
     view! {
-        <div class="prose__table" tabindex="0" role="group" aria-label="Table">
+        <div class="prose__table" tabindex="0" role="group" aria-label=text::message::TABLE>
             <table>
                 <thead>
                     <tr>{head}</tr>
@@ -143,7 +144,7 @@ fn Code(language: String, text: String) -> impl IntoView {
         <div class="code">
             <div class="code__bar">
                 <span class="code__language">{name}</span>
-                <CopyButton label="Copy code" text=Signal::stored(text) />
+                <CopyButton label=text::message::COPY_CODE text=Signal::stored(text) />
             </div>
             <pre tabindex="0"><code>{pieces}</code></pre>
         </div>
@@ -185,7 +186,7 @@ pub fn CopyButton(label: &'static str, #[prop(into)] text: Signal<String>) -> im
             <Show when=move || copied.get() fallback=|| view! { <Icon glyph=Glyph::Copy /> }>
                 <Icon glyph=Glyph::Tick />
             </Show>
-            <span class="visually-hidden" role="status">{move || copied.get().then_some("Copied")}</span>
+            <span class="visually-hidden" role="status">{move || copied.get().then_some(text::message::COPIED)}</span>
         </button>
     }
 }

@@ -4,6 +4,7 @@ use super::prose::Prose;
 use crate::format;
 use crate::state::chat::{Origin, Outcome};
 use crate::state::{Phase, Shown};
+use crate::text;
 use leptos::prelude::*;
 use protocol::Finish;
 
@@ -16,12 +17,12 @@ pub fn Reply(shown: Signal<Option<Shown>>, content: Memo<String>) -> impl IntoVi
         })
     };
     let reasoning = origin(|origin| origin.reasoning.trim().to_owned());
-    let dropped = origin(|origin| dropped(origin.n_dropped));
+    let dropped = origin(|origin| text::message::dropped(origin.n_dropped));
     let phase = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(|shown| shown.phase)));
     let ending = Memo::new(move |_| shown.with(|shown| shown.as_ref().and_then(ending)));
     let summary = move || {
         let thinks = phase.get().is_some() && content.with(String::is_empty);
-        if thinks { "Thinking…" } else { "Thoughts" }
+        if thinks { text::message::THINKING } else { text::message::REASONING }
     };
     let show_ending = |Ending { text, is_failure }| {
         let (class, role) =
@@ -57,26 +58,26 @@ const LONG_PROMPT_TOKENS: u32 = 256;
 #[component]
 fn Waiting(phase: Phase) -> impl IntoView {
     match phase {
-        Phase::Waiting => view! { <p class="message__waiting">"Waiting for the model…"</p> }.into_any(),
+        Phase::Waiting => view! { <p class="message__waiting">{text::message::WAITING_FOR_THE_MODEL}</p> }.into_any(),
         Phase::Reading { done_tokens, total_tokens } if total_tokens > LONG_PROMPT_TOKENS => {
-            let text = format!("Reading {} of {} tokens", format::count(done_tokens), format::count(total_tokens));
+            let text = text::message::reading(&format::count(done_tokens), &format::count(total_tokens));
             let (max, value) = (total_tokens.to_string(), done_tokens.to_string());
             view! {
                 <label class="message__waiting">
-                    {text} <progress aria-label="Reading the conversation" max=max value=value></progress>
+                    {text} <progress aria-label=text::message::READING_THE_CONVERSATION max=max value=value></progress>
                 </label>
             }
             .into_any()
         }
         Phase::Reading { .. } => view! {
-            <p class="message__dots" role="img" aria-label="Reading">
+            <p class="message__dots" role="img" aria-label=text::message::READING>
                 <i></i>
                 <i></i>
                 <i></i>
             </p>
         }
         .into_any(),
-        Phase::Stopping => view! { <p class="message__waiting">"Stopping…"</p> }.into_any(),
+        Phase::Stopping => view! { <p class="message__waiting">{text::message::STOPPING}</p> }.into_any(),
         Phase::Writing { .. } => ().into_any(),
     }
 }
@@ -93,7 +94,7 @@ pub fn spoken(shown: &Shown) -> String {
     let is_stopped = shown.message.stats().is_some_and(|stats| stats.finish == Finish::Stopped);
     let ending = match ending(shown) {
         Some(ending) if !ending.is_failure => ending.text,
-        Some(_) | None => if is_stopped { "Stopped." } else { "" }.to_owned(),
+        Some(_) | None => if is_stopped { text::message::STOPPED } else { "" }.to_owned(),
     };
     format!("{} {ending}", shown.message.content).trim().to_owned()
 }
@@ -102,25 +103,12 @@ fn ending(shown: &Shown) -> Option<Ending> {
     let note = |text: &str| Some(Ending { text: text.to_owned(), is_failure: false });
     match &shown.message.origin.as_ref()?.outcome {
         Outcome::Failed(message) => Some(Ending { text: message.clone(), is_failure: true }),
-        Outcome::Open if shown.phase.is_none() => note(
-            "This reply is not finished here: another tab may still be writing it, or the page was closed. Regenerate to have it written again.",
-        ),
+        Outcome::Open if shown.phase.is_none() => note(text::message::NOT_FINISHED),
         Outcome::Open => None,
         Outcome::Done(stats) => match stats.finish {
-            Finish::ContextFull => note(
-                "The context is full, so the reply ends here. You can go on; the model then leaves out the oldest messages. A larger context holds more of them: set it, and reload the model.",
-            ),
-            Finish::Length => note("It reached the longest reply that the settings allow."),
+            Finish::ContextFull => note(text::message::CONTEXT_FULL),
+            Finish::Length => note(text::message::LENGTH),
             Finish::End | Finish::Stopped => None,
         },
-    }
-}
-
-/// Nothing, if nothing was.
-fn dropped(n: u32) -> String {
-    match n {
-        0 => String::new(),
-        1 => "The conversation is longer than the context: the model no longer read its oldest message.".to_owned(),
-        n => format!("The conversation is longer than the context: the model no longer read its oldest {n} messages."),
     }
 }

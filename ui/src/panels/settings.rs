@@ -2,9 +2,10 @@
 
 use super::modal::Modal;
 use crate::page::{Dialog, Page};
-use crate::state::number_settings::{CONTEXT, NumberSetting, SAMPLING};
 use crate::state::load::place;
+use crate::state::number_settings::{CONTEXT, NumberSetting, SAMPLING};
 use crate::state::settings::{Settings as Values, Theme};
+use crate::text;
 use leptos::prelude::*;
 use protocol::{BackendWish, CacheType, ModelInfo};
 use wasm_bindgen::JsCast;
@@ -14,7 +15,7 @@ use web_sys::{File, HtmlInputElement};
 pub fn wire(page: Page) -> impl IntoView {
     view! {
         <Modal
-            title="Settings"
+            title=text::settings::SETTINGS
             open=page.is_shown(Dialog::Settings)
             on_close=Callback::new(move |()| page.dialog.set(None))
         >
@@ -51,7 +52,7 @@ pub fn Settings(
                 <p class="settings__now">
                     {text}
                     <button class="button" on:click=move |_| on_reload.run(())>
-                        "Reload the model"
+                        {text::settings::RELOAD_THE_MODEL}
                     </button>
                 </p>
             }
@@ -61,29 +62,29 @@ pub fn Settings(
     view! {
         <div class="settings">
             <SystemPrompt values on_change />
-            <h3>"Sampling"</h3>
+            <h3>{text::settings::SAMPLING}</h3>
             <div class="settings__grid">{SAMPLING.iter().map(number).collect_view()} <Seed values on_change /></div>
-            <h3>"Context"</h3>
+            <h3>{text::settings::CONTEXT}</h3>
             <div class="settings__grid">
                 {number(&CONTEXT)} {now(context)}
             </div>
-            <Choices label="Cache" choices=CACHES field=|values| &mut values.cache values on_change />
-            <small>"q8_0 takes half the memory, and is a little less exact. The GPU always keeps f16."</small>
+            <Choices label=text::settings::CACHE choices=CACHES field=|values| &mut values.cache values on_change />
+            <small>{text::settings::CACHE_MEANING}</small>
             <button class="button" on:click=reset>
-                "Reset sampling and context"
+                {text::settings::RESET_SAMPLING_AND_CONTEXT}
             </button>
-            <h3>"Appearance"</h3>
-            <Choices label="Theme" choices=THEMES field=|values| &mut values.theme values on_change />
-            <h3>"Speed"</h3>
-            <Choices label="Where models run" choices=PLACES field=|values| &mut values.backend values on_change />
+            <h3>{text::settings::APPEARANCE}</h3>
+            <Choices label=text::settings::THEME choices=THEMES field=|values| &mut values.theme values on_change />
+            <h3>{text::settings::SPEED}</h3>
+            <Choices label=text::settings::WHERE_MODELS_RUN choices=PLACES field=|values| &mut values.backend values on_change />
             {now(place)}
             <div class="settings__row">
                 <a class="button" href="#/bench">
-                    "Measure this device"
+                    {text::settings::MEASURE_THIS_DEVICE}
                 </a>
-                <small>"How fast models run here, in a page of its own."</small>
+                <small>{text::settings::MEASURE_MEANING}</small>
             </div>
-            <h3>"Conversations"</h3>
+            <h3>{text::settings::CONVERSATIONS}</h3>
             <TransferButtons on_export on_import />
         </div>
     }
@@ -104,15 +105,15 @@ fn SystemPrompt(values: Signal<Values>, on_change: Callback<Values>) -> impl Int
     };
     view! {
         <label class="settings__wide">
-            "System prompt"
+            {text::settings::SYSTEM_PROMPT}
             <textarea
                 class="field"
                 rows="3"
-                placeholder="You are a helpful assistant."
+                placeholder=text::settings::SYSTEM_PROMPT_EXAMPLE
                 prop:value=move || values.with(|values| values.system_prompt.clone())
                 on:input=changed
             ></textarea>
-            <small>"Said to the model before every conversation."</small>
+            <small>{text::settings::SYSTEM_PROMPT_MEANING}</small>
         </label>
     }
 }
@@ -162,16 +163,16 @@ fn Seed(values: Signal<Values>, on_change: Callback<Values>) -> impl IntoView {
     };
     view! {
         <label class="settings__number">
-            "Seed"
+            {text::settings::SEED}
             <input
                 class="field"
                 inputmode="numeric"
                 pattern="[0-9]{1,19}"
-                placeholder="random"
+                placeholder=text::settings::RANDOM
                 prop:value=text
                 on:change=changed
             />
-            <small>"The same seed draws the same reply."</small>
+            <small>{text::settings::SEED_MEANING}</small>
         </label>
     }
 }
@@ -205,16 +206,24 @@ fn Choices<T: Copy + PartialEq + Send + Sync + 'static, const N: usize>(
     }
 }
 
-const THEMES: [(Theme, &str); 3] = [(Theme::System, "As the system"), (Theme::Light, "Light"), (Theme::Dark, "Dark")];
+const THEMES: [(Theme, &str); 3] = [
+    (Theme::System, text::settings::AS_THE_SYSTEM),
+    (Theme::Light, text::settings::LIGHT),
+    (Theme::Dark, text::settings::DARK),
+];
 
-const PLACES: [(BackendWish, &str); 3] =
-    [(BackendWish::Best, "Where it is fastest"), (BackendWish::Gpu, "On the GPU"), (BackendWish::Cpu, "On the CPU")];
+const PLACES: [(BackendWish, &str); 3] = [
+    (BackendWish::Best, text::settings::FASTEST),
+    (BackendWish::Gpu, text::settings::GPU),
+    (BackendWish::Cpu, text::settings::CPU),
+];
 
-const CACHES: [(CacheType, &str); 2] = [(CacheType::F16, "Cache f16"), (CacheType::Q8_0, "Cache q8_0")];
+const CACHES: [(CacheType, &str); 2] =
+    [(CacheType::F16, text::settings::CACHE_F16), (CacheType::Q8_0, text::settings::CACHE_Q8_0)];
 
 /// How much the model holds in mind, and how.
 fn context(model: &ModelInfo) -> String {
-    format!("The model now has {} tokens, kept as {}. ", model.context_tokens, model.cache.name())
+    text::settings::context(model.context_tokens, model.cache.name())
 }
 
 #[component]
@@ -227,15 +236,15 @@ fn TransferButtons(on_export: Callback<()>, on_import: Callback<File>) -> impl I
     view! {
         <div class="settings__row">
             <button class="button" on:click=move |_| on_export.run(())>
-                "Export all"
+                {text::settings::EXPORT_ALL}
             </button>
             <label class="button">
-                "Import…"
+                {text::settings::IMPORT}
                 <input
                     class="visually-hidden"
                     type="file"
                     accept=".json,application/json"
-                    aria-label="Import conversations"
+                    aria-label=text::settings::IMPORT_CONVERSATIONS
                     on:change=chosen
                 />
             </label>

@@ -4,6 +4,7 @@ use super::icon::{Fish, Glyph, Icon};
 use crate::browser;
 use crate::page::Page;
 use crate::state::chat::{Id, Summary};
+use crate::text;
 use leptos::html;
 use leptos::prelude::*;
 
@@ -54,13 +55,13 @@ pub fn Sidebar(
     };
     view! {
         <div class="sidebar__shade" class:sidebar__shade--open=open on:click=move |_| on_close.run(())></div>
-        <nav class="sidebar" class:sidebar--open=open aria-label="Conversations">
+        <nav class="sidebar" class:sidebar--open=open aria-label=text::sidebar::CONVERSATIONS>
             <div class="sidebar__brand">
                 <Fish />
-                "Minnow"
+                {text::sidebar::MINNOW}
                 <button
                     class="button button--icon sidebar__close"
-                    aria-label="Close conversations"
+                    aria-label=text::sidebar::CLOSE_CONVERSATIONS
                     on:click=move |_| on_close.run(())
                 >
                     <Icon glyph=Glyph::Close />
@@ -68,14 +69,14 @@ pub fn Sidebar(
             </div>
             <button class="button button--wide sidebar__new" on:click=move |_| on_new.run(())>
                 <Icon glyph=Glyph::Plus />
-                "New chat"
+                {text::sidebar::NEW_CHAT}
             </button>
             <Show when=move || summaries.with(|all| all.len() > 7)>
                 <input
                     class="field"
                     type="search"
-                    aria-label="Search conversations"
-                    placeholder="Search"
+                    aria-label=text::sidebar::SEARCH_CONVERSATIONS
+                    placeholder=text::sidebar::SEARCH
                     prop:value=search
                     on:input=move |event| search.set(event_target_value(&event))
                 />
@@ -85,7 +86,7 @@ pub fn Sidebar(
                     <Line id title=title(id) current on_rename on_delete on_open=on_close />
                 </For>
             </ul>
-            <p class="sidebar__note">"Everything stays in this browser."</p>
+            <p class="sidebar__note">{text::sidebar::PRIVACY}</p>
         </nav>
     }
 }
@@ -145,14 +146,14 @@ fn Line(
             </a>
             <button
                 class="button button--icon sidebar__act"
-                aria-label=move || format!("Rename {}", title.get())
+                aria-label=move || text::sidebar::rename(&title.get())
                 on:click=move |_| renaming.set(true)
             >
                 <Icon glyph=Glyph::Edit />
             </button>
             <button
                 class="button button--icon sidebar__act"
-                aria-label=move || format!("Delete {}", title.get())
+                aria-label=move || text::sidebar::delete(&title.get())
                 on:click=move |_| on_delete.run(id)
             >
                 <Icon glyph=Glyph::Trash />
@@ -163,7 +164,7 @@ fn Line(
         view! {
             <input
                 class="field"
-                aria-label="Title"
+                aria-label=text::sidebar::TITLE
                 node_ref=input
                 prop:value=title.get_untracked()
                 on:keydown=on_key

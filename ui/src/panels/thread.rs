@@ -6,6 +6,7 @@ use super::{reply, welcome};
 use crate::page::Page;
 use crate::state::chat::Id;
 use crate::state::{Shown, State};
+use crate::text;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::*;
@@ -34,11 +35,10 @@ pub fn wire(page: Page) -> impl IntoView {
 
 /// What screen readers are told: that a reply begins, and once it is complete, what it says and how it ended.
 fn announcement(state: &State, before: Option<&String>) -> String {
-    const BEGINS: &str = "The model is answering.";
     if state.reply.is_some() {
-        return BEGINS.to_owned();
+        return text::thread::BEGINS.to_owned();
     }
-    let ended = before.filter(|before| *before == BEGINS).and_then(|_| state.shown().pop());
+    let ended = before.filter(|before| *before == text::thread::BEGINS).and_then(|_| state.shown().pop());
     ended.map(|shown| reply::spoken(&shown)).or_else(|| before.cloned()).unwrap_or_default()
 }
 
@@ -82,7 +82,7 @@ pub fn Thread(
     view! {
         <section
             class="thread"
-            aria-label="Conversation"
+            aria-label=text::thread::CONVERSATION
             tabindex="-1"
             node_ref=scroller
             on:scroll=move |_| follow.scrolled()
@@ -94,7 +94,7 @@ pub fn Thread(
             <Show when=move || follow.is_away.get()>
                 <button
                     class="button button--round thread__end"
-                    aria-label="Scroll to the end"
+                    aria-label=text::thread::SCROLL_TO_THE_END
                     on:click=move |_| follow.to_end()
                 >
                     <Icon glyph=Glyph::ArrowDown />

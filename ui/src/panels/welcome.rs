@@ -5,6 +5,7 @@ use crate::catalogue;
 use crate::format;
 use crate::page::{Dialog, Page};
 use crate::state::State;
+use crate::text;
 use leptos::prelude::*;
 
 /// What can be done first.
@@ -19,14 +20,6 @@ pub enum Begin {
     /// Something answers: offer things to say.
     Talk,
 }
-
-/// Questions that a very small model can do something with.
-const SUGGESTIONS: [&str; 4] = [
-    "What is the capital of France?",
-    "Write a short poem about a small fish.",
-    "Explain in two sentences why the sky is blue.",
-    "Give me three ideas for a rainy afternoon.",
-];
 
 /// What an empty conversation shows on the page.
 pub fn wire(page: Page) -> impl IntoView {
@@ -68,17 +61,17 @@ pub fn Welcome(
         Begin::Load { name, size } => view! {
             <div class="welcome__actions">
                 <button class="button button--primary" on:click=move |_| on_load.run(())>
-                    {format!("Load {name}")} <span class="welcome__size">{size}</span>
+                    {text::welcome::load(&name)} <span class="welcome__size">{size}</span>
                 </button>
-                <button class="button" on:click=move |_| on_models.run(())>"Other models"</button>
+                <button class="button" on:click=move |_| on_models.run(())>{text::welcome::OTHER_MODELS}</button>
             </div>
         }
         .into_any(),
         Begin::Look => ().into_any(),
-        Begin::Wait => view! { <p>"The model is on its way. You can already write."</p> }.into_any(),
+        Begin::Wait => view! { <p>{text::welcome::ON_ITS_WAY}</p> }.into_any(),
         Begin::Talk => view! {
-            <ul class="welcome__suggestions" aria-label="Suggestions">
-                {SUGGESTIONS
+            <ul class="welcome__suggestions" aria-label=text::welcome::SUGGESTIONS>
+                {text::welcome::QUESTIONS
                     .map(|text| {
                         view! {
                             <li>
@@ -96,8 +89,8 @@ pub fn Welcome(
     view! {
         <div class="welcome">
             <Fish />
-            <h1>"A small model, all yours"</h1>
-            <p>"Minnow runs language models inside this tab. What you write never leaves your device."</p>
+            <h1>{text::welcome::HEADLINE}</h1>
+            <p>{text::welcome::WHAT_IT_IS}</p>
             {move || offer(begin.get())}
         </div>
     }

@@ -1,6 +1,7 @@
 //! A conversation is a tree of messages: an edited question or a second try becomes a sibling, so nothing is lost.
 
 use super::ActionContext;
+use crate::text;
 use protocol::{self, ReplyStats, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -221,14 +222,14 @@ impl Chat {
         let mut seen = BTreeSet::new();
         for message in &self.messages {
             if message.parent.is_some_and(|parent| !seen.contains(&parent)) {
-                return Err(format!("in “{}”, a message follows one that is not there", self.title));
+                return Err(text::transfer::orphan(&self.title));
             }
             if !seen.insert(message.id) {
-                return Err(format!("in “{}”, two messages have the same id", self.title));
+                return Err(text::transfer::twice(&self.title));
             }
         }
         match self.leaf {
-            Some(leaf) if !seen.contains(&leaf) => Err(format!("“{}” ends in a message that is not there", self.title)),
+            Some(leaf) if !seen.contains(&leaf) => Err(text::transfer::no_end(&self.title)),
             Some(_) | None => Ok(()),
         }
     }
@@ -267,7 +268,7 @@ impl Message {
 
 /// The first line of what was said, cut at a length that fits into the list.
 pub fn title(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("New conversation");
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or(text::sidebar::NEW_CONVERSATION);
     match line.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line.to_owned(),

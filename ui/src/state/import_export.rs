@@ -1,6 +1,7 @@
 //! Conversations as a file: written whole, read with suspicion.
 
 use super::chat::Chat;
+use crate::text;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "minnow-conversations";
@@ -28,31 +29,16 @@ pub fn export(conversations: Vec<Chat>) -> String {
 
 /// The conversations in a file, or a sentence that says what is wrong with it.
 pub fn import(json: &str) -> Result<Vec<Chat>, String> {
-    let header: Header = serde_json::from_str(json)
-        .map_err(|_| "This file does not hold conversations exported from Minnow.".to_owned())?;
+    let header: Header = serde_json::from_str(json).map_err(|_| text::transfer::NOT_OURS.to_owned())?;
     if header.format != FORMAT {
-        return Err("This file does not hold conversations exported from Minnow.".to_owned());
+        return Err(text::transfer::NOT_OURS.to_owned());
     }
     if header.version > VERSION {
-        return Err("This file comes from a newer Minnow. Reload the page to update, then try again.".to_owned());
+        return Err(text::transfer::NEWER.to_owned());
     }
-    let archive: Archive =
-        serde_json::from_str(json).map_err(|error| format!("This file is damaged and was not imported: {error}."))?;
+    let archive: Archive = serde_json::from_str(json).map_err(|error| text::transfer::damaged(&error.to_string()))?;
     for chat in &archive.conversations {
-        chat.check().map_err(|problem| format!("This file is damaged and was not imported: {problem}."))?;
+        chat.check().map_err(|problem| text::transfer::damaged(&problem))?;
     }
     Ok(archive.conversations)
-}
-
-/// What is said of an import.
-pub fn imported(n_new: usize, n_here: usize) -> String {
-    let new = match n_new {
-        1 => "Imported 1 conversation".to_owned(),
-        n => format!("Imported {n} conversations"),
-    };
-    match n_here {
-        0 => format!("{new}."),
-        1 => format!("{new}; 1 was here already."),
-        n => format!("{new}; {n} were here already."),
-    }
 }

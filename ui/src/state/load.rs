@@ -1,5 +1,6 @@
 //! A load in progress: how far, how fast, how long still.
 
+use crate::text;
 use protocol::{LoadOptions, LoadStage, ModelInfo, StartOver};
 use std::collections::VecDeque;
 
@@ -70,19 +71,14 @@ impl Load {
 
 /// Where the model runs, and what it uses there.
 pub fn place(model: &ModelInfo) -> String {
-    let ModelInfo { tier, threads, .. } = model;
-    match (model.backend.as_str(), threads.most()) {
-        ("cpu", 1) => format!("The model now runs on the CPU, in one thread: {tier}. "),
-        ("cpu", n) => format!("The model now runs on the CPU, in {n} threads: {tier}. "),
-        (other, _) => format!("The model now runs on the {}: {tier}. ", other.to_uppercase()),
-    }
+    text::model::place(&model.backend, model.threads.most(), &model.tier)
 }
 
 /// A sentence on why a load began again.
 pub fn explain(why: StartOver) -> &'static str {
     match why {
-        StartOver::Changed => "The file has changed on the server, so the download began again.",
-        StartOver::Unsure => "The server does not say whether its file is still the same, so the download began again.",
-        StartOver::Unusable => "The copy on this device could not be used, so the download began again.",
+        StartOver::Changed => text::model::CHANGED,
+        StartOver::Unsure => text::model::UNSURE,
+        StartOver::Unusable => text::model::UNUSABLE,
     }
 }

@@ -2,7 +2,8 @@
 
 use super::chat::{Chat, Id, Message, Outcome};
 use super::conversations::edit_key;
-use super::{Phase, Reply, ActionContext, State};
+use super::{ActionContext, Phase, Reply, State};
+use crate::text;
 use protocol::{self, GenerateOptions, Request, Role};
 
 impl State {
@@ -61,7 +62,7 @@ impl State {
     pub fn stop(&mut self) -> Vec<Request> {
         match &mut self.reply {
             Some(Reply { phase: Phase::Waiting, .. }) => {
-                self.finish_reply(Outcome::Failed("Stopped before the model was loaded.".to_owned()), 0);
+                self.finish_reply(Outcome::Failed(text::message::STOPPED_BEFORE.to_owned()), 0);
                 Vec::new()
             }
             Some(reply) => {
@@ -82,7 +83,7 @@ impl State {
         match (&self.load, &self.model) {
             (None, Some(_)) => self.generate(chat, message).into_iter().collect(),
             (None, None) => {
-                self.fail_waiting("No model is loaded. Load one, then try again.");
+                self.fail_waiting(text::message::NO_MODEL);
                 Vec::new()
             }
             (Some(_), _) => Vec::new(),

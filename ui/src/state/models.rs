@@ -4,6 +4,7 @@ use super::load::{self, Load};
 use super::settings::Settings;
 use super::{Loaded, State, WorkerStatus};
 use crate::catalogue::{self, ENTRIES};
+use crate::text;
 use protocol::{BackendWish, ErrorKind, Kept, LoadOptions, Request, Source, StoredModel};
 
 /// The models on this device, and the room for more.
@@ -58,14 +59,10 @@ impl State {
         let Loaded { info, started_over, .. } = model;
         let started_over = started_over.map(|why| load::explain(why).to_owned());
         let kept = match &info.kept {
-            Kept::No(reason) => Some(format!("The model could not be kept on this device: {reason}")),
+            Kept::No(reason) => Some(text::model::not_kept(reason)),
             Kept::Yes | Kept::NotAsked => None,
         };
-        let template = info.fallback_template.as_ref().map(|name| {
-            format!(
-                "This file has no chat template, so “{name}” is used. It may not be a chat model; expect odd replies."
-            )
-        });
+        let template = info.fallback_template.as_ref().map(|name| text::model::no_template(name));
         let asked_for_gpu = model.options.backend == BackendWish::Gpu;
         let is_news = !model.has_moved && (info.is_second_best || asked_for_gpu && info.backend == "cpu");
         let place = is_news.then(|| load::place(info).trim_end().to_owned());
@@ -76,7 +73,7 @@ impl State {
     /// The person has read what there was to say about the model.
     pub fn dismiss_news(&mut self) {
         if self.load_failure.take().is_some() {
-            self.fail_waiting("The model was not loaded. Load one, then try again.");
+            self.fail_waiting(text::message::NOT_LOADED);
         }
         if let Some(model) = &mut self.model {
             model.notes_read = true;

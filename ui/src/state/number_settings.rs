@@ -3,6 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "the limits of a number setting are those of its type")]
 
 use super::settings::Settings;
+use crate::text;
 
 /// A setting that is a number.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,8 @@ pub struct NumberSetting {
 /// How the next token is drawn, and how many.
 pub static SAMPLING: [NumberSetting; 9] = [
     NumberSetting {
-        label: "Temperature",
-        hint: "0 always takes the most likely token.",
+        label: text::settings::TEMPERATURE,
+        hint: text::settings::TEMPERATURE_MEANING,
         min: 0.0,
         max: 5.0,
         step: 0.01,
@@ -28,8 +29,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.temperature = n as f32,
     },
     NumberSetting {
-        label: "Top-k",
-        hint: "Only the k most likely tokens; 0 for all.",
+        label: text::settings::TOP_K,
+        hint: text::settings::TOP_K_MEANING,
         min: 0.0,
         max: 1e6,
         step: 1.0,
@@ -37,8 +38,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.top_k = n as u32,
     },
     NumberSetting {
-        label: "Top-p",
-        hint: "Only the most likely tokens that together reach p.",
+        label: text::settings::TOP_P,
+        hint: text::settings::TOP_P_MEANING,
         min: 0.0,
         max: 1.0,
         step: 0.01,
@@ -46,8 +47,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.top_p = n as f32,
     },
     NumberSetting {
-        label: "Min-p",
-        hint: "Only tokens at least p times as likely as the first.",
+        label: text::settings::MIN_P,
+        hint: text::settings::MIN_P_MEANING,
         min: 0.0,
         max: 1.0,
         step: 0.01,
@@ -55,8 +56,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.min_p = n as f32,
     },
     NumberSetting {
-        label: "Repeat penalty",
-        hint: "Above 1 avoids recent tokens.",
+        label: text::settings::REPEAT_PENALTY,
+        hint: text::settings::REPEAT_PENALTY_MEANING,
         min: 0.5,
         max: 3.0,
         step: 0.01,
@@ -64,8 +65,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.repeat_penalty = n as f32,
     },
     NumberSetting {
-        label: "Frequency penalty",
-        hint: "For every earlier appearance.",
+        label: text::settings::FREQUENCY_PENALTY,
+        hint: text::settings::FREQUENCY_PENALTY_MEANING,
         min: -2.0,
         max: 2.0,
         step: 0.01,
@@ -73,8 +74,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.frequency_penalty = n as f32,
     },
     NumberSetting {
-        label: "Presence penalty",
-        hint: "For having appeared at all.",
+        label: text::settings::PRESENCE_PENALTY,
+        hint: text::settings::PRESENCE_PENALTY_MEANING,
         min: -2.0,
         max: 2.0,
         step: 0.01,
@@ -82,8 +83,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.presence_penalty = n as f32,
     },
     NumberSetting {
-        label: "Penalty window",
-        hint: "How many of the last tokens the penalties look at.",
+        label: text::settings::PENALTY_WINDOW,
+        hint: text::settings::PENALTY_WINDOW_MEANING,
         min: 0.0,
         max: 1e6,
         step: 1.0,
@@ -91,8 +92,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
         set: |settings, n| settings.sampling.penalty_last_n = n as u32,
     },
     NumberSetting {
-        label: "Longest reply",
-        hint: "In tokens; 0 for as long as the context allows.",
+        label: text::settings::LONGEST_REPLY,
+        hint: text::settings::LONGEST_REPLY_MEANING,
         min: 0.0,
         max: 1e6,
         step: 1.0,
@@ -103,8 +104,8 @@ pub static SAMPLING: [NumberSetting; 9] = [
 
 /// How much the model holds in mind.
 pub static CONTEXT: NumberSetting = NumberSetting {
-    label: "Context size",
-    hint: "In tokens. A larger one needs more memory.",
+    label: text::settings::CONTEXT_SIZE,
+    hint: text::settings::CONTEXT_SIZE_MEANING,
     min: 256.0,
     max: 1e6,
     step: 1.0,
@@ -121,7 +122,7 @@ impl NumberSetting {
 
     /// In words.
     pub fn range(&self) -> String {
-        format!("From {} to {}, in steps of {}.", self.min, self.max, self.step)
+        text::settings::range(self.min, self.max, self.step)
     }
 }
 

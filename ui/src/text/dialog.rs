@@ -1,0 +1,3 @@
+//! What is said in dialogs.
+
+pub const CLOSE: &str = "Close";
