@@ -118,7 +118,26 @@ pub fn name(source: &Source, base: &str) -> String {
         Source::Local { name } => name,
     };
     let file = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or(path);
-    file.strip_suffix(".gguf").unwrap_or(file).to_owned()
+    clean(file.strip_suffix(".gguf").unwrap_or(file))
+}
+
+/// A name that a file or its author gives is shown up to this length.
+const NAME_CHARS: usize = 100;
+
+/// A name from a stranger as it can stand in a line: short, and without characters that turn or hide what is beside it.
+pub fn clean(name: &str) -> String {
+    let mut shown = name.chars().filter(|c| !c.is_control() && !is_invisible(*c));
+    let mut clean: String = shown.by_ref().take(NAME_CHARS).collect();
+    if shown.next().is_some() {
+        clean.pop();
+        clean.push('…');
+    }
+    clean
+}
+
+/// Marks of direction, spaces without width, and line separators: <https://www.unicode.org/reports/tr36/>.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -137,6 +156,18 @@ mod tests {
             (Source::Local { name: "mine.gguf".to_owned() }, "mine"),
         ] {
             assert_eq!(name(&source, base), want);
+        }
+    }
+
+    #[test]
+    fn names_from_strangers_are_short_and_in_one_direction() {
+        for (given, want) in [
+            ("Some model", "Some model".to_owned()),
+            ("a\u{202e}fugg\u{2066}b\n\u{7}", "afuggb".to_owned()),
+            (&"x".repeat(100), "x".repeat(100)),
+            (&"x".repeat(1 << 20), format!("{}…", "x".repeat(99))),
+        ] {
+            assert_eq!(clean(given), want);
         }
     }
 }

@@ -188,9 +188,10 @@ impl State {
         let Some(Load { options, started_over, .. }) = self.load.take() else { return Vec::new() };
         self.load_failure = None;
         // Files give themselves odd names.
-        if let Some(entry) = catalogue::find(&options.source, &self.base) {
-            entry.name.clone_into(&mut info.name);
-        }
+        info.name = match catalogue::find(&options.source, &self.base) {
+            Some(entry) => entry.name.to_owned(),
+            None => catalogue::clean(&info.name),
+        };
         self.model = Some(Loaded { info, options, started_over, has_moved: false, notes_read: false });
         let generate = self.waiting().and_then(|(chat, message)| self.generate(chat, message));
         [Some(Request::List), generate].into_iter().flatten().collect()
