@@ -4,7 +4,8 @@
 //! pattern = alternative | alternative …     the first that matches wins, however long
 //! item    = set, then maybe ? * + or {m,n}  as many as there are, then fewer
 //!         | (?!set)                         no such character follows
-//! set     = a   \r   \s   \S   \p{L}   [a-z\p{N}]   [^\s\p{L}]
+//!         | (?:pattern)?                    a match of it, or nothing
+//! set     = a   \r   \s   \S   \p{L}   [a-z\p{N}]   [^\s\p{L}]   [\p{L}--[a-z]], the first without the second
 //! ```
 //!
 //! A general engine and its tables would be a tenth of the whole app; this is all that GPT-2's descendants need, and classes
@@ -24,6 +25,7 @@ pub(super) struct Pattern {
 enum Item {
     Repeat { set: Set, min: usize, max: usize },
     NotFollowedBy(Set),
+    Maybe(Pattern),
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,6 +33,7 @@ struct Set {
     negated: bool,
     ranges: Vec<(char, char)>,
     classes: Vec<Class>,
+    except: Option<Box<Set>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +51,19 @@ impl Pattern {
     /// Compiles one of our own patterns; `None` if it is not of the form above.
     pub(super) fn new(source: &str) -> Option<Self> {
         let mut source = source.chars().peekable();
+        let pattern = Self::parse(&mut source)?;
+        source.next().is_none().then_some(pattern)
+    }
+
+    /// The alternatives up to the end of a group or of the source.
+    fn parse(source: &mut Peekable<Chars<'_>>) -> Option<Self> {
         let mut alternatives = vec![Vec::new()];
-        while let Some(&next) = source.peek() {
+        while let Some(&next) = source.peek().filter(|next| **next != ')') {
             if next == '|' {
                 source.next();
                 alternatives.push(Vec::new());
             } else {
-                alternatives.last_mut()?.push(Item::parse(&mut source)?);
+                alternatives.last_mut()?.push(Item::parse(source)?);
             }
         }
         Some(Self { alternatives })
@@ -91,6 +100,10 @@ fn match_items(items: &[Item], text: &str) -> Option<usize> {
             Some(next) if set.contains(next) => None,
             _ => match_items(rest, text),
         },
+        [Item::Maybe(pattern), rest @ ..] => {
+            let with = pattern.match_len(text).and_then(|len| Some(len + match_items(rest, &text[len..])?));
+            with.or_else(|| match_items(rest, text))
+        }
         [Item::Repeat { set, min, max }, rest @ ..] => {
             let most = text.chars().take(*max).take_while(|&next| set.contains(next)).count();
             let mut taken: &str = match text.char_indices().nth(most) {
@@ -112,9 +125,19 @@ fn match_items(items: &[Item], text: &str) -> Option<usize> {
 impl Item {
     fn parse(source: &mut Peekable<Chars<'_>>) -> Option<Self> {
         if source.next_if_eq(&'(').is_some() {
-            let lookahead = source.next()? == '?' && source.next()? == '!';
-            let set = Set::parse(source)?;
-            return (lookahead && source.next()? == ')').then_some(Self::NotFollowedBy(set));
+            source.next_if_eq(&'?')?;
+            return match source.next()? {
+                '!' => {
+                    let set = Set::parse(source)?;
+                    source.next_if_eq(&')').map(|_| Self::NotFollowedBy(set))
+                }
+                ':' => {
+                    let pattern = Pattern::parse(source)?;
+                    source.next_if_eq(&')')?;
+                    source.next_if_eq(&'?').map(|_| Self::Maybe(pattern))
+                }
+                _ => None,
+            };
         }
         let set = Set::parse(source)?;
         let (min, max) = match source.peek() {
@@ -142,7 +165,12 @@ impl Set {
         }
         set.negated = source.next_if_eq(&'^').is_some();
         while source.next_if_eq(&']').is_none() {
-            set.add(source)?;
+            if source.next_if_eq(&'-').is_some() {
+                source.next_if_eq(&'-')?;
+                set.except = Some(Box::new(Self::parse(source)?));
+            } else {
+                set.add(source)?;
+            }
         }
         Some(set)
     }
@@ -173,6 +201,7 @@ impl Set {
     fn contains(&self, character: char) -> bool {
         let in_range = self.ranges.iter().any(|&(first, last)| (first..=last).contains(&character));
         (in_range || self.classes.iter().any(|class| class.contains(character))) != self.negated
+            && self.except.as_ref().is_none_or(|except| !except.contains(character))
     }
 }
 
@@ -246,11 +275,13 @@ mod tests {
         check(r"[\p{P}\$\+]+", "a.$b~", &["a", ".$", "b~"]);
         check(r"\p{M}|\p{S}", "e\u{301}€", &["e", "\u{301}", "€"]);
         check("a*", "b", &["b"]);
+        check("a+(?:b|cd)?", "aabacaacd", &["aab", "a", "c", "aacd"]);
+        check(r"[\p{L}--[a-z]]+", "aÉBc", &["a", "ÉB", "c"]);
     }
 
     #[test]
     fn what_is_not_understood_is_no_pattern() {
-        for source in ["(a)", "(?=a)", "[a", r"\p{Han}", r"\d", "a{3}", "a{x,y}"] {
+        for source in ["(a)", "(?=a)", "(?:a)", "a)", "[a", r"\p{Han}", r"\d", "a{3}", "a{x,y}"] {
             assert_eq!(Pattern::new(source), None, "{source}");
         }
     }

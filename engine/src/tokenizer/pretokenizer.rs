@@ -26,6 +26,27 @@ const WORDS_BY_DIGIT: &str = r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'
 /// The same with marks as parts of letters: Qwen 3.5's.
 const WORDS_WITH_MARKS: &str = r"'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// GPT-4o's pattern: words end where small letters are followed by capitals, and may end in a contraction. As in llama.cpp,
+/// capitals are all letters but a to z, and small ones all but A to Z.
+const WORDS_BY_CASE: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{L}--[a-z]]*[\p{L}--[A-Z]]+(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|",
+    r"[^\r\n\p{L}\p{N}]?[\p{L}--[a-z]]+[\p{L}--[A-Z]]*(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])?|",
+    r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+);
+
+/// Tekken's pattern: the same without contractions, and with every digit for itself.
+const WORDS_BY_CASE_AND_DIGIT: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{L}--[a-z]]*[\p{L}--[A-Z]]+|[^\r\n\p{L}\p{N}]?[\p{L}--[a-z]]+[\p{L}--[A-Z]]*|",
+    r"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+);
+
+/// DeepSeek 3's: digits in threes, then runs of Chinese characters and kana, then words.
+const DEEPSEEK_3: [&str; 3] = [
+    r"\p{N}{1,3}",
+    "[一-龥぀-ゟ゠-ヿ]+",
+    r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##,
+];
+
 struct Row {
     /// To llama.cpp they mean the same.
     names: &'static [&'static str],
@@ -69,6 +90,9 @@ const TABLE: &[Row] = &[
         like_llama_3: false,
     },
     Row { names: &["qwen35"], patterns: &[WORDS_WITH_MARKS], like_llama_3: false },
+    Row { names: &["gpt-4o", "llama4"], patterns: &[WORDS_BY_CASE], like_llama_3: false },
+    Row { names: &["tekken"], patterns: &[WORDS_BY_CASE_AND_DIGIT], like_llama_3: true },
+    Row { names: &["hunyuan-dense", "deepseek-v3"], patterns: &DEEPSEEK_3, like_llama_3: false },
     Row {
         names: &["default"],
         patterns: &[r"[\p{P}\$\+<=>\^~\|]+", WORDS, r"\p{N}+", "[0-9][0-9][0-9]"],

@@ -8,7 +8,7 @@ import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export const PRES = ["smollm", "gpt-2", "llama-bpe", "qwen2", "qwen35", "default"];
+export const PRES = ["smollm", "gpt-2", "llama-bpe", "qwen2", "qwen35", "gpt-4o", "tekken", "hunyuan-dense", "default"];
 
 /** Writes the vocabulary as a GGUF file without tensors; returns its path. */
 export function pairsVocabulary() {
