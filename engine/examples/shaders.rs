@@ -55,7 +55,7 @@ fn run() -> Result<()> {
     };
     let gguf = open::gguf(model)?;
     let model = Model::new(&gguf)?;
-    let kernels = kernels::all(&model.plan, &model.dtypes(&gguf), tier, N_CTX);
+    let kernels = kernels::all(&model.plan, &model.codecs(&gguf), tier, N_CTX);
     std::fs::create_dir_all(folder).map_err(|e| unwritable(folder, &e))?;
     kernels.iter().enumerate().try_for_each(|(i, kernel)| write(Path::new(folder), i, kernel))
 }

@@ -24,12 +24,11 @@ mod vector;
 pub use machine::Machine;
 pub use pool::{Helper, Pool, helper_died};
 
-use crate::dtype::DType;
 use crate::error::Result;
 use crate::plan::snapshot::invalid;
 use crate::plan::{Batch, Buf, CHECKPOINTS_MAX, History, Mem, Memory, Op, Plan, Rewind, Rope, Rows, Snapshot, Weight};
 use crate::protocol::{CacheType, Threads};
-use crate::quant;
+use crate::quant::Codec;
 use crate::reference::Attention;
 use activations::Activations;
 use attention::Scratch;
@@ -76,7 +75,7 @@ impl Remembered {
 #[derive(Debug)]
 pub struct Cpu {
     plan: Arc<Plan>,
-    dtypes: Vec<DType>,
+    codecs: Vec<Codec>,
     weights: Vec<Packed>,
     memories: Vec<Remembered>,
     cache_type: CacheType,
@@ -99,12 +98,12 @@ pub struct Cpu {
 
 impl Cpu {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
-    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize, cache_type: CacheType, machine: Machine) -> Self {
+    pub fn new(plan: Plan, codecs: Vec<Codec>, n_ctx: usize, cache_type: CacheType, machine: Machine) -> Self {
         let Machine { pool, clock, tune } = machine;
         let kernels = Kernels::fastest();
-        let weights = plan.weights.iter().zip(&dtypes).zip(plan.matrices());
-        let weights = weights.map(|((w, dtype), is_matrix)| match is_matrix {
-            true => Packed::Matrix((kernels.matrix)(*dtype, w.rows, w.cols)),
+        let weights = plan.weights.iter().zip(&codecs).zip(plan.matrices());
+        let weights = weights.map(|((w, codec), is_matrix)| match is_matrix {
+            true => Packed::Matrix((kernels.matrix)(*codec, w.rows, w.cols)),
             false => Packed::Vector(vec![0.0; w.cols]),
         });
         Self {
@@ -123,16 +122,16 @@ impl Cpu {
             tunes: tune,
             pool,
             plan: Arc::new(plan),
-            dtypes,
+            codecs,
             n_ctx,
         }
     }
 
     /// Bytes that the plan's weights of these types take; `None` where one of them is more than wasm allocates at once.
-    pub fn weights_bytes(plan: &Plan, dtypes: &[DType]) -> Option<u64> {
-        let weights = plan.weights.iter().zip(dtypes).zip(plan.matrices());
-        let bytes = weights.map(|((w, dtype), is_matrix)| match is_matrix {
-            true => matrix::bytes(*dtype, w.rows, w.cols),
+    pub fn weights_bytes(plan: &Plan, codecs: &[Codec]) -> Option<u64> {
+        let weights = plan.weights.iter().zip(codecs).zip(plan.matrices());
+        let bytes = weights.map(|((w, codec), is_matrix)| match is_matrix {
+            true => matrix::bytes(*codec, w.rows, w.cols),
             false => w.cols as u64 * size_of::<f32>() as u64,
         });
         bytes.map(allocatable).sum()
@@ -173,7 +172,7 @@ impl Cpu {
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
         match &mut self.weights[weight.0] {
             Packed::Matrix(matrix) => matrix.put(first_row, bytes),
-            Packed::Vector(vector) => quant::dequantize(self.dtypes[weight.0], bytes, vector),
+            Packed::Vector(vector) => self.codecs[weight.0].dequantize(bytes, vector),
         }
     }
 
@@ -527,7 +526,7 @@ mod tests {
             let weight = plan.weight("w", rows, 4096);
             let dst = plan.buf("x", 4096);
             plan.push(Op::Embed { weight, scale: 1.0, dst });
-            assert_eq!(Cpu::weights_bytes(&plan, &[DType::Q4_0]), expected, "{rows} rows");
+            assert_eq!(Cpu::weights_bytes(&plan, &[Codec::Q4_0]), expected, "{rows} rows");
         }
     }
 

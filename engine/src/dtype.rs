@@ -5,7 +5,61 @@
 
 use std::fmt;
 
+/// The table of types: calls the macro `$rows` with all of them. `quant` makes its modules and its codecs of the same rows.
 macro_rules! dtypes {
+    ($rows:ident) => {
+        $rows! {
+            floats {
+            //  name      id, length and bytes of a block
+                /// IEEE single.
+                F32     =  0,   1,   4;
+                /// IEEE half.
+                F16     =  1,   1,   2;
+                /// The upper half of an IEEE single.
+                BF16    = 30,   1,   2;
+            }
+            blocks {
+            //  name      id, length and bytes of a block, its file under `quant` and its struct there
+                /// 4 bits, one scale per 32.
+                Q4_0    =  2,  32,  18, q4_0::BlockQ4_0;
+                /// 4 bits, scale and minimum per 32.
+                Q4_1    =  3,  32,  20, q4_1::BlockQ4_1;
+                /// 5 bits, one scale per 32.
+                Q5_0    =  6,  32,  22, q5_0::BlockQ5_0;
+                /// 5 bits, scale and minimum per 32.
+                Q5_1    =  7,  32,  24, q5_1::BlockQ5_1;
+                /// 8 bits, one scale per 32.
+                Q8_0    =  8,  32,  34, q8_0::BlockQ8_0;
+                /// 2 bits, 4-bit scales and minimums per 16.
+                Q2_K    = 10, 256,  84, q2_k::BlockQ2_K;
+                /// 3 bits, 6-bit scales per 16.
+                Q3_K    = 11, 256, 110, q3_k::BlockQ3_K;
+                /// 4 bits, 6-bit scales and minimums per 32.
+                Q4_K    = 12, 256, 144, q4_k::BlockQ4_K;
+                /// 5 bits, 6-bit scales and minimums per 32.
+                Q5_K    = 13, 256, 176, q5_k::BlockQ5_K;
+                /// 6 bits, 8-bit scales per 16.
+                Q6_K    = 14, 256, 210, q6_k::BlockQ6_K;
+                /// 4 bits through a codebook, one scale per 32.
+                IQ4_NL  = 20,  32,  18, iq4_nl::BlockIQ4_NL;
+                /// 4 bits through a codebook, 6-bit scales per 32.
+                IQ4_XS  = 23, 256, 136, iq4_xs::BlockIQ4_XS;
+            }
+        }
+    };
+}
+pub(crate) use dtypes;
+
+macro_rules! define {
+    (
+        floats { $($(#[$float_doc:meta])* $float:ident = $float_id:literal, $float_len:literal, $float_bytes:literal;)* }
+        blocks { $($(#[$doc:meta])* $name:ident = $id:literal, $len:literal, $bytes:literal, $file:ident::$block:ident;)* }
+    ) => {
+        define! {
+            $($(#[$float_doc])* $float = $float_id, $float_len, $float_bytes;)*
+            $($(#[$doc])* $name = $id, $len, $bytes;)*
+        }
+    };
     ($($(#[$doc:meta])* $name:ident = $id:literal, $len:literal, $bytes:literal;)*) => {
         /// How a tensor's elements are stored. Rows are made of whole blocks.
         #[allow(non_camel_case_types, reason = "the field's own names")]
@@ -44,39 +98,7 @@ macro_rules! dtypes {
     };
 }
 
-//  name      id  block length, bytes
-dtypes! {
-    /// IEEE single.
-    F32     =  0,   1,   4;
-    /// IEEE half.
-    F16     =  1,   1,   2;
-    /// The upper half of an IEEE single.
-    BF16    = 30,   1,   2;
-    /// 4 bits, one scale per 32.
-    Q4_0    =  2,  32,  18;
-    /// 4 bits, scale and minimum per 32.
-    Q4_1    =  3,  32,  20;
-    /// 5 bits, one scale per 32.
-    Q5_0    =  6,  32,  22;
-    /// 5 bits, scale and minimum per 32.
-    Q5_1    =  7,  32,  24;
-    /// 8 bits, one scale per 32.
-    Q8_0    =  8,  32,  34;
-    /// 2 bits, 4-bit scales and minimums per 16.
-    Q2_K    = 10, 256,  84;
-    /// 3 bits, 6-bit scales per 16.
-    Q3_K    = 11, 256, 110;
-    /// 4 bits, 6-bit scales and minimums per 32.
-    Q4_K    = 12, 256, 144;
-    /// 5 bits, 6-bit scales and minimums per 32.
-    Q5_K    = 13, 256, 176;
-    /// 6 bits, 8-bit scales per 16.
-    Q6_K    = 14, 256, 210;
-    /// 4 bits through a codebook, one scale per 32.
-    IQ4_NL  = 20,  32,  18;
-    /// 4 bits through a codebook, 6-bit scales per 32.
-    IQ4_XS  = 23, 256, 136;
-}
+dtypes!(define);
 
 /// Types of ggml that this engine cannot read.
 const UNREAD: [(u32, &str); 19] = [

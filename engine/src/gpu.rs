@@ -22,11 +22,11 @@ pub mod tier;
 pub use device::{Device, Options};
 pub use self_test::{self_test, test_products};
 
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::snapshot::invalid;
 use crate::plan::{Batch, History, Mem, Outputs, Plan, Rewind, Snapshot, Weight};
 use crate::protocol::GpuCost;
+use crate::quant::Codec;
 use decode_ahead::DecodeAhead;
 use fuse::{Fused, fuse};
 use kernels::{Draw, KEYS_BLOCK, Size, TOKENS_MAX, Target};
@@ -47,7 +47,7 @@ const PREFILL_IN_FLIGHT_MAX: usize = 2;
 pub struct Gpu {
     device: Device,
     plan: Plan,
-    dtypes: Vec<DType>,
+    codecs: Vec<Codec>,
     fused: Fused,
     memory: Memory,
     /// By [`Kind`]; made when first needed, and again when buffers grow.
@@ -111,12 +111,12 @@ impl Gpu {
     ///
     /// # Errors
     /// `Unsupported` if the plan needs what no kernel can do, `Memory` if the device lacks memory.
-    pub fn new(device: Device, plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Result<Self> {
+    pub fn new(device: Device, plan: Plan, codecs: Vec<Codec>, n_ctx: usize) -> Result<Self> {
         if let Some(kv) = plan.kv_caches().find(|kv| kv.k_dim > HEAD_DIM_MAX) {
             let message = format!("Heads of {} elements are too large for the GPU.", kv.k_dim);
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        let fused = fuse(&plan, &dtypes, device.piece_bytes_max());
+        let fused = fuse(&plan, &codecs, device.piece_bytes_max());
         memory::check_sizes(&device, &plan, &fused)?;
         let position_bytes = memory::position_bytes(&plan, &fused.angles);
         let n_ctx = n_ctx.min(memory::n_ctx_max(position_bytes, device.buffer_bytes_max()));
@@ -126,7 +126,7 @@ impl Gpu {
         Ok(Self {
             device,
             plan,
-            dtypes,
+            codecs,
             fused,
             memory,
             replays: [None, None, None],
@@ -142,7 +142,7 @@ impl Gpu {
 
     /// Takes whole rows of a weight, in order.
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
-        self.memory.put(&self.device, &self.fused, weight, self.dtypes[weight.0], first_row, bytes);
+        self.memory.put(&self.device, &self.fused, weight, self.codecs[weight.0], first_row, bytes);
     }
 
     /// Makes pipelines and bind groups before they are needed: a browser compiles them while weights arrive.
@@ -158,9 +158,9 @@ impl Gpu {
     /// `Unsupported` if they disagree, and what the device says.
     pub async fn test_products(&self) -> Result<()> {
         let matrices = self.plan.matrices();
-        let has = |dtype: &&DType| self.dtypes.iter().zip(&matrices).any(|(of, is_matrix)| *is_matrix && of == *dtype);
-        for dtype in DType::ALL.iter().filter(has) {
-            test_products(&self.device.without_pipelines(), *dtype).await?;
+        let has = |codec: &&Codec| self.codecs.iter().zip(&matrices).any(|(of, is_matrix)| *is_matrix && of == *codec);
+        for codec in Codec::ALL.iter().filter(has) {
+            test_products(&self.device.without_pipelines(), *codec).await?;
         }
         Ok(())
     }

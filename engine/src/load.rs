@@ -54,15 +54,15 @@ impl Loader {
             }));
         }
         pieces.sort_by_key(|p| p.offset);
-        let dtypes = model.dtypes(gguf);
+        let codecs = model.codecs(gguf);
         let n_ctx = n_ctx.min(model.config.n_ctx_train);
         let backend = match kind {
-            BackendKind::Reference => Backend::Reference(Box::new(Reference::new(model.plan.clone(), dtypes, n_ctx))),
+            BackendKind::Reference => Backend::Reference(Box::new(Reference::new(model.plan.clone(), codecs, n_ctx))),
             BackendKind::Cpu(cache_type) => {
-                Backend::Cpu(Box::new(Cpu::new(model.plan.clone(), dtypes, n_ctx, cache_type, machine)))
+                Backend::Cpu(Box::new(Cpu::new(model.plan.clone(), codecs, n_ctx, cache_type, machine)))
             }
             BackendKind::Gpu(device) => {
-                let mut gpu = Gpu::new(device, model.plan.clone(), dtypes, n_ctx)?;
+                let mut gpu = Gpu::new(device, model.plan.clone(), codecs, n_ctx)?;
                 gpu.warm_up();
                 Backend::Gpu(Box::new(gpu))
             }

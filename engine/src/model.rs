@@ -17,10 +17,10 @@ mod qwen2;
 mod qwen3;
 mod smollm3;
 
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Gguf;
 use crate::plan::{Plan, WeightInfo};
+use crate::quant::Codec;
 use keys::Keys;
 use std::collections::HashMap;
 
@@ -95,13 +95,13 @@ impl Model {
         Ok(Self { config, plan })
     }
 
-    /// By [`crate::plan::Weight`]: its type in the file that this model is from.
+    /// By [`crate::plan::Weight`]: how its bytes become weights, in the file that this model is from.
     ///
     /// # Panics
     /// If the model is from another file.
-    pub fn dtypes(&self, gguf: &Gguf) -> Vec<DType> {
-        let dtype = |tensor: &str| gguf.tensor(tensor).expect("the model checked its tensors").dtype;
-        self.plan.weights.iter().map(|weight| dtype(&weight.tensor)).collect()
+    pub fn codecs(&self, gguf: &Gguf) -> Vec<Codec> {
+        let codec = |tensor: &str| gguf.tensor(tensor).expect("the model checked its tensors").dtype.into();
+        self.plan.weights.iter().map(|weight| codec(&weight.tensor)).collect()
     }
 }
 

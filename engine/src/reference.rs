@@ -16,17 +16,16 @@ pub use matmul::matmul;
 pub use rms_norm::rms_norm;
 pub use rope::{cos_sin, rope};
 
-use crate::dtype::DType;
 use crate::error::Result;
 use crate::plan::snapshot::invalid;
 use crate::plan::{Batch, Buf, History, Memory, Op, Plan, Rewind, Rows, Snapshot, Weight};
-use crate::quant;
+use crate::quant::Codec;
 
 /// A tensor as it is in the file: `[rows, cols]`.
 #[derive(Debug, Clone)]
 pub struct Tensor {
     /// Type of the elements.
-    pub dtype: DType,
+    pub codec: Codec,
     /// Rows.
     pub rows: usize,
     /// Elements in a row.
@@ -40,7 +39,7 @@ impl Tensor {
     pub fn row(&self, row: usize) -> Vec<f32> {
         let row_bytes = self.bytes.len() / self.rows;
         let mut dst = vec![0.0; self.cols];
-        quant::dequantize(self.dtype, &self.bytes[row * row_bytes..][..row_bytes], &mut dst);
+        self.codec.dequantize(&self.bytes[row * row_bytes..][..row_bytes], &mut dst);
         dst
     }
 }
@@ -97,10 +96,10 @@ pub struct Reference {
 
 impl Reference {
     /// An executor of `plan` whose weights are of these types; their bytes come by [`Self::put`].
-    pub fn new(plan: Plan, dtypes: Vec<DType>, n_ctx: usize) -> Self {
-        let weights = plan.weights.iter().zip(dtypes);
+    pub fn new(plan: Plan, codecs: Vec<Codec>, n_ctx: usize) -> Self {
+        let weights = plan.weights.iter().zip(codecs);
         let weights =
-            weights.map(|(w, dtype)| Tensor { dtype, rows: w.rows, cols: w.cols, bytes: Vec::new() }).collect();
+            weights.map(|(w, codec)| Tensor { codec, rows: w.rows, cols: w.cols, bytes: Vec::new() }).collect();
         let memories = plan.memories.iter().map(|memory| Remembered::new(memory, n_ctx)).collect();
         let history = History::new(plan.has_state(), plan.rings(n_ctx, BATCH_MAX, 1));
         let bufs = vec![Vec::new(); plan.bufs.len()];
@@ -110,7 +109,7 @@ impl Reference {
     /// Takes whole rows of a weight, in order.
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
         let tensor = &mut self.weights[weight.0];
-        let row_bytes = tensor.dtype.row_bytes(tensor.cols).expect("the file's rows are whole blocks");
+        let row_bytes = tensor.codec.row_bytes(tensor.cols).expect("the file's rows are whole blocks");
         assert_eq!(tensor.bytes.len(), first_row * row_bytes, "rows come in order");
         tensor.bytes.extend_from_slice(bytes);
     }

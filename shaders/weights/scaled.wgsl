@@ -1,4 +1,4 @@
-// Integers and scales make weights:   w = scale · q + offset.   Linked with one of q2 .. q8, iq4, and one of scales/*.
+// Integers and scales make weights:   w = scale · q + offset.   Linked with one of q2 .. q8, codebook4, and one of scales/*.
 // Reference: engine/src/quant.rs
 
 // Weights 4i .. 4i + 3 of a chunk.

@@ -106,6 +106,22 @@ fn the_browser_stays_at_the_edge() {
 }
 
 #[test]
+fn kernels_are_chosen_by_format() {
+    let mut sources = rust();
+    let knows_types = ["engine/src/dtype.rs", "engine/src/quant", "engine/src/gguf"];
+    sources.retain(|s| s.is_under(&["engine/src/"]) && !s.is_under(&knows_types) && !s.path.ends_with("/tests.rs"));
+    check_absent(&sources, &["DType"], "a file's types are known where it is read; all else is told the format");
+}
+
+/// They are modules of a macro, which `cargo fmt` does not look into.
+#[test]
+fn weight_types_are_formatted() {
+    let files: Vec<_> = Source::all(&["engine/src/quant"], &["rs"]).into_iter().map(|source| source.path).collect();
+    let mut rustfmt = command("rustfmt", ["--edition", "2024", "--check"]);
+    output(rustfmt.args(files).current_dir(root())).expect("rustfmt has nothing to change");
+}
+
+#[test]
 fn unsafe_stays_in_two_places() {
     let sources = rust();
     let others = sources.iter().filter(|s| !s.is_under(&["engine/src/cpu/vector", "engine/src/cpu/pool"]));

@@ -10,16 +10,17 @@
 //! low nibble: row r     high nibble: row 4 + r
 //! ```
 //!
-//! Types of more than 4 bits add planes of high bits, 8-bit types have a byte for each nibble, and nibbles may be places in
-//! a table ([`Codes`]).
+//! Types of more than 4 bits add planes of high bits, 8-bit types have a byte for each nibble, and nibbles may choose from
+//! a table ([`Codebook4`]).
 
-mod codes;
+mod codebook4;
 
-pub(super) use codes::Codes;
+pub(super) use codebook4::Codebook4;
 
 use super::activations::Group;
 use super::dot::{Dot, GROUP, Ints, LANES, Part, Sums, WORDS, Weights, dot_parts};
 use super::vector::Vector;
+use crate::quant::Values;
 use std::array::from_fn;
 
 /// Rows of a block.
@@ -32,14 +33,24 @@ pub(super) type Dots<D, const N: usize> = [[Ints<D>; N]; WORDS];
 
 /// The integers of a block.
 pub(super) trait Words: Copy + Sized {
+    /// What all blocks of a matrix share.
+    type Tables: Copy + std::fmt::Debug + Send + Sync;
+
+    /// What all blocks of a matrix of these values share.
+    fn tables(values: Values) -> Self::Tables;
+
     /// Packs 8 rows × 32 columns.
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self;
 
     /// The integer of one row and column.
-    fn get(&self, row: usize, col: usize) -> u8;
+    fn get(&self, tables: &Self::Tables, row: usize, col: usize) -> u8;
 
     /// Σ w · x of every row of P blocks and a token.
-    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P];
+    fn dot<D: Dot, const N: usize, const P: usize>(
+        blocks: [&Self; P],
+        tables: &Self::Tables,
+        x: &Group<1>,
+    ) -> [Dots<D, N>; P];
 
     /// Whether a panel has a second plane, of what must be multiplied by 16.
     fn has_high_plane<D: Dot>() -> bool {
@@ -47,7 +58,7 @@ pub(super) trait Words: Copy + Sized {
     }
 
     /// Unpacks the block for many tokens; plane by plane, each `4 · D::PARTS` long.
-    fn unpack<D: Dot>(&self, panel: &mut [Part]);
+    fn unpack<D: Dot>(&self, tables: &Self::Tables, panel: &mut [Part]);
 }
 
 /// Parts of a block that is unpacked.
@@ -176,6 +187,10 @@ fn unpack_planes<D: Dot>(whole: &impl Weights, low: &impl Weights, high: &impl W
 }
 
 impl Words for Nibbles {
+    type Tables = ();
+
+    fn tables(_: Values) {}
+
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
         let mut words = [[[0; 16]; 4]; 2];
         for (row, col) in cells() {
@@ -185,13 +200,13 @@ impl Words for Nibbles {
         Self(words)
     }
 
-    fn get(&self, row: usize, col: usize) -> u8 {
+    fn get(&self, (): &(), row: usize, col: usize) -> u8 {
         let (k, word, byte, half) = place(row, col);
         self.0[half][k][byte] >> (4 * word) & 0x0f
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], (): &(), x: &Group<1>) -> [Dots<D, N>; P] {
         if !D::TAKES_BYTES {
             return dot_words::<D, Self, N, P>(blocks, x);
         }
@@ -201,7 +216,7 @@ impl Words for Nibbles {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
         D::unpack(self, panel);
     }
 }
@@ -234,6 +249,10 @@ impl Weights for Whole<'_> {
 }
 
 impl Words for Fives {
+    type Tables = ();
+
+    fn tables(_: Values) {}
+
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
         let mut plane = [[0; 16]; WORDS];
         for (row, col) in cells() {
@@ -243,18 +262,18 @@ impl Words for Fives {
         Self(Nibbles::pack(q), plane)
     }
 
-    fn get(&self, row: usize, col: usize) -> u8 {
+    fn get(&self, (): &(), row: usize, col: usize) -> u8 {
         let (k, word, byte, half) = place(row, col);
-        self.0.get(row, col) | (self.1[word][byte] >> (4 * half + k) & 1) << 4
+        self.0.get(&(), row, col) | (self.1[word][byte] >> (4 * half + k) & 1) << 4
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], (): &(), x: &Group<1>) -> [Dots<D, N>; P] {
         dot_words::<D, Self, N, P>(blocks, x)
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
         D::unpack(self, panel);
     }
 }
@@ -268,6 +287,10 @@ impl Weights for Fives {
 }
 
 impl Words for Sixes {
+    type Tables = ();
+
+    fn tables(_: Values) {}
+
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
         let mut planes = [[[0; 16]; WORDS]; 2];
         for (row, col) in cells() {
@@ -277,18 +300,18 @@ impl Words for Sixes {
         Self(Nibbles::pack(q), planes)
     }
 
-    fn get(&self, row: usize, col: usize) -> u8 {
+    fn get(&self, (): &(), row: usize, col: usize) -> u8 {
         let (k, word, byte, half) = place(row, col);
-        self.0.get(row, col) | (self.1[k / 2][word][byte] >> (4 * half + 2 * (k % 2)) & 3) << 4
+        self.0.get(&(), row, col) | (self.1[k / 2][word][byte] >> (4 * half + 2 * (k % 2)) & 3) << 4
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], (): &(), x: &Group<1>) -> [Dots<D, N>; P] {
         dot_words::<D, Self, N, P>(blocks, x)
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
         D::unpack(self, panel);
     }
 }
@@ -302,6 +325,10 @@ impl Weights for Sixes {
 }
 
 impl Words for Bytes {
+    type Tables = ();
+
+    fn tables(_: Values) {}
+
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
         let mut words = [[[[0; 16]; WORDS]; 4]; 2];
         for (row, col) in cells() {
@@ -311,13 +338,13 @@ impl Words for Bytes {
         Self(words)
     }
 
-    fn get(&self, row: usize, col: usize) -> u8 {
+    fn get(&self, (): &(), row: usize, col: usize) -> u8 {
         let (k, word, byte, half) = place(row, col);
         self.0[half][k][word][byte]
     }
 
     #[inline(always)]
-    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], x: &Group<1>) -> [Dots<D, N>; P] {
+    fn dot<D: Dot, const N: usize, const P: usize>(blocks: [&Self; P], (): &(), x: &Group<1>) -> [Dots<D, N>; P] {
         dot_planes::<D, _, _, _, N, P>(blocks, &blocks.map(LowNibbles), &blocks.map(HighNibbles), x)
     }
 
@@ -326,7 +353,7 @@ impl Words for Bytes {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
         unpack_planes::<D>(self, &LowNibbles(self), &HighNibbles(self), panel);
     }
 }
@@ -381,6 +408,7 @@ mod tests {
     use super::super::vector::NativeSimd;
     use super::super::vector::plain::Plain;
     use super::*;
+    use crate::quant::{Codec, Format, Quantized};
     use crate::rng::Rng;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -389,18 +417,20 @@ mod tests {
     const X_MAX: i16 = 127 * 256;
 
     /// What is packed comes out again.
-    fn check_packing<W: Words>(all: &[u8]) {
-        let q = weights(&mut Rng::new(1), all);
+    fn check_packing<W: Words>(values: Values) {
+        let (all, tables) = (of(values), W::tables(values));
+        let q = weights(&mut Rng::new(1), &all);
         let words = W::pack(&q);
-        assert!(cells().all(|(row, col)| words.get(row, col) == q[row][col]));
+        assert!(cells().all(|(row, col)| i16::from(words.get(&tables, row, col)) == operand(values, q[row][col])));
     }
 
     /// Every dot product is Σ q · x exactly.
-    fn check_dots<D: Dot, W: Words>(all: &[u8]) {
+    fn check_dots<D: Dot, W: Words>(values: Values) {
+        let (all, tables) = (of(values), W::tables(values));
         let mut rng = Rng::new(2);
         // Where sums are the largest, and where their upper and lower bytes are; then at random.
         let extremes = [[X_MAX; 2], [-X_MAX; 2], [X_MAX, -X_MAX], [255; 2], [-128; 2], [127; 2]];
-        let largest = [*all.iter().max().unwrap()];
+        let largest = [*all.iter().max_by_key(|q| operand(values, **q)).unwrap()];
         for case in 0..100 {
             let x: [[i16; COLS]; BESIDE] = from_fn(|_| match extremes.get(case) {
                 Some(x) => from_fn(|i| x[i % 2]),
@@ -410,28 +440,29 @@ mod tests {
             x.iter().enumerate().for_each(|(t, x)| beside.put::<D>(t, integers::<D::V>(x)));
             let mut second = Group::<1>::default();
             second.put::<D>(0, integers::<D::V>(&x[1]));
-            let all = if case < extremes.len() { &largest } else { all };
+            let all = if case < extremes.len() { &largest[..] } else { &all };
             let both = [weights(&mut rng, all), weights(&mut rng, all)];
             let blocks = both.map(|q| W::pack(&q));
+            let both = both.map(|rows| rows.map(|row| row.map(|q| operand(values, q))));
             let mut panel = vec![Part::default(); panel_len::<D, W>()];
-            blocks[0].unpack::<D>(&mut panel);
+            blocks[0].unpack::<D>(&tables, &mut panel);
             for (t, dots) in dot_panel::<D, W, 2, BESIDE>(&panel, &beside).into_iter().enumerate() {
                 check_rows::<D, 2>(dots, &both[0], &x[t]);
             }
             for (t, dots) in dot_panel::<D, W, 1, BESIDE>(&panel, &beside).into_iter().enumerate() {
                 check_rows::<D, 1>(dots, &both[0], &x[t]);
             }
-            for (q, dots) in both.iter().zip(W::dot::<D, 2, 2>(blocks.each_ref(), &second)) {
+            for (q, dots) in both.iter().zip(W::dot::<D, 2, 2>(blocks.each_ref(), &tables, &second)) {
                 check_rows::<D, 2>(dots, q, &x[1]);
             }
-            for (q, dots) in both.iter().zip(W::dot::<D, 1, 2>(blocks.each_ref(), &second)) {
+            for (q, dots) in both.iter().zip(W::dot::<D, 1, 2>(blocks.each_ref(), &tables, &second)) {
                 check_rows::<D, 1>(dots, q, &x[1]);
             }
         }
     }
 
     /// Sums over all columns, or over halves, are those of the weights `q` and the activations `x`.
-    fn check_rows<D: Dot, const N: usize>(dots: Dots<D, N>, q: &[[u8; COLS]; ROWS], x: &[i16; COLS]) {
+    fn check_rows<D: Dot, const N: usize>(dots: Dots<D, N>, q: &[[i16; COLS]; ROWS], x: &[i16; COLS]) {
         for (word, sums) in dots.into_iter().enumerate() {
             for (n, sums) in sums.into_iter().enumerate() {
                 let dot = |row: usize| {
@@ -448,9 +479,30 @@ mod tests {
         from_fn(|_| from_fn(|_| all[rng.below(all.len())]))
     }
 
-    /// All integers of so many bits.
-    fn of_bits(bits: u32) -> Vec<u8> {
-        (0..=u8::MAX).take(1 << bits).collect()
+    /// Integers of so many bits.
+    fn bits(bits: u32) -> Values {
+        Values::Linear { bits, zero: 0 }
+    }
+
+    /// Tables that formats have.
+    fn tables() -> impl Iterator<Item = Values> {
+        Codec::ALL.iter().filter_map(|codec| match codec.format() {
+            Format::Quantized(Quantized { values: values @ Values::Table16(_), .. }) => Some(values),
+            Format::F32 | Format::F16 | Format::BF16 | Format::Quantized(_) => None,
+        })
+    }
+
+    /// All integers that are unpacked.
+    fn of(values: Values) -> Vec<u8> {
+        (0..=u8::MAX).take(values.count().into()).collect()
+    }
+
+    /// What is multiplied where `q` was unpacked: the machine's operands are not negative.
+    fn operand(values: Values, q: u8) -> i16 {
+        match values {
+            Values::Linear { .. } => q.into(),
+            Values::Table16(_) => values.value(q) + 128,
+        }
     }
 
     /// The integers, by fours.
@@ -468,20 +520,20 @@ mod tests {
     }
 
     fn check_all<D: Dot>() {
-        check_dots::<D, Nibbles>(&of_bits(4));
-        check_dots::<D, Fives>(&of_bits(5));
-        check_dots::<D, Sixes>(&of_bits(6));
-        check_dots::<D, Bytes>(&of_bits(8));
-        check_dots::<D, Codes>(&codes::VALUES);
+        check_dots::<D, Nibbles>(bits(4));
+        check_dots::<D, Fives>(bits(5));
+        check_dots::<D, Sixes>(bits(6));
+        check_dots::<D, Bytes>(bits(8));
+        tables().for_each(check_dots::<D, Codebook4>);
     }
 
     #[test]
     fn packing_loses_nothing() {
-        check_packing::<Nibbles>(&of_bits(4));
-        check_packing::<Fives>(&of_bits(5));
-        check_packing::<Sixes>(&of_bits(6));
-        check_packing::<Bytes>(&of_bits(8));
-        check_packing::<Codes>(&codes::VALUES);
+        check_packing::<Nibbles>(bits(4));
+        check_packing::<Fives>(bits(5));
+        check_packing::<Sixes>(bits(6));
+        check_packing::<Bytes>(bits(8));
+        tables().for_each(check_packing::<Codebook4>);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use super::dot::{Dot, Pairs};
 use super::matrix::{self, Matrix};
 use super::pool::Pool;
 use super::vector::NativeSimd;
-use crate::dtype::DType;
+use crate::quant::Codec;
 
 /// What depends on the way to multiply.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kernels {
     /// See [`matrix::new`].
-    pub(super) matrix: fn(DType, usize, usize) -> Box<dyn Matrix>,
+    pub(super) matrix: fn(Codec, usize, usize) -> Box<dyn Matrix>,
     /// See [`Activations::quantize`].
     pub(super) quantize: fn(&mut Activations, &Pool, &[f32], usize),
 }

@@ -5,14 +5,13 @@
 mod dense;
 
 use super::activations::{Activations, BESIDE, Group, Quantized, TOKENS};
-use super::block::{Block, Bytes, COLS, Codes, Fives, Nibbles, ROWS, Sixes, Words, dot_panel, panel_len};
+use super::block::{Block, Bytes, COLS, Codebook4, Fives, Nibbles, ROWS, Sixes, Words, dot_panel, panel_len};
 use super::dot::{Dot, Pairs, Part, WORDS};
 use super::pool::{Columns, Pool};
-use super::scales::{Floats, Half, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
+use super::scales::{Brain, Floats, Half, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
 use super::vector::{NativeSimd, Vector, fetch};
-use crate::dtype::DType;
-use crate::quant::{self, Groups};
-use dense::{Brain, Dense};
+use crate::quant::{self, Codec, Format, Groups, Values};
+use dense::Dense;
 use std::array::from_fn;
 use std::marker::PhantomData;
 
@@ -89,9 +88,9 @@ pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [MatMul<'_>]) 
     });
 }
 
-/// What a matrix of this type takes.
-pub(super) fn bytes(dtype: DType, rows: usize, cols: usize) -> u64 {
-    new::<Pairs<NativeSimd>>(dtype, 0, cols).bytes_of(rows)
+/// What a matrix of such weights takes.
+pub(super) fn bytes(codec: Codec, rows: usize, cols: usize) -> u64 {
+    new::<Pairs<NativeSimd>>(codec, 0, cols).bytes_of(rows)
 }
 
 /// What eights of rows take, of `n` pieces each: more than can be addressed, where a file says so.
@@ -99,39 +98,69 @@ fn bytes_of_eights(rows: usize, n: usize, piece_bytes: usize) -> u64 {
     (rows.div_ceil(ROWS) as u64).saturating_mul(n as u64).saturating_mul(piece_bytes as u64)
 }
 
-/// An empty matrix for weights of this type, to be multiplied this way.
-pub(super) fn new<D: Dot>(dtype: DType, rows: usize, cols: usize) -> Box<dyn Matrix> {
-    match dtype {
-        DType::F32 => Box::new(Dense::<f32>::new(dtype, rows, cols)),
-        DType::F16 => Box::new(Dense::<Half>::new(dtype, rows, cols)),
-        DType::BF16 => Box::new(Dense::<Brain>::new(dtype, rows, cols)),
-        DType::Q4_0 => Box::new(Blocks::<D, Nibbles, Scale<Half, 3>, 1>::new(dtype, rows, cols)),
-        DType::Q4_1 => Box::new(Blocks::<D, Nibbles, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q5_0 => Box::new(Blocks::<D, Fives, Scale<Half, 4>, 1>::new(dtype, rows, cols)),
-        DType::Q5_1 => Box::new(Blocks::<D, Fives, ScaleOffset<Half>, 1>::new(dtype, rows, cols)),
-        DType::Q8_0 => Box::new(Blocks::<D, Bytes, Scale<Half, 7>, 1>::new(dtype, rows, cols)),
-        DType::Q2_K => Box::new(Blocks::<D, Nibbles, ScaleOffset16<f32>, 2>::new(dtype, rows, cols)),
-        DType::Q3_K => Box::new(Blocks::<D, Nibbles, Scale16<f32, 2>, 2>::new(dtype, rows, cols)),
-        DType::Q4_K => Box::new(Blocks::<D, Nibbles, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
-        DType::Q5_K => Box::new(Blocks::<D, Fives, ScaleOffset<f32>, 1>::new(dtype, rows, cols)),
-        DType::Q6_K => Box::new(Blocks::<D, Sixes, Scale16<f32, 5>, 2>::new(dtype, rows, cols)),
-        DType::IQ4_NL => Box::new(Blocks::<D, Codes, Scale<Half, 7>, 1>::new(dtype, rows, cols)),
-        DType::IQ4_XS => Box::new(Blocks::<D, Codes, Scale<f32, 7>, 1>::new(dtype, rows, cols)),
+/// An empty matrix for weights that come by this codec, to be multiplied this way.
+pub(super) fn new<D: Dot>(codec: Codec, rows: usize, cols: usize) -> Box<dyn Matrix> {
+    match codec.format() {
+        Format::F32 => Box::new(Dense::<f32>::new(codec, rows, cols)),
+        Format::F16 => Box::new(Dense::<Half>::new(codec, rows, cols)),
+        Format::BF16 => Box::new(Dense::<Brain>::new(codec, rows, cols)),
+        Format::Quantized(format) => blocks::<D>(codec, format, rows, cols),
+    }
+}
+
+/// An empty matrix of blocks. Every combination of integers and scales is code of its own for every way to multiply, so there
+/// are only those that formats have: integers of 4, 5, 6 or 8 bits or a table; a scale for 32 or 16, as a half or a float; a zero
+/// or an offset.
+fn blocks<D: Dot>(codec: Codec, format: quant::Quantized, rows: usize, cols: usize) -> Box<dyn Matrix> {
+    use Values::{Linear, Table16};
+    use quant::Scale::{E8M0, F16, Super};
+    macro_rules! blocks {
+        ($words:ty, $scales:ty, $n:literal) => {
+            Box::new(Blocks::<D, $words, $scales, $n>::new(codec, format, rows, cols))
+        };
+    }
+    let quant::Quantized { values, group_len, scale, has_offset } = format;
+    match (values, scale, group_len, has_offset) {
+        (Linear { bits: ..=4, zero: 8 }, F16, 32.., false) => blocks!(Nibbles, Scale<Half, 3>, 1),
+        (Linear { bits: ..=4, zero: 0 }, F16, 32.., true) => blocks!(Nibbles, ScaleOffset<Half>, 1),
+        (Linear { bits: 5, zero: 16 }, F16, 32.., false) => blocks!(Fives, Scale<Half, 4>, 1),
+        (Linear { bits: 5, zero: 0 }, F16, 32.., true) => blocks!(Fives, ScaleOffset<Half>, 1),
+        (Linear { bits: 8, zero: 128 }, F16, 32.., false) => blocks!(Bytes, Scale<Half, 7>, 1),
+        (Linear { bits: ..=4, zero: 0 }, Super { .. }, 16, true) => blocks!(Nibbles, ScaleOffset16<f32>, 2),
+        (Linear { bits: ..=4, zero: 4 }, Super { .. }, 16, false) => blocks!(Nibbles, Scale16<f32, 2>, 2),
+        (Linear { bits: ..=4, zero: 0 }, Super { .. }, 32.., true) => blocks!(Nibbles, ScaleOffset<f32>, 1),
+        (Linear { bits: 5, zero: 0 }, Super { .. }, 32.., true) => blocks!(Fives, ScaleOffset<f32>, 1),
+        (Linear { bits: 6, zero: 32 }, Super { .. }, 16, false) => blocks!(Sixes, Scale16<f32, 5>, 2),
+        (Table16(_), F16, 32.., false) => blocks!(Codebook4, Scale<Half, 7>, 1),
+        (Table16(_), Super { .. }, 32.., false) => blocks!(Codebook4, Scale<f32, 7>, 1),
+        // Every power of two that a byte says is the upper half of an f32.
+        (Table16(_), E8M0, 32.., false) => blocks!(Codebook4, Scale<Brain, 7>, 1),
+        (Linear { .. } | Table16(_), F16 | E8M0 | Super { .. }, _, _) => unreachable!("no kernel for {format:?}"),
     }
 }
 
 /// A quantised matrix: eight rows at a time, blocks of 32 columns along them. Missing rows of the last eight are zero.
 #[derive(Debug)]
-struct Blocks<D, W, S, const N: usize> {
-    dtype: DType,
+struct Blocks<D, W: Words, S, const N: usize> {
+    codec: Codec,
+    group_len: usize,
+    tables: W::Tables,
     cols: usize,
     blocks: Vec<Block<W, S>>,
     dot: PhantomData<D>,
 }
 
-impl<D, W, S, const N: usize> Blocks<D, W, S, N> {
-    fn new(dtype: DType, rows: usize, cols: usize) -> Self {
-        Self { dtype, cols, blocks: Vec::with_capacity(rows.div_ceil(ROWS) * cols / COLS), dot: PhantomData }
+impl<D, W: Words, S, const N: usize> Blocks<D, W, S, N> {
+    fn new(codec: Codec, format: quant::Quantized, rows: usize, cols: usize) -> Self {
+        let (group_len, tables) = (format.group_len, W::tables(format.values));
+        Self {
+            codec,
+            group_len,
+            tables,
+            cols,
+            blocks: Vec::with_capacity(rows.div_ceil(ROWS) * cols / COLS),
+            dot: PhantomData,
+        }
     }
 
     /// The blocks of rows 8·eight ….
@@ -148,14 +177,13 @@ fn halves(values: &[f32], block: usize, group_len: usize) -> [f32; 2] {
 
 impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
     fn pack(&mut self, rows: &[Groups]) {
-        let group_len = quant::format(self.dtype).expect("a quantised type").group_len;
         for block in 0..self.cols / COLS {
             let mut q = [[0; COLS]; ROWS];
             let (mut scale, mut offset) = ([[0.0; 2]; ROWS], [[0.0; 2]; ROWS]);
             for (row, groups) in rows.iter().enumerate() {
                 q[row].copy_from_slice(&groups.q[block * COLS..][..COLS]);
-                scale[row] = halves(&groups.scale, block, group_len);
-                offset[row] = halves(&groups.offset, block, group_len);
+                scale[row] = halves(&groups.scale, block, self.group_len);
+                offset[row] = halves(&groups.offset, block, self.group_len);
             }
             self.blocks.push(Block { words: W::pack(&q), scales: S::pack(scale, offset) });
         }
@@ -166,12 +194,13 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
     fn dot<const E: usize, const P: usize>(&self, eights: [usize; E], x: &Quantized<1>) -> [[Floats<D>; WORDS]; E] {
         let eights = eights.map(|eight| &self.eight(eight)[..x.groups.len()]);
         const { assert!(E.is_multiple_of(P), "no eight is left over") };
+        let tables = self.tables;
         let mut sums = [[D::V::splat(0.0); WORDS]; E];
         for (i, group) in x.groups.iter().enumerate() {
             eights.iter().for_each(|eight| fetch(std::slice::from_ref(&eight[i])));
             for (sums, eights) in sums.as_chunks_mut::<P>().0.iter_mut().zip(eights.as_chunks::<P>().0) {
                 let blocks: [_; P] = from_fn(|p| &eights[p][i]);
-                let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), group);
+                let dots = W::dot::<D, N, P>(blocks.map(|block| &block.words), &tables, group);
                 for (p, sums) in sums.iter_mut().enumerate() {
                     *sums =
                         from_fn(|word| blocks[p].scales.add::<D>(word, sums[word], dots[p][word], &group.totals[0]));
@@ -197,11 +226,11 @@ where
 {
     fn put(&mut self, first_row: usize, bytes: &[u8]) {
         assert_eq!(self.blocks.len(), first_row / ROWS * self.cols / COLS, "rows come in order, by eights");
-        let row_bytes = self.dtype.row_bytes(self.cols).expect("the file's rows are whole blocks");
+        let row_bytes = self.codec.row_bytes(self.cols).expect("the file's rows are whole blocks");
         let mut groups: [Groups; ROWS] = from_fn(|_| Groups::default());
         for eight in bytes.chunks(ROWS * row_bytes) {
             let rows = eight.chunks_exact(row_bytes).zip(&mut groups);
-            let n = rows.map(|(row, groups)| quant::unpack(self.dtype, row, groups)).count();
+            let n = rows.map(|(row, groups)| self.codec.unpack(row, groups)).count();
             self.pack(&groups[..n]);
         }
     }
@@ -225,7 +254,7 @@ where
                 let first = half * COLS / 2;
                 let (scale, zero, offset) = block.scales.get(row, first);
                 for (col, dst) in (first..).zip(dst) {
-                    *dst = scale * (i32::from(block.words.get(row, col)) - zero) as f32 + offset;
+                    *dst = scale * (i32::from(block.words.get(&self.tables, row, col)) - zero) as f32 + offset;
                 }
             }
         }
@@ -298,7 +327,7 @@ fn fill_so_many<V: Vector, const E: usize>(tiles: &impl Tiles<V>, mut dst: Colum
 }
 
 /// Blocks × integers.
-struct BlocksTimes<'a, D, W, S: Scales<N>, const N: usize> {
+struct BlocksTimes<'a, D, W: Words, S: Scales<N>, const N: usize> {
     matrix: &'a Blocks<D, W, S, N>,
     x: &'a Activations,
     /// The prepared rows, unpacked.
@@ -307,7 +336,7 @@ struct BlocksTimes<'a, D, W, S: Scales<N>, const N: usize> {
     scales: Vec<S::Floats>,
 }
 
-impl<'a, D, W, S: Scales<N>, const N: usize> BlocksTimes<'a, D, W, S, N> {
+impl<'a, D, W: Words, S: Scales<N>, const N: usize> BlocksTimes<'a, D, W, S, N> {
     fn new(matrix: &'a Blocks<D, W, S, N>, x: &Input<'a>) -> Self {
         Self { matrix, x: x.integers, panel: Vec::new(), scales: Vec::new() }
     }
@@ -319,7 +348,7 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
         let (blocks, panel_len) = (self.matrix.eight(eight), panel_len::<D, W>());
         self.panel.resize(blocks.len() * panel_len, Part::default());
         for (block, panel) in blocks.iter().zip(self.panel.chunks_exact_mut(panel_len)) {
-            block.words.unpack::<D>(panel);
+            block.words.unpack::<D>(&self.matrix.tables, panel);
         }
         self.scales.clear();
         self.scales.extend(blocks.iter().map(|block| block.scales.floats()));
@@ -387,25 +416,26 @@ mod tests {
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     use super::super::vector::{Reading, reading_of_dots};
     use super::*;
+    use crate::quant::random_blocks;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// A matrix of this type, and activations for it in both forms.
-    fn case<D: Dot>(dtype: DType, rows: usize, n_tokens: usize) -> (Box<dyn Matrix>, Vec<f32>, Activations) {
+    fn case<D: Dot>(codec: Codec, rows: usize, n_tokens: usize) -> (Box<dyn Matrix>, Vec<f32>, Activations) {
         let cols = 512;
-        let mut matrix = new::<D>(dtype, rows, cols);
-        matrix.put(0, &quant::random_blocks(dtype, rows * cols / dtype.block_len(), 1));
+        let mut matrix = new::<D>(codec, rows, cols);
+        matrix.put(0, &random_blocks(codec, rows * cols / codec.block_len(), 1));
         let mut x = vec![0.0; n_tokens * cols];
-        quant::dequantize(DType::F32, &quant::random_blocks(DType::F32, x.len(), 2), &mut x);
+        Codec::F32.dequantize(&random_blocks(Codec::F32, x.len(), 2), &mut x);
         let mut integers = Activations::default();
         integers.quantize::<D>(&Pool::alone(), &x, cols);
         (matrix, x, integers)
     }
 
     /// Some rows, not all of them in eights, times some tokens, not all of them in fours.
-    fn product<D: Dot>(dtype: DType) -> Vec<f32> {
+    fn product<D: Dot>(codec: Codec) -> Vec<f32> {
         let (rows, n_tokens) = (13, 6);
-        let (matrix, x, integers) = case::<D>(dtype, rows, n_tokens);
+        let (matrix, x, integers) = case::<D>(codec, rows, n_tokens);
         let mut dst = vec![0.0; n_tokens * rows];
         let mut product = [MatMul { matrix: &*matrix, rows, dst: &mut dst }];
         multiply(&Pool::alone(), &Input { floats: &x, integers: &integers }, &mut product);
@@ -413,38 +443,38 @@ mod tests {
     }
 
     /// The order in which rows are read changes nothing.
-    fn check_places<D: Dot>(dtype: DType) {
-        PLACES.into_iter().for_each(|n_places| check_so_many_places::<D>(dtype, n_places));
+    fn check_places<D: Dot>(codec: Codec) {
+        PLACES.into_iter().for_each(|n_places| check_so_many_places::<D>(codec, n_places));
     }
 
-    fn check_so_many_places<D: Dot>(dtype: DType, n_places: usize) {
+    fn check_so_many_places<D: Dot>(codec: Codec, n_places: usize) {
         // The helpers never come: what counts is how the work is cut.
         let ((pool, _), rows) = (Pool::new(3), ROWS * n_places * 13);
-        let (matrix, x, integers) = case::<D>(dtype, rows, 1);
+        let (matrix, x, integers) = case::<D>(codec, rows, 1);
         let x = Input { floats: &x, integers: &integers };
         let [mut in_order, mut by_places] = [vec![0.0; rows], vec![0.0; rows]];
         pool.columns(std::iter::once((&mut in_order[..], rows)), ROWS, |_, dst| matrix.matmul(&x, dst));
         pool.columns(std::iter::once((&mut by_places[..], rows / n_places)), ROWS, |_, dst| matrix.matvec(&x, dst));
-        assert!(in_order.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
-        assert_eq!(in_order, by_places, "{dtype:?}");
+        assert!(in_order.iter().all(|x| x.is_finite() && *x != 0.0), "{codec:?}");
+        assert_eq!(in_order, by_places, "{codec:?}");
     }
 
     #[test]
     fn rows_of_places_are_the_same() {
-        for dtype in DType::ALL {
-            check_places::<Pairs<Plain>>(*dtype);
-            check_places::<Quads<Plain, false>>(*dtype);
-            check_places::<Quads<Plain, true>>(*dtype);
-            check_places::<Pairs<NativeSimd>>(*dtype);
+        for codec in Codec::ALL {
+            check_places::<Pairs<Plain>>(*codec);
+            check_places::<Quads<Plain, false>>(*codec);
+            check_places::<Quads<Plain, true>>(*codec);
+            check_places::<Pairs<NativeSimd>>(*codec);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            check_places::<Quads<NativeSimd, false>>(*dtype);
+            check_places::<Quads<NativeSimd, false>>(*codec);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             if reading_of_dots::<NativeSimd>() == Some(Reading::Unsigned) {
-                check_places::<Quads<NativeSimd, true>>(*dtype);
+                check_places::<Quads<NativeSimd, true>>(*codec);
                 assert_eq!(
-                    product::<Pairs<NativeSimd>>(*dtype),
-                    product::<Quads<NativeSimd, true>>(*dtype),
-                    "{dtype:?}"
+                    product::<Pairs<NativeSimd>>(*codec),
+                    product::<Quads<NativeSimd, true>>(*codec),
+                    "{codec:?}"
                 );
             }
         }
@@ -452,20 +482,20 @@ mod tests {
 
     #[test]
     fn both_ways_to_multiply_give_the_same() {
-        for dtype in DType::ALL {
-            let product_of_pairs = product::<Pairs<Plain>>(*dtype);
-            assert!(product_of_pairs.iter().all(|x| x.is_finite() && *x != 0.0), "{dtype:?}");
-            assert_eq!(product_of_pairs, product::<Quads<Plain, false>>(*dtype), "{dtype:?}");
-            assert_eq!(product_of_pairs, product::<Quads<Plain, true>>(*dtype), "{dtype:?}");
+        for codec in Codec::ALL {
+            let product_of_pairs = product::<Pairs<Plain>>(*codec);
+            assert!(product_of_pairs.iter().all(|x| x.is_finite() && *x != 0.0), "{codec:?}");
+            assert_eq!(product_of_pairs, product::<Quads<Plain, false>>(*codec), "{codec:?}");
+            assert_eq!(product_of_pairs, product::<Quads<Plain, true>>(*codec), "{codec:?}");
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            assert_eq!(product::<Pairs<NativeSimd>>(*dtype), product::<Quads<NativeSimd, false>>(*dtype), "{dtype:?}");
+            assert_eq!(product::<Pairs<NativeSimd>>(*codec), product::<Quads<NativeSimd, false>>(*codec), "{codec:?}");
         }
     }
 
     /// One activation is a thousand times as large as the others.
     fn check_outlier<D: Dot>() {
         let (rows, cols) = (16, 512);
-        let (matrix, mut x, mut integers) = case::<D>(DType::Q4_1, rows, 1);
+        let (matrix, mut x, mut integers) = case::<D>(Codec::Q4_1, rows, 1);
         x[300] = 1000.0 * x.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
         integers.quantize::<D>(&Pool::alone(), &x, cols);
         let mut dst = vec![0.0; rows];
@@ -491,10 +521,10 @@ mod tests {
 
     #[test]
     fn what_a_matrix_takes() {
-        let bits = |dtype| bytes(dtype, 8, 256) as f64 * 8.0 / (8.0 * 256.0);
-        assert_eq!(bits(DType::F16), 16.0);
-        assert_eq!([DType::Q4_0, DType::Q4_1, DType::Q5_0, DType::Q8_0].map(bits), [4.5, 5.0, 5.5, 8.5]);
-        assert_eq!([DType::Q2_K, DType::Q4_K, DType::Q6_K].map(bits), [8.0, 6.0, 8.0]);
-        assert_eq!(bytes(DType::Q4_0, 9, 256), bytes(DType::Q4_0, 16, 256));
+        let bits = |codec| bytes(codec, 8, 256) as f64 * 8.0 / (8.0 * 256.0);
+        assert_eq!(bits(Codec::F16), 16.0);
+        assert_eq!([Codec::Q4_0, Codec::Q4_1, Codec::Q5_0, Codec::Q8_0].map(bits), [4.5, 5.0, 5.5, 8.5]);
+        assert_eq!([Codec::Q2_K, Codec::Q4_K, Codec::Q6_K].map(bits), [8.0, 6.0, 8.0]);
+        assert_eq!(bytes(Codec::Q4_0, 9, 256), bytes(Codec::Q4_0, 16, 256));
     }
 }

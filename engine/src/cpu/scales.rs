@@ -56,6 +56,25 @@ impl Number for Half {
     }
 }
 
+/// The upper half of an f32.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(transparent)]
+pub(super) struct Brain(u16);
+
+impl Number for Brain {
+    const UNIT: f32 = 1.0;
+    fn new(x: f32) -> Self {
+        Self(half::bf16::from_f32(x).to_bits())
+    }
+    fn value(self) -> f32 {
+        half::bf16::from_bits(self.0).to_f32()
+    }
+    #[inline(always)]
+    fn load_units<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS] {
+        f32::load_units::<V>(&x.map(|x| f32::from_bits(u32::from(x.0) << 16)))
+    }
+}
+
 /// The scales of a block, N for 32 columns: how integer sums become floats.
 pub(super) trait Scales<const N: usize>: Copy + Sized {
     /// The same, as floats: faster where they are read again and again.

@@ -108,10 +108,10 @@ fn fastest(clock: impl Fn() -> f64, n_max: u32, mut work: impl FnMut(u32)) -> u3
 mod tests {
     use super::*;
     use crate::cpu::{Machine, Pool};
-    use crate::dtype::DType;
     use crate::plan::{Op, Plan};
     use crate::protocol::CacheType;
-    use crate::quant;
+    use crate::quant::Codec;
+    use crate::quant::random_blocks;
     use std::cell::{Cell, RefCell};
     use std::sync::atomic::{AtomicU32, Ordering};
     #[cfg(target_arch = "wasm32")]
@@ -138,8 +138,8 @@ mod tests {
             helpers.iter().for_each(|helper| helper.arrive());
             pool
         };
-        let mut cpu = Cpu::new(plan, vec![DType::Q4_0], 32, CacheType::F16, Machine { pool, clock, tune });
-        cpu.put(weight, 0, &quant::random_blocks(DType::Q4_0, 64 * 64 / DType::Q4_0.block_len(), 1));
+        let mut cpu = Cpu::new(plan, vec![Codec::Q4_0], 32, CacheType::F16, Machine { pool, clock, tune });
+        cpu.put(weight, 0, &random_blocks(Codec::Q4_0, 64 * 64 / Codec::Q4_0.block_len(), 1));
         cpu
     }
 

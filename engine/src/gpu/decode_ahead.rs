@@ -308,9 +308,9 @@ mod tests {
     /// The tokens of a reply when so many steps are under way at first, and how often the host read.
     #[cfg(not(target_arch = "wasm32"))]
     fn reply(ahead: usize) -> (Vec<u32>, usize) {
-        use crate::dtype::DType;
         use crate::gpu::{Device, Options};
         use crate::plan::{Op, Plan, Weight};
+        use crate::quant::Codec;
         use crate::quant::random_blocks;
 
         let (n_vocab, width, n_ctx) = (1000, 32, 100);
@@ -324,8 +324,8 @@ mod tests {
         plan.logits = Some(logits);
         let device =
             pollster::block_on(Device::open(Options::default())).expect("a GPU, or a program that acts as one");
-        let mut gpu = Gpu::new(device, plan, vec![DType::F32], n_ctx).expect("it fits");
-        gpu.put(Weight(0), 0, &random_blocks(DType::F32, n_vocab * width, 1));
+        let mut gpu = Gpu::new(device, plan, vec![Codec::F32], n_ctx).expect("it fits");
+        gpu.put(Weight(0), 0, &random_blocks(Codec::F32, n_vocab * width, 1));
         gpu.decode_ahead.ahead = ahead;
 
         let sampling = Sampling { temperature: 1.0, top_k: 40, seed: Some(1), ..Sampling::default() };

@@ -16,8 +16,8 @@ mod slots;
 pub use slots::{Physical, Slot};
 
 use super::layout::{ROWS_STEP, layout};
-use crate::dtype::DType;
 use crate::plan::{Activation, Buf, Mem, Op, Plan, Rope, Weight};
+use crate::quant::Codec;
 use slots::Slots;
 
 /// A fused plan.
@@ -43,7 +43,7 @@ pub struct Matrix {
     /// In the order of their rows.
     pub weights: Vec<Weight>,
     /// Type of all of them.
-    pub dtype: DType,
+    pub codec: Codec,
     /// Of all of them together.
     pub rows: usize,
     /// Columns.
@@ -146,13 +146,13 @@ pub struct Product {
 
 /// Fuses a plan whose weights are of these types. No buffer of weights is to be longer than `plane_bytes_max`, where that
 /// can be had.
-pub fn fuse(plan: &Plan, dtypes: &[DType], plane_bytes_max: usize) -> Fused {
+pub fn fuse(plan: &Plan, codecs: &[Codec], plane_bytes_max: usize) -> Fused {
     let mut angles: Vec<Angles> = Vec::new();
     let slots = Slots::new(plan);
     let mut steps = Vec::new();
     let mut rest = &plan.ops[..];
     while !rest.is_empty() {
-        let ops = Ops { plan, dtypes, plane_bytes_max, rest };
+        let ops = Ops { plan, codecs, plane_bytes_max, rest };
         let mut angles_of = |rope: Rope, factors: Option<Weight>| {
             let known = angles.iter().position(|a| a.rope == rope && a.factors == factors);
             known.unwrap_or_else(|| {
@@ -168,14 +168,14 @@ pub fn fuse(plan: &Plan, dtypes: &[DType], plane_bytes_max: usize) -> Fused {
         steps.push(step);
         rest = &rest[n_ops..];
     }
-    let (matrices, places) = matrices(plan, dtypes, &steps, &slots, plane_bytes_max);
+    let (matrices, places) = matrices(plan, codecs, &steps, &slots, plane_bytes_max);
     Fused { steps, bufs: slots.bufs, slots: slots.slots, matrices, places, angles }
 }
 
 /// What is left of a plan.
 struct Ops<'a> {
     plan: &'a Plan,
-    dtypes: &'a [DType],
+    codecs: &'a [Codec],
     plane_bytes_max: usize,
     rest: &'a [Op],
 }
@@ -236,7 +236,7 @@ impl Ops<'_> {
                 if *g == gate.dst
                     && *u == up.dst
                     && self.is_dead_after(n + 1, up.dst)
-                    && can_join(self.plan, self.dtypes, &[gate, up], self.plane_bytes_max) =>
+                    && can_join(self.plan, self.codecs, &[gate, up], self.plane_bytes_max) =>
             {
                 Some((Project { activation: Some(*activation), ..project.clone() }, n + 1))
             }
@@ -381,14 +381,14 @@ fn writes(op: &Op) -> Option<Buf> {
 }
 
 /// Whether the weights of these products can be one matrix.
-fn can_join(plan: &Plan, dtypes: &[DType], products: &[Product], plane_bytes_max: usize) -> bool {
+fn can_join(plan: &Plan, codecs: &[Codec], products: &[Product], plane_bytes_max: usize) -> bool {
     let rows = |p: &Product| plan.weights[p.weight.0].rows;
     let cols = plan.weights[products[0].weight.0].cols;
-    let dtype = dtypes[products[0].weight.0];
-    let plane_bytes = layout(dtype).longest_plane_bytes(products.iter().map(rows).sum(), cols);
+    let codec = codecs[products[0].weight.0];
+    let plane_bytes = layout(codec.format()).longest_plane_bytes(products.iter().map(rows).sum(), cols);
     let is_small = plane_bytes <= plane_bytes_max as u64;
     let is_apart = products.iter().enumerate().all(|(i, p)| products[..i].iter().all(|q| q.weight != p.weight));
-    let is_plain = products.iter().all(|p| p.bias.is_none() && !p.add && dtypes[p.weight.0] == dtype);
+    let is_plain = products.iter().all(|p| p.bias.is_none() && !p.add && codecs[p.weight.0] == codec);
     let is_even = products[..products.len() - 1].iter().all(|p| rows(p).is_multiple_of(ROWS_STEP));
     products.len() > 1 && is_small && is_apart && is_plain && is_even
 }
@@ -396,7 +396,7 @@ fn can_join(plan: &Plan, dtypes: &[DType], products: &[Product], plane_bytes_max
 /// Weights that are read together become one matrix; every other matrix is one of its own.
 fn matrices(
     plan: &Plan,
-    dtypes: &[DType],
+    codecs: &[Codec],
     steps: &[Step],
     slots: &Slots,
     plane_bytes_max: usize,
@@ -412,12 +412,12 @@ fn matrices(
             places[weight.0] = Some(Place { matrix: matrices.len(), first_row: rows });
             rows += plan.weights[weight.0].rows;
         }
-        let (dtype, cols) = (dtypes[weights[0].0], plan.weights[weights[0].0].cols);
-        matrices.push(Matrix { weights: weights.to_vec(), dtype, rows, cols });
+        let (codec, cols) = (codecs[weights[0].0], plan.weights[weights[0].0].cols);
+        matrices.push(Matrix { weights: weights.to_vec(), codec, rows, cols });
     };
     for step in steps {
         if let Step::Project(project) = step {
-            for products in joined(plan, dtypes, project, slots, plane_bytes_max) {
+            for products in joined(plan, codecs, project, slots, plane_bytes_max) {
                 join(&products.iter().map(|p| p.weight).collect::<Vec<_>>());
             }
         }
@@ -430,7 +430,7 @@ fn matrices(
 /// The products of a projection, divided into runs whose weights are to be one matrix.
 fn joined<'a>(
     plan: &Plan,
-    dtypes: &[DType],
+    codecs: &[Codec],
     project: &'a Project,
     slots: &Slots,
     plane_bytes_max: usize,
@@ -444,7 +444,7 @@ fn joined<'a>(
         let run = &project.products[start..=end.min(project.products.len() - 1)];
         let goes_on = end < project.products.len()
             && slots.follows(plan, run[run.len() - 2].dst, run[run.len() - 1].dst)
-            && can_join(plan, dtypes, run, plane_bytes_max);
+            && can_join(plan, codecs, run, plane_bytes_max);
         if !goes_on {
             runs.push(&project.products[start..end]);
             start = end;

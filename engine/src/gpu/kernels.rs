@@ -14,8 +14,8 @@ pub use source::{compose, compose_for_browsers};
 use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
 use super::layout::{CHUNK, layout, split};
 use super::tier::Tier;
-use crate::dtype::DType;
 use crate::plan::{Activation, Buf, Kv, Mem, Plan, RopePairs, Rows, Weight};
+use crate::quant::Codec;
 use attention::Attention;
 use project::Linked;
 use std::ops::Range;
@@ -245,10 +245,10 @@ pub fn prefill(target: &Target<'_>) -> Vec<Kernel> {
 
 /// Every kernel that a model has on a device of this tier, those for one token first; kernels that differ only in their
 /// buffers are one.
-pub fn all(plan: &Plan, dtypes: &[DType], tier: Tier, capacity: usize) -> Vec<Kernel> {
-    let fused = fuse(plan, dtypes, BINDING_BYTES_MIN);
+pub fn all(plan: &Plan, codecs: &[Codec], tier: Tier, capacity: usize) -> Vec<Kernel> {
+    let fused = fuse(plan, codecs, BINDING_BYTES_MIN);
     let matrices = fused.matrices.iter();
-    let parts: Vec<_> = matrices.map(|m| split(layout(m.dtype), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
+    let parts: Vec<_> = matrices.map(|m| split(layout(m.codec.format()), m.rows, m.cols, BINDING_BYTES_MIN)).collect();
     let target = Target { plan, fused: &fused, parts: &parts, tier, capacity, n_ctx: capacity };
     let mut kernels: Vec<Kernel> = Vec::new();
     for kernel in decode(&target).into_iter().chain(prefill(&target)).chain(sample(&target)) {

@@ -4,9 +4,9 @@
 //! planes: `low` has two, four or eight bits of each, `high` the rest; floats have only `low`. A third plane has the
 //! scales. Each plane is a storage buffer, and `shaders/weights` and `shaders/scales` draw their bits.
 
-use crate::dtype::DType;
-use crate::quant::{self, Groups, place_in_codebook};
+use crate::quant::{BlockScales, Codec, Format, Groups, Quantized, Scale, Table16, Values};
 use half::f16;
+use std::iter::repeat_n;
 use std::ops::Range;
 
 /// Columns of a chunk.
@@ -31,8 +31,8 @@ pub enum Plane {
     Q6,
     /// Of 8, signed.
     Q8,
-    /// Places in IQ4's table, of 4 bits.
-    Places,
+    /// Of 4 that choose from a table.
+    Codebook4(&'static Table16),
     /// Floats.
     F16,
     /// The upper halves of f32.
@@ -50,6 +50,8 @@ pub enum Scales {
     Half,
     /// An f16 and an f16 offset for a chunk.
     HalfPair,
+    /// The exponent of a power of two, a byte, for a chunk.
+    Exponent,
     /// An i8 for a chunk, and an f32 for eight. The file has an f16 there, often a subnormal one, which GPUs may take for 0.
     Super,
     /// Two i8 for a chunk, and an f32 for eight.
@@ -68,29 +70,47 @@ pub struct Layout {
     /// Scales.
     pub scales: Scales,
     /// The integer of a weight that is 0.
-    pub zero: u8,
+    pub zero: i16,
 }
 
-/// The layout that weights of this type have on a GPU.
-pub fn layout(dtype: DType) -> Layout {
-    let (plane, scales, zero) = match dtype {
-        DType::F32 => (Plane::F32, Scales::None, 0),
-        DType::F16 => (Plane::F16, Scales::None, 0),
-        DType::BF16 => (Plane::BF16, Scales::None, 0),
-        DType::Q4_0 => (Plane::Q4, Scales::Half, 8),
-        DType::Q4_1 => (Plane::Q4, Scales::HalfPair, 0),
-        DType::Q5_0 => (Plane::Q5, Scales::Half, 16),
-        DType::Q5_1 => (Plane::Q5, Scales::HalfPair, 0),
-        DType::Q8_0 => (Plane::Q8, Scales::Half, 0),
-        DType::Q2_K => (Plane::Q2, Scales::Super16Pair, 0),
-        DType::Q3_K => (Plane::Q3, Scales::Super16, 4),
-        DType::Q4_K => (Plane::Q4, Scales::SuperPair, 0),
-        DType::Q5_K => (Plane::Q5, Scales::SuperPair, 0),
-        DType::Q6_K => (Plane::Q6, Scales::Super16, 32),
-        DType::IQ4_NL => (Plane::Places, Scales::Half, 0),
-        DType::IQ4_XS => (Plane::Places, Scales::Super, 0),
-    };
-    Layout { plane, scales, zero }
+/// The layout that weights of this format have on a GPU.
+pub fn layout(format: Format) -> Layout {
+    let floats = |plane| Layout { plane, scales: Scales::None, zero: 0 };
+    match format {
+        Format::F32 => floats(Plane::F32),
+        Format::F16 => floats(Plane::F16),
+        Format::BF16 => floats(Plane::BF16),
+        Format::Quantized(format) => {
+            let (plane, zero) = plane(format.values);
+            Layout { plane, scales: scales(format), zero }
+        }
+    }
+}
+
+/// The plane that holds integers, and the one of them that stands for 0.
+fn plane(values: Values) -> (Plane, i16) {
+    match values {
+        Values::Linear { bits: ..=2, zero } => (Plane::Q2, zero.into()),
+        Values::Linear { bits: 3, zero } => (Plane::Q3, zero.into()),
+        Values::Linear { bits: 4, zero } => (Plane::Q4, zero.into()),
+        Values::Linear { bits: 5, zero } => (Plane::Q5, zero.into()),
+        Values::Linear { bits: 6, zero } => (Plane::Q6, zero.into()),
+        Values::Linear { bits: 7.., zero } => (Plane::Q8, i16::from(zero) - 128),
+        Values::Table16(table) => (Plane::Codebook4(table), 0),
+    }
+}
+
+fn scales(Quantized { group_len, scale, has_offset, .. }: Quantized) -> Scales {
+    match (scale, group_len, has_offset) {
+        (Scale::F16, 32.., false) => Scales::Half,
+        (Scale::F16, 32.., true) => Scales::HalfPair,
+        (Scale::E8M0, 32.., false) => Scales::Exponent,
+        (Scale::Super { .. }, 32.., false) => Scales::Super,
+        (Scale::Super { .. }, 16, false) => Scales::Super16,
+        (Scale::Super { .. }, 32.., true) => Scales::SuperPair,
+        (Scale::Super { factor_max: ..=15 }, 16, true) => Scales::Super16Pair,
+        (Scale::F16 | Scale::E8M0 | Scale::Super { .. }, _, _) => unreachable!("no plane for {scale:?} of {group_len}"),
+    }
 }
 
 impl Layout {
@@ -109,7 +129,7 @@ impl Layout {
     fn low_bytes(self) -> usize {
         match self.plane {
             Plane::Q2 | Plane::Q3 => 8,
-            Plane::Q4 | Plane::Q5 | Plane::Q6 | Plane::Places => 16,
+            Plane::Q4 | Plane::Q5 | Plane::Q6 | Plane::Codebook4(_) => 16,
             Plane::Q8 => 32,
             Plane::F16 | Plane::BF16 => 64,
             Plane::F32 => 128,
@@ -121,7 +141,7 @@ impl Layout {
         match self.plane {
             Plane::Q3 | Plane::Q5 => 4,
             Plane::Q6 => 8,
-            Plane::Q2 | Plane::Q4 | Plane::Q8 | Plane::Places | Plane::F16 | Plane::BF16 | Plane::F32 => 0,
+            Plane::Q2 | Plane::Q4 | Plane::Q8 | Plane::Codebook4(_) | Plane::F16 | Plane::BF16 | Plane::F32 => 0,
         }
     }
 
@@ -129,6 +149,7 @@ impl Layout {
     fn scale_bytes(self) -> usize {
         match self.scales {
             Scales::None => 0,
+            Scales::Exponent => 8,
             Scales::Half => 16,
             Scales::HalfPair => 32,
             Scales::Super => 12,
@@ -156,13 +177,13 @@ pub struct Planes {
     pub scales: Vec<u8>,
 }
 
-/// Packs whole rows of `cols` elements.
-pub fn pack(dtype: DType, cols: usize, bytes: &[u8]) -> Planes {
-    let mut planes = match layout(dtype).scales {
-        Scales::None => Planes { low: pack_floats(dtype, cols, bytes), ..Planes::default() },
-        Scales::Half | Scales::HalfPair | Scales::Super | Scales::Super16 | Scales::SuperPair | Scales::Super16Pair => {
-            pack_integers(dtype, bytes)
+/// Packs whole rows of `cols` weights.
+pub fn pack(codec: Codec, cols: usize, bytes: &[u8]) -> Planes {
+    let mut planes = match codec.format() {
+        Format::F32 | Format::F16 | Format::BF16 => {
+            Planes { low: pack_floats(codec, cols, bytes), ..Planes::default() }
         }
+        Format::Quantized(format) => pack_integers(codec, format, bytes),
     };
     let padded = planes.scales.len().next_multiple_of(4);
     planes.scales.resize(padded, 0);
@@ -170,9 +191,9 @@ pub fn pack(dtype: DType, cols: usize, bytes: &[u8]) -> Planes {
 }
 
 /// Floats stay as they are; rows are filled up with zeros.
-fn pack_floats(dtype: DType, cols: usize, bytes: &[u8]) -> Vec<u8> {
-    let row_bytes = cols * dtype.block_bytes();
-    let padded_bytes = cols.next_multiple_of(CHUNK) * dtype.block_bytes();
+fn pack_floats(codec: Codec, cols: usize, bytes: &[u8]) -> Vec<u8> {
+    let row_bytes = cols * codec.block_bytes();
+    let padded_bytes = cols.next_multiple_of(CHUNK) * codec.block_bytes();
     let mut low = Vec::with_capacity(bytes.len() / row_bytes * padded_bytes);
     for row in bytes.chunks_exact(row_bytes) {
         low.extend_from_slice(row);
@@ -181,26 +202,33 @@ fn pack_floats(dtype: DType, cols: usize, bytes: &[u8]) -> Vec<u8> {
     low
 }
 
-fn pack_integers(dtype: DType, bytes: &[u8]) -> Planes {
-    let Layout { plane, scales, .. } = layout(dtype);
+fn pack_integers(codec: Codec, format: Quantized, bytes: &[u8]) -> Planes {
+    let Layout { plane, scales, .. } = layout(Format::Quantized(format));
     let mut groups = Groups::default();
-    quant::unpack(dtype, bytes, &mut groups);
+    codec.unpack(bytes, &mut groups);
     let mut planes = Planes::default();
     for chunk in groups.q.as_chunks::<CHUNK>().0 {
         pack_chunk(plane, chunk, &mut planes);
     }
+    let n_groups = codec.block_len() / format.group_len;
+    pack_scales(scales, &groups, format.group_len.div_ceil(CHUNK), n_groups, &mut planes.scales);
+    planes
+}
+
+/// The scales of groups that are so many chunks long, and so many to a block.
+fn pack_scales(scales: Scales, groups: &Groups, n_chunks: usize, n_groups: usize, plane: &mut Vec<u8>) {
+    let pairs = || groups.scale.iter().zip(&groups.offset);
     match scales {
         Scales::None => {}
-        Scales::Half => planes.scales.extend(groups.scale.iter().flat_map(|s| half(*s))),
+        Scales::Exponent => plane.extend(groups.scale.iter().flat_map(|s| repeat_n(exponent(*s), n_chunks))),
+        Scales::Half => plane.extend(groups.scale.iter().flat_map(|s| repeat_n(half(*s), n_chunks)).flatten()),
         Scales::HalfPair => {
-            let pairs = groups.scale.iter().zip(&groups.offset);
-            planes.scales.extend(pairs.flat_map(|(s, o)| [half(*s), half(*o)]).flatten());
+            plane.extend(pairs().flat_map(|(s, o)| repeat_n([half(*s), half(*o)], n_chunks)).flatten().flatten());
         }
         Scales::Super | Scales::Super16 | Scales::SuperPair | Scales::Super16Pair => {
-            pack_supers(dtype, bytes, &groups, &mut planes.scales);
+            groups.supers.iter().for_each(|block| pack_super(scales, block, n_groups, plane));
         }
     }
-    planes
 }
 
 /// One chunk's integers, as words whose byte j belongs to column 4i + j.
@@ -219,7 +247,7 @@ fn pack_chunk(plane: Plane, q: &[u8; CHUNK], planes: &mut Planes) {
             put(low, &twos(&quads, 0));
             put(&mut planes.high, &[ones(2)]);
         }
-        Plane::Q4 => put(low, &nibbles(&quads)),
+        Plane::Q4 | Plane::Codebook4(_) => put(low, &nibbles(&quads)),
         Plane::Q5 => {
             put(low, &nibbles(&quads));
             put(&mut planes.high, &[ones(4)]);
@@ -229,10 +257,6 @@ fn pack_chunk(plane: Plane, q: &[u8; CHUNK], planes: &mut Planes) {
             put(&mut planes.high, &twos(&quads, 4));
         }
         Plane::Q8 => put(low, &quads.map(|quad| quad ^ SIGNS)),
-        Plane::Places => {
-            let places = quads.map(|quad| u32::from_le_bytes(quad.to_le_bytes().map(place_in_codebook)));
-            put(low, &nibbles(&places));
-        }
         Plane::F16 | Plane::BF16 | Plane::F32 => unreachable!("floats have no integers"),
     }
 }
@@ -252,94 +276,68 @@ fn half(x: f32) -> [u8; 2] {
     f16::from_f32(x).to_le_bytes()
 }
 
-/// A group's scale is the product of a small integer and the superblock's multiplier, which are put apart again here:
-/// two bytes a group would be a tenth more to read than the file has.
-fn pack_supers(dtype: DType, bytes: &[u8], groups: &Groups, plane: &mut Vec<u8>) {
-    let scales = layout(dtype).scales;
-    let n_groups = groups.scale.len() / (bytes.len() / dtype.block_bytes());
-    let mut offsets = groups.offset.chunks_exact(n_groups);
-    for (block, scale) in bytes.chunks_exact(dtype.block_bytes()).zip(groups.scale.chunks_exact(n_groups)) {
-        let (d, dmin) = multipliers(dtype, block);
-        let offset = offsets.next().unwrap_or_default();
-        plane.extend_from_slice(&d.to_le_bytes());
-        match scales {
-            Scales::Super | Scales::Super16 => plane.extend(scale.iter().map(|s| factor(*s, d).to_le_bytes()[0])),
-            Scales::SuperPair => {
-                plane.extend_from_slice(&dmin.to_le_bytes());
-                let pairs = scale.iter().zip(offset);
-                plane.extend(
-                    pairs.flat_map(|(s, o)| [factor(*s, d).to_le_bytes()[0], factor(-o, dmin).to_le_bytes()[0]]),
-                );
-            }
-            Scales::Super16Pair => {
-                plane.extend_from_slice(&dmin.to_le_bytes());
-                let pairs = scale.iter().zip(offset);
-                plane.extend(pairs.map(|(s, o)| (factor(*s, d) | factor(-o, dmin) << 4).to_le_bytes()[0]));
-            }
-            Scales::None | Scales::Half | Scales::HalfPair => unreachable!("there are no superblocks"),
+/// The byte e of the scale 2ᵉ⁻¹²⁸; 1 of the two least ones, which are subnormal, and 0 on a GPU.
+fn exponent(scale: f32) -> u8 {
+    ((scale.to_bits() >> 23) + 1).to_le_bytes()[0]
+}
+
+/// A superblock's multipliers, and its groups' factors: two bytes a group would be a tenth more to read than the file has.
+fn pack_super(scales: Scales, block: &BlockScales, n_groups: usize, plane: &mut Vec<u8>) {
+    let (s, m) = (&block.s[..n_groups], &block.m[..n_groups]);
+    let byte = |factor: &i8| factor.cast_unsigned();
+    plane.extend_from_slice(&block.d.to_le_bytes());
+    match scales {
+        Scales::Super | Scales::Super16 => plane.extend(s.iter().map(byte)),
+        Scales::SuperPair => {
+            plane.extend_from_slice(&block.dmin.to_le_bytes());
+            plane.extend(s.iter().zip(m).flat_map(|(s, m)| [byte(s), byte(m)]));
         }
+        Scales::Super16Pair => {
+            plane.extend_from_slice(&block.dmin.to_le_bytes());
+            plane.extend(s.iter().zip(m).map(|(s, m)| byte(s) | byte(m) << 4));
+        }
+        Scales::None | Scales::Exponent | Scales::Half | Scales::HalfPair => unreachable!("there are no superblocks"),
     }
-}
-
-/// What the factors of a superblock are multiplied with: f16 of the block, at fixed places.
-fn multipliers(dtype: DType, block: &[u8]) -> (f32, f32) {
-    let at = |i: usize| f16::from_le_bytes([block[i], block[i + 1]]).to_f32();
-    match dtype {
-        DType::Q2_K => (at(80), at(82)),
-        DType::Q3_K => (at(108), 0.0),
-        DType::Q4_K | DType::Q5_K => (at(0), at(2)),
-        DType::Q6_K => (at(208), 0.0),
-        DType::IQ4_XS => (at(0), 0.0),
-        DType::F32
-        | DType::F16
-        | DType::BF16
-        | DType::Q4_0
-        | DType::Q4_1
-        | DType::Q5_0
-        | DType::Q5_1
-        | DType::Q8_0
-        | DType::IQ4_NL => unreachable!("{dtype} has no superblocks"),
-    }
-}
-
-/// product / multiplier, a small integer: both are exact in f32.
-#[expect(clippy::cast_possible_truncation, reason = "factors have at most eight bits")]
-fn factor(product: f32, multiplier: f32) -> i32 {
-    if multiplier == 0.0 { 0 } else { (product / multiplier).round() as i32 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quant::random_blocks;
 
-    /// What a weight takes on the GPU, beside what it takes in the file.
+    /// What a weight takes on the GPU, beside what it takes in the file; where a table's 4 bits are more than the file has, no
+    /// more than 4½ bits.
     #[test]
     fn packed_is_hardly_larger_than_the_file() {
-        for dtype in DType::ALL {
+        for codec in Codec::ALL {
             let n_chunks = 64;
-            let packed: usize = layout(*dtype).plane_bytes(n_chunks).iter().sum();
-            let file = n_chunks * CHUNK / dtype.block_len() * dtype.block_bytes();
+            let packed: usize = layout(codec.format()).plane_bytes(n_chunks).iter().sum();
+            let file = n_chunks * CHUNK / codec.block_len() * codec.block_bytes();
             let share = packed as f64 / file as f64;
-            let most = if *dtype == DType::Q2_K { 1.05 } else { 1.06 };
-            assert!(share <= most, "{dtype}: {packed} bytes for {file} of the file");
+            let most = if *codec == Codec::Q2_K { 1.05 } else { 1.06 };
+            let table = match codec.format() {
+                Format::Quantized(Quantized { values: Values::Table16(_), .. }) => n_chunks * CHUNK * 9 / 16,
+                Format::F32 | Format::F16 | Format::BF16 | Format::Quantized(_) => 0,
+            };
+            assert!(share <= most || packed <= table, "{codec}: {packed} bytes for {file} of the file");
         }
     }
 
     #[test]
     fn planes_are_as_long_as_they_say() {
-        for dtype in DType::ALL {
+        for codec in Codec::ALL {
             for n_rows in [1, 3] {
-                let n_blocks = n_rows * 256 / dtype.block_len();
-                let planes = pack(*dtype, 256, &quant::random_blocks(*dtype, n_blocks, 1));
+                let n_blocks = n_rows * 256 / codec.block_len();
+                let planes = pack(*codec, 256, &random_blocks(*codec, n_blocks, 1));
                 let lens = [&planes.low, &planes.high, &planes.scales].map(Vec::len);
-                assert_eq!(lens, layout(*dtype).plane_bytes(n_rows * 8), "{dtype}");
+                assert_eq!(lens, layout(codec.format()).plane_bytes(n_rows * 8), "{codec}");
             }
         }
     }
 
     #[test]
     fn floats_are_padded() {
-        let planes = pack(DType::F32, 3, &[7; 24]);
+        let planes = pack(Codec::F32, 3, &[7; 24]);
         assert_eq!(planes.low.len(), 2 * CHUNK * 4);
         assert_eq!(planes.low[..12], [7; 12]);
         assert_eq!(planes.low[12..128], [0; 116]);

@@ -6,10 +6,9 @@ use super::kernels::{
     CANDIDATES, KEYS_BLOCK, Part, RECENT, Resource, Size, TILE, TOKENS_MAX, eights, found_len, narrow, ring_len, slices,
 };
 use super::layout::{self, CHUNK, Layout, ROWS_STEP};
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Mem, Memory as Remembered, Plan, Rows, Weight};
-use crate::quant;
+use crate::quant::Codec;
 use crate::reference::cos_sin;
 use std::ops::Range;
 
@@ -68,11 +67,12 @@ impl Memory {
         let parts: Vec<Vec<Range<usize>>> = fused
             .matrices
             .iter()
-            .map(|m| layout::split(layout::layout(m.dtype), m.rows, m.cols, device.piece_bytes_max()))
+            .map(|m| layout::split(layout::layout(m.codec.format()), m.rows, m.cols, device.piece_bytes_max()))
             .collect();
         let matrices = fused.matrices.iter().zip(&parts);
         let matrices = matrices.map(|(matrix, parts)| {
-            let planes = |rows: &Range<usize>| planes(device, layout::layout(matrix.dtype), rows.len(), matrix.cols);
+            let planes =
+                |rows: &Range<usize>| planes(device, layout::layout(matrix.codec.format()), rows.len(), matrix.cols);
             parts.iter().map(planes).collect()
         });
         let is_matrix = plan.matrices();
@@ -111,16 +111,16 @@ impl Memory {
         device: &Device,
         fused: &Fused,
         weight: Weight,
-        dtype: DType,
+        codec: Codec,
         first_row: usize,
         bytes: &[u8],
     ) {
         let Some(place) = fused.places[weight.0] else {
-            self.put_vector(device, fused, weight, dtype, bytes);
+            self.put_vector(device, fused, weight, codec, bytes);
             return;
         };
         let matrix = &fused.matrices[place.matrix];
-        let row_bytes = dtype.row_bytes(matrix.cols).expect("the file's rows are whole blocks");
+        let row_bytes = codec.row_bytes(matrix.cols).expect("the file's rows are whole blocks");
         let step = (PACK_BYTES / row_bytes / ROWS_STEP).max(1) * ROWS_STEP;
         let mut row = place.first_row + first_row;
         let mut rest = bytes;
@@ -131,10 +131,10 @@ impl Memory {
             let rows = &self.parts[place.matrix][part];
             let n = step.min(rows.end - row).min(rest.len() / row_bytes);
             let (now, later) = rest.split_at(n * row_bytes);
-            let packed = layout::pack(dtype, matrix.cols, now);
+            let packed = layout::pack(codec, matrix.cols, now);
             self.matrices[place.matrix][part].write(
                 device,
-                layout::layout(dtype),
+                layout::layout(codec.format()),
                 row - rows.start,
                 matrix.cols,
                 &packed,
@@ -145,9 +145,9 @@ impl Memory {
         device.queue.submit([]);
     }
 
-    fn put_vector(&mut self, device: &Device, fused: &Fused, weight: Weight, dtype: DType, bytes: &[u8]) {
-        let mut vector = vec![0.0; bytes.len() / dtype.block_bytes() * dtype.block_len()];
-        quant::dequantize(dtype, bytes, &mut vector);
+    fn put_vector(&mut self, device: &Device, fused: &Fused, weight: Weight, codec: Codec, bytes: &[u8]) {
+        let mut vector = vec![0.0; bytes.len() / codec.block_bytes() * codec.block_len()];
+        codec.dequantize(bytes, &mut vector);
         if let Some(buffer) = &self.vectors[weight.0] {
             device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&vector));
         }
@@ -409,7 +409,7 @@ pub(super) fn check_sizes(device: &Device, plan: &Plan, fused: &Fused) -> Result
     let rows_of = |rows: Rows| if rows == Rows::Tokens { TOKENS_MAX } else { 1 };
     let activations = fused.bufs.iter().map(|buf| buf.stride as u64 * rows_of(buf.rows) as u64 * 4);
     let bytes = fused.matrices.iter().map(|matrix| matrix.cols.next_multiple_of(CHUNK) as u64 * TOKENS_MAX as u64 * 2);
-    let rows = fused.matrices.iter().map(|m| layout::layout(m.dtype).longest_plane_bytes(ROWS_STEP, m.cols));
+    let rows = fused.matrices.iter().map(|m| layout::layout(m.codec.format()).longest_plane_bytes(ROWS_STEP, m.cols));
     let positions = [position_bytes(plan, &fused.angles) * KEYS_BLOCK as u64];
     match activations.chain(bytes).chain(rows).chain(positions).max() {
         Some(bytes) if bytes > bytes_max => {

@@ -3,10 +3,10 @@
 
 use super::tier::{Reduce, Tier};
 use super::{Device, Gpu};
-use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Activation, Batch, Buf, Op, Outputs, Plan, Rope, RopePairs, Weight};
 use crate::protocol::Sampling;
+use crate::quant::Codec;
 use crate::quant::random_blocks;
 use crate::reference::Reference;
 use crate::sampler::Sampler;
@@ -33,12 +33,12 @@ struct Pair {
 
 impl Pair {
     /// Random weights, matrices of this type.
-    fn new(device: &Device, plan: Plan, matrices: DType) -> Result<Self> {
-        let dtypes: Vec<DType> = plan.matrices().iter().map(|m| if *m { matrices } else { DType::F32 }).collect();
-        let mut gpu = Gpu::new(device.clone(), plan.clone(), dtypes.clone(), N_CTX)?;
-        let mut reference = Reference::new(plan.clone(), dtypes.clone(), N_CTX);
-        for (i, (info, dtype)) in plan.weights.iter().zip(&dtypes).enumerate() {
-            let bytes = random_blocks(*dtype, info.rows * info.cols / dtype.block_len(), i as u64);
+    fn new(device: &Device, plan: Plan, matrices: Codec) -> Result<Self> {
+        let codecs: Vec<Codec> = plan.matrices().iter().map(|m| if *m { matrices } else { Codec::F32 }).collect();
+        let mut gpu = Gpu::new(device.clone(), plan.clone(), codecs.clone(), N_CTX)?;
+        let mut reference = Reference::new(plan.clone(), codecs.clone(), N_CTX);
+        for (i, (info, codec)) in plan.weights.iter().zip(&codecs).enumerate() {
+            let bytes = random_blocks(*codec, info.rows * info.cols / codec.block_len(), i as u64);
             gpu.put(Weight(i), 0, &bytes);
             reference.put(Weight(i), 0, &bytes);
         }
@@ -63,7 +63,7 @@ fn prompt() -> Vec<u32> {
 ///
 /// # Errors
 /// `Unsupported` if they disagree, and what the device says.
-pub async fn test_products(device: &Device, dtype: DType) -> Result<()> {
+pub async fn test_products(device: &Device, codec: Codec) -> Result<()> {
     let mut plan = Plan::default();
     let weight = plan.weight("weight", N_VOCAB, WIDTH_OF_BLOCKS);
     let (x, products) = (plan.buf("x", WIDTH_OF_BLOCKS), plan.buf("products", N_VOCAB));
@@ -72,10 +72,10 @@ pub async fn test_products(device: &Device, dtype: DType) -> Result<()> {
     plan.push(Op::MatMul { x, weight, bias: None, dst: products });
     plan.push(Op::TakeOutputs { x: products, dst: logits });
     plan.logits = Some(logits);
-    let mut pair = Pair::new(device, plan, dtype)?;
+    let mut pair = Pair::new(device, plan, codec)?;
     for tokens in [&prompt()[..], &[3]] {
         if !pair.agrees(&Batch { tokens, outputs: Outputs::All }).await? {
-            let message = format!("It multiplies weights of {dtype} to something else than it should.");
+            let message = format!("It multiplies weights of {codec} to something else than it should.");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
     }
@@ -87,7 +87,7 @@ pub async fn test_products(device: &Device, dtype: DType) -> Result<()> {
 /// # Errors
 /// `Unsupported` if they disagree, and what the device says.
 pub async fn self_test(device: &Device) -> Result<()> {
-    let mut pair = Pair::new(device, plan(device.tier()), DType::Q4_0)?;
+    let mut pair = Pair::new(device, plan(device.tier()), Codec::Q4_0)?;
     // A prompt, then single tokens.
     let prompt = prompt();
     for tokens in [&prompt[..], &[3], &[9]] {
@@ -221,8 +221,8 @@ mod tests {
     fn as_many_invocations_share_the_work_as_by_any_model() {
         for tier in [4, 8, 16, 64].map(Tier::subgroups).into_iter().chain([Tier::PLAIN]) {
             let plan = plan(tier);
-            let dtypes = vec![DType::Q4_0; plan.weights.len()];
-            let kernels = kernels::all(&plan, &dtypes, tier, N_CTX);
+            let codecs = vec![Codec::Q4_0; plan.weights.len()];
+            let kernels = kernels::all(&plan, &codecs, tier, N_CTX);
             let most = |name: &str| {
                 let constants = kernels.iter().flat_map(|kernel| &kernel.constants);
                 constants.filter(|(constant, _)| *constant == name).map(|(_, n)| *n).fold(0.0, f64::max)

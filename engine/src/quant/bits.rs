@@ -1,5 +1,6 @@
 //! How blocks spread the bits of their integers over bytes.
 
+use super::{BlockScales, GROUPS_MAX};
 use half::f16;
 
 /// Each byte holds `BITS` bits of several weights, the lowest first: byte `l` of `n` serves the weights `l`, `l + n`,
@@ -33,18 +34,7 @@ pub(super) fn half(bytes: [u8; 2]) -> f32 {
     f16::from_le_bytes(bytes).to_f32()
 }
 
-/// The groups' scales and offsets of Q4_K and Q5_K.   scale = d · s[g], offset = −dmin · m[g]
-#[inline(always)]
-pub(super) fn scales_and_offsets(d: [u8; 2], dmin: [u8; 2], packed: &[u8; 12], scale: &mut [f32], offset: &mut [f32]) {
-    let (d, dmin) = (half(d), half(dmin));
-    let (s, m) = scales_and_mins(packed);
-    for group in 0..8 {
-        scale[group] = d * f32::from(s[group]);
-        offset[group] = -(dmin * f32::from(m[group]));
-    }
-}
-
-/// The scales and minimums of Q4_K and Q5_K, 6 bits each, of 8 groups.
+/// The scales of Q4_K and Q5_K: 8 groups' factors of scale and minimum, 6 bits each.
 ///
 /// ```text
 /// byte  0              4              8              12
@@ -53,13 +43,13 @@ pub(super) fn scales_and_offsets(d: [u8; 2], dmin: [u8; 2], packed: &[u8; 12], s
 ///
 /// The first eight bytes have two bits to spare: there are the high bits of s4 … s7 and m4 … m7.
 #[inline(always)]
-fn scales_and_mins(packed: &[u8; 12]) -> ([u8; 8], [u8; 8]) {
-    let (mut scales, mut mins) = ([0; 8], [0; 8]);
+pub(super) fn scales_and_mins(d: [u8; 2], dmin: [u8; 2], packed: &[u8; 12]) -> BlockScales {
+    let (mut s, mut m) = ([0; GROUPS_MAX], [0; GROUPS_MAX]);
     for i in 0..4 {
-        scales[i] = packed[i] & 63;
-        mins[i] = packed[i + 4] & 63;
-        scales[i + 4] = packed[i + 8] & 15 | packed[i] >> 6 << 4;
-        mins[i + 4] = packed[i + 8] >> 4 | packed[i + 4] >> 6 << 4;
+        s[i] = (packed[i] & 63).cast_signed();
+        m[i] = (packed[i + 4] & 63).cast_signed();
+        s[i + 4] = (packed[i + 8] & 15 | packed[i] >> 6 << 4).cast_signed();
+        m[i + 4] = (packed[i + 8] >> 4 | packed[i + 4] >> 6 << 4).cast_signed();
     }
-    (scales, mins)
+    BlockScales { d: half(d), s, dmin: half(dmin), m }
 }

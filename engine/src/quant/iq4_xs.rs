@@ -1,10 +1,11 @@
 //! ggml's `block_iq4_xs` and `dequantize_row_iq4_xs`.
 
 use super::bits::{half, spread};
-use super::iq4_nl::look_up;
-use super::{Block, Format};
+use super::iq4_nl::CODEBOOK;
+use super::{Block, BlockScales, GROUPS_MAX, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The IQ4_XS block: 256 weights in groups of 32, each with a scale; the weights' 4 bits are places in IQ4_NL's table.
 /// w[i] = d · (s[g] − 32) · CODEBOOK[c[i]]
@@ -15,7 +16,7 @@ use bytemuck::AnyBitPattern;
 ///         f16   u16, the high  the low 4 bits        4 bits each, 16 bytes for each 32 weights
 ///               2 bits each
 ///
-/// q[i] = CODEBOOK[c[i]] + 128
+/// q[i] = c[i]
 /// ```
 #[repr(C)]
 #[derive(Clone, Copy, AnyBitPattern)]
@@ -29,20 +30,26 @@ const _: () = assert!(size_of::<BlockIQ4_XS>() == 136 && align_of::<BlockIQ4_XS>
 
 impl Block for BlockIQ4_XS {
     const DTYPE: DType = DType::IQ4_XS;
-    const FORMAT: Format = Format { group_len: 32, bits: 8, zero: 128, has_offset: false };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Table16(&CODEBOOK),
+        group_len: 32,
+        scale: Scale::Super { factor_max: 32 },
+        has_offset: false,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for (packed, q) in self.c.chunks_exact(16).zip(q.chunks_exact_mut(32)) {
             spread::<4, 0>(packed, q);
         }
-        look_up(q);
-        let d = half(self.d);
         let s_high = u16::from_le_bytes(self.s_high);
-        for (group, scale) in scale.iter_mut().enumerate() {
+        let mut s = [0; GROUPS_MAX];
+        for (group, s) in s.iter_mut().take(8).enumerate() {
             let low = self.s_low[group / 2] >> (group % 2 * 4) & 15;
-            let high = (s_high >> (group * 2) & 3) << 4;
-            *scale = d * (f32::from(high | u16::from(low)) - 32.0);
+            let high = (s_high >> (group * 2) & 3) as u8;
+            *s = (high << 4 | low).cast_signed() - 32;
         }
+        BlockScales::factors(half(self.d), s)
     }
 }

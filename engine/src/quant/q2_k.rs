@@ -1,9 +1,10 @@
 //! ggml's `block_q2_K` and `dequantize_row_q2_K`.
 
 use super::bits::{half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q2_K block: 256 weights in groups of 16, each with a scale and a minimum.   w[i] = d · s[g] · q[i] − dmin · m[g]
 ///
@@ -25,17 +26,20 @@ const _: () = assert!(size_of::<BlockQ2_K>() == 84 && align_of::<BlockQ2_K>() ==
 
 impl Block for BlockQ2_K {
     const DTYPE: DType = DType::Q2_K;
-    const FORMAT: Format = Format { group_len: 16, bits: 2, zero: 0, has_offset: true };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Linear { bits: 2, zero: 0 },
+        group_len: 16,
+        scale: Scale::Super { factor_max: 15 },
+        has_offset: true,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d), offset_of!(Self, dmin)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], offset: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for (packed, q) in self.q.chunks_exact(32).zip(q.chunks_exact_mut(128)) {
             spread::<2, 0>(packed, q);
         }
-        let (d, dmin) = (half(self.d), half(self.dmin));
-        for ((s, scale), offset) in self.s.iter().zip(scale).zip(offset) {
-            *scale = d * f32::from(s & 15);
-            *offset = -(dmin * f32::from(s >> 4));
-        }
+        let nibbles = |shift: u32| self.s.map(|s| (s >> shift & 15).cast_signed());
+        BlockScales { d: half(self.d), s: nibbles(0), dmin: half(self.dmin), m: nibbles(4) }
     }
 }

@@ -1,9 +1,10 @@
 //! ggml's `block_q3_K` and `dequantize_row_q3_K`.
 
 use super::bits::{half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q3_K block: 256 weights in groups of 16, each with a scale.   w[i] = d · (s[g] − 32) · (q[i] − 4)
 ///
@@ -28,10 +29,16 @@ const _: () = assert!(size_of::<BlockQ3_K>() == 110 && align_of::<BlockQ3_K>() =
 
 impl Block for BlockQ3_K {
     const DTYPE: DType = DType::Q3_K;
-    const FORMAT: Format = Format { group_len: 16, bits: 3, zero: 4, has_offset: false };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Linear { bits: 3, zero: 4 },
+        group_len: 16,
+        scale: Scale::Super { factor_max: 32 },
+        has_offset: false,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for (packed, q) in self.l.chunks_exact(32).zip(q.chunks_exact_mut(128)) {
             spread::<2, 0>(packed, q);
         }
@@ -39,9 +46,6 @@ impl Block for BlockQ3_K {
         let mut s = [0; 16];
         spread::<4, 0>(&self.s_low, &mut s);
         spread::<2, 4>(&self.s_high, &mut s);
-        let d = half(self.d);
-        for (s, scale) in s.into_iter().zip(scale) {
-            *scale = d * (f32::from(s) - 32.0);
-        }
+        BlockScales::factors(half(self.d), s.map(|s: u8| s.cast_signed() - 32))
     }
 }

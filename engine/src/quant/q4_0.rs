@@ -1,9 +1,10 @@
 //! ggml's `block_q4_0` and `dequantize_row_q4_0`.
 
 use super::bits::{half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q4_0 block: 32 weights share one scale.   w[i] = d · (q[i] − 8)
 ///
@@ -22,11 +23,13 @@ const _: () = assert!(size_of::<BlockQ4_0>() == 18 && align_of::<BlockQ4_0>() ==
 
 impl Block for BlockQ4_0 {
     const DTYPE: DType = DType::Q4_0;
-    const FORMAT: Format = Format { group_len: 32, bits: 4, zero: 8, has_offset: false };
+    const FORMAT: Quantized =
+        Quantized { values: Values::Linear { bits: 4, zero: 8 }, group_len: 32, scale: Scale::F16, has_offset: false };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         spread::<4, 0>(&self.q, q);
-        scale[0] = half(self.d);
+        BlockScales::one(half(self.d))
     }
 }

@@ -1,9 +1,10 @@
 //! ggml's `block_q4_1` and `dequantize_row_q4_1`.
 
 use super::bits::{half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q4_1 block: 32 weights share a scale and an offset.   w[i] = d · q[i] + m
 ///
@@ -23,12 +24,13 @@ const _: () = assert!(size_of::<BlockQ4_1>() == 20 && align_of::<BlockQ4_1>() ==
 
 impl Block for BlockQ4_1 {
     const DTYPE: DType = DType::Q4_1;
-    const FORMAT: Format = Format { group_len: 32, bits: 4, zero: 0, has_offset: true };
+    const FORMAT: Quantized =
+        Quantized { values: Values::Linear { bits: 4, zero: 0 }, group_len: 32, scale: Scale::F16, has_offset: true };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d), offset_of!(Self, m)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], offset: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         spread::<4, 0>(&self.q, q);
-        scale[0] = half(self.d);
-        offset[0] = half(self.m);
+        BlockScales::with_offset(half(self.d), half(self.m))
     }
 }

@@ -1,9 +1,10 @@
 //! ggml's `block_q4_K` and `dequantize_row_q4_K`.
 
-use super::bits::{scales_and_offsets, spread};
-use super::{Block, Format};
+use super::bits::{scales_and_mins, spread};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q4_K block: 256 weights in groups of 32, each with a scale and a minimum.   w[i] = d · s[g] · q[i] − dmin · m[g]
 ///
@@ -24,13 +25,19 @@ const _: () = assert!(size_of::<BlockQ4_K>() == 144 && align_of::<BlockQ4_K>() =
 
 impl Block for BlockQ4_K {
     const DTYPE: DType = DType::Q4_K;
-    const FORMAT: Format = Format { group_len: 32, bits: 4, zero: 0, has_offset: true };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Linear { bits: 4, zero: 0 },
+        group_len: 32,
+        scale: Scale::Super { factor_max: 63 },
+        has_offset: true,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d), offset_of!(Self, dmin)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], offset: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for (packed, q) in self.q.chunks_exact(32).zip(q.chunks_exact_mut(64)) {
             spread::<4, 0>(packed, q);
         }
-        scales_and_offsets(self.d, self.dmin, &self.s, scale, offset);
+        scales_and_mins(self.d, self.dmin, &self.s)
     }
 }

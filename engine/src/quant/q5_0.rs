@@ -1,9 +1,10 @@
 //! ggml's `block_q5_0` and `dequantize_row_q5_0`.
 
 use super::bits::{add_fifth_bits, half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q5_0 block: 32 weights share one scale.   w[i] = d · (q[i] − 16)
 ///
@@ -25,12 +26,14 @@ const _: () = assert!(size_of::<BlockQ5_0>() == 22 && align_of::<BlockQ5_0>() ==
 
 impl Block for BlockQ5_0 {
     const DTYPE: DType = DType::Q5_0;
-    const FORMAT: Format = Format { group_len: 32, bits: 5, zero: 16, has_offset: false };
+    const FORMAT: Quantized =
+        Quantized { values: Values::Linear { bits: 5, zero: 16 }, group_len: 32, scale: Scale::F16, has_offset: false };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         spread::<4, 0>(&self.l, q);
         add_fifth_bits(self.h, q);
-        scale[0] = half(self.d);
+        BlockScales::one(half(self.d))
     }
 }

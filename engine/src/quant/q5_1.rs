@@ -1,9 +1,10 @@
 //! ggml's `block_q5_1` and `dequantize_row_q5_1`.
 
 use super::bits::{add_fifth_bits, half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q5_1 block: 32 weights share a scale and an offset.   w[i] = d · q[i] + m
 ///
@@ -26,13 +27,14 @@ const _: () = assert!(size_of::<BlockQ5_1>() == 24 && align_of::<BlockQ5_1>() ==
 
 impl Block for BlockQ5_1 {
     const DTYPE: DType = DType::Q5_1;
-    const FORMAT: Format = Format { group_len: 32, bits: 5, zero: 0, has_offset: true };
+    const FORMAT: Quantized =
+        Quantized { values: Values::Linear { bits: 5, zero: 0 }, group_len: 32, scale: Scale::F16, has_offset: true };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d), offset_of!(Self, m)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], offset: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         spread::<4, 0>(&self.l, q);
         add_fifth_bits(self.h, q);
-        scale[0] = half(self.d);
-        offset[0] = half(self.m);
+        BlockScales::with_offset(half(self.d), half(self.m))
     }
 }

@@ -1,9 +1,10 @@
 //! ggml's `block_q5_K` and `dequantize_row_q5_K`.
 
-use super::bits::{scales_and_offsets, spread};
-use super::{Block, Format};
+use super::bits::{scales_and_mins, spread};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q5_K block: 256 weights in groups of 32, each with a scale and a minimum.   w[i] = d · s[g] · q[i] − dmin · m[g]
 ///
@@ -28,14 +29,20 @@ const _: () = assert!(size_of::<BlockQ5_K>() == 176 && align_of::<BlockQ5_K>() =
 
 impl Block for BlockQ5_K {
     const DTYPE: DType = DType::Q5_K;
-    const FORMAT: Format = Format { group_len: 32, bits: 5, zero: 0, has_offset: true };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Linear { bits: 5, zero: 0 },
+        group_len: 32,
+        scale: Scale::Super { factor_max: 63 },
+        has_offset: true,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d), offset_of!(Self, dmin)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], offset: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for (packed, q) in self.l.chunks_exact(32).zip(q.chunks_exact_mut(64)) {
             spread::<4, 0>(packed, q);
         }
         spread::<1, 4>(&self.h, q);
-        scales_and_offsets(self.d, self.dmin, &self.s, scale, offset);
+        scales_and_mins(self.d, self.dmin, &self.s)
     }
 }

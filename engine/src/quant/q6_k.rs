@@ -1,9 +1,10 @@
 //! ggml's `block_q6_K` and `dequantize_row_q6_K`.
 
 use super::bits::{half, spread};
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q6_K block: 256 weights in groups of 16, each with a scale.   w[i] = d · s[g] · (q[i] − 32)
 ///
@@ -27,17 +28,20 @@ const _: () = assert!(size_of::<BlockQ6_K>() == 210 && align_of::<BlockQ6_K>() =
 
 impl Block for BlockQ6_K {
     const DTYPE: DType = DType::Q6_K;
-    const FORMAT: Format = Format { group_len: 16, bits: 6, zero: 32, has_offset: false };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Linear { bits: 6, zero: 32 },
+        group_len: 16,
+        scale: Scale::Super { factor_max: 128 },
+        has_offset: false,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for ((l, h), q) in self.l.chunks_exact(64).zip(self.h.chunks_exact(32)).zip(q.chunks_exact_mut(128)) {
             spread::<4, 0>(l, q);
             spread::<2, 4>(h, q);
         }
-        let d = half(self.d);
-        for (s, scale) in self.s.into_iter().zip(scale) {
-            *scale = d * f32::from(s);
-        }
+        BlockScales::factors(half(self.d), self.s)
     }
 }

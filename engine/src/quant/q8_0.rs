@@ -1,9 +1,10 @@
 //! ggml's `block_q8_0` and `dequantize_row_q8_0`.
 
 use super::bits::half;
-use super::{Block, Format};
+use super::{Block, BlockScales, Quantized, Scale, Values};
 use crate::dtype::DType;
 use bytemuck::AnyBitPattern;
+use std::mem::offset_of;
 
 /// The Q8_0 block: 32 weights share one scale.   w[i] = d · q[i], and signed q[i] is unpacked as q[i] + 128
 ///
@@ -22,13 +23,19 @@ const _: () = assert!(size_of::<BlockQ8_0>() == 34 && align_of::<BlockQ8_0>() ==
 
 impl Block for BlockQ8_0 {
     const DTYPE: DType = DType::Q8_0;
-    const FORMAT: Format = Format { group_len: 32, bits: 8, zero: 128, has_offset: false };
+    const FORMAT: Quantized = Quantized {
+        values: Values::Linear { bits: 8, zero: 128 },
+        group_len: 32,
+        scale: Scale::F16,
+        has_offset: false,
+    };
+    const MULTIPLIERS: &[usize] = &[offset_of!(Self, d)];
 
     #[inline(always)]
-    fn unpack(&self, q: &mut [u8], scale: &mut [f32], _: &mut [f32]) {
+    fn unpack(&self, q: &mut [u8]) -> BlockScales {
         for (q, signed) in q.iter_mut().zip(self.q) {
             *q = signed ^ 128;
         }
-        scale[0] = half(self.d);
+        BlockScales::one(half(self.d))
     }
 }

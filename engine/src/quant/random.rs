@@ -1,44 +1,49 @@
 //! Blocks for tests and benchmarks.
 
-use crate::dtype::DType;
+use super::{Codec, Format, Quantized, Scale};
 use crate::rng::Rng;
 use half::{bf16, f16};
 
 /// Random blocks of any type: every bit pattern of integers and inner scales, and scales such that most weights are within ±1.
-pub fn random_blocks(dtype: DType, n_blocks: usize, seed: u64) -> Vec<u8> {
+pub fn random_blocks(codec: impl Into<Codec>, n_blocks: usize, seed: u64) -> Vec<u8> {
+    let codec = codec.into();
     let mut rng = Rng::new(seed);
-    let mut blocks = vec![0; n_blocks * dtype.block_bytes()];
+    let mut blocks = vec![0; n_blocks * codec.block_bytes()];
     rng.fill(&mut blocks);
-    for block in blocks.chunks_exact_mut(dtype.block_bytes()) {
-        set_floats(dtype, block, &mut rng);
+    for block in blocks.chunks_exact_mut(codec.block_bytes()) {
+        set_floats(codec, block, &mut rng);
     }
     blocks
 }
 
-fn set_floats(dtype: DType, block: &mut [u8], rng: &mut Rng) {
-    match dtype {
-        DType::F32 => set(block, 0, random(rng, 1.0).to_le_bytes()),
-        DType::F16 => set(block, 0, f16::from_f32(random(rng, 1.0)).to_le_bytes()),
-        DType::BF16 => set(block, 0, bf16::from_f32(random(rng, 1.0)).to_le_bytes()),
-        DType::Q4_0 => set_halves(block, &[0], 1.0 / 8.0, rng),
-        DType::Q4_1 => set_halves(block, &[0, 2], 1.0 / 16.0, rng),
-        DType::Q5_0 => set_halves(block, &[0], 1.0 / 16.0, rng),
-        DType::Q5_1 => set_halves(block, &[0, 2], 1.0 / 32.0, rng),
-        DType::Q8_0 | DType::IQ4_NL => set_halves(block, &[0], 1.0 / 128.0, rng),
-        DType::Q2_K => set_halves(block, &[80, 82], 1.0 / 64.0, rng),
-        DType::Q3_K => set_halves(block, &[108], 1.0 / 128.0, rng),
-        DType::Q4_K => set_halves(block, &[0, 2], 1.0 / 1024.0, rng),
-        DType::Q5_K => set_halves(block, &[0, 2], 1.0 / 2048.0, rng),
-        DType::Q6_K => set_halves(block, &[208], 1.0 / 4096.0, rng),
-        DType::IQ4_XS => set_halves(block, &[0], 1.0 / 4096.0, rng),
+fn set_floats(codec: Codec, block: &mut [u8], rng: &mut Rng) {
+    match codec.format() {
+        Format::F32 => set(block, 0, random(rng, 1.0).to_le_bytes()),
+        Format::F16 => set(block, 0, f16::from_f32(random(rng, 1.0)).to_le_bytes()),
+        Format::BF16 => set(block, 0, bf16::from_f32(random(rng, 1.0)).to_le_bytes()),
+        Format::Quantized(format) => {
+            let largest = largest(format).next_power_of_two();
+            for at in codec.multipliers() {
+                match format.scale {
+                    Scale::F16 | Scale::Super { .. } => {
+                        set(block, *at, f16::from_f32(random(rng, 1.0 / largest as f32)).to_le_bytes());
+                    }
+                    // 2⁻¹²⁸ · 2ᵉ; down to an eighth of the most.
+                    Scale::E8M0 => block[*at] = (128 - largest.ilog2() - rng.below(4) as u32) as u8,
+                }
+            }
+        }
     }
 }
 
-/// Puts random scales below `max` where the block has its f16s.
-fn set_halves(block: &mut [u8], at: &[usize], max: f32, rng: &mut Rng) {
-    for at in at {
-        set(block, *at, f16::from_f32(random(rng, max)).to_le_bytes());
-    }
+/// The largest magnitude of a value times a factor.
+fn largest(format: Quantized) -> u32 {
+    let values = (0..format.values.count()).map(|q| format.values.value(q as u8).unsigned_abs());
+    let factor = match format.scale {
+        Scale::F16 | Scale::E8M0 => 1,
+        Scale::Super { factor_max } => factor_max.into(),
+    };
+    u32::from(values.max().unwrap_or(1)) * factor
 }
 
 fn set<const BYTES: usize>(block: &mut [u8], at: usize, value: [u8; BYTES]) {

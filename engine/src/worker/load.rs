@@ -192,13 +192,13 @@ fn context(gguf: &Gguf, options: &LoadOptions, is_cpu: bool) -> Result<usize> {
     if !is_cpu {
         return Ok(context_tokens);
     }
-    let dtypes = model.dtypes(gguf);
+    let codecs = model.codecs(gguf);
     let too_large = |what| {
         let message =
             format!("{what} of this model is more than a page can hold in one piece. Choose a smaller model.");
         Error::new(ErrorKind::Memory, message)
     };
-    let weights_bytes = Cpu::weights_bytes(&model.plan, &dtypes).ok_or_else(|| too_large("A matrix"))?;
+    let weights_bytes = Cpu::weights_bytes(&model.plan, &codecs).ok_or_else(|| too_large("A matrix"))?;
     let activations_bytes = Cpu::activations_bytes(&model.plan, CHUNK_TOKENS).ok_or_else(|| too_large("A buffer"))?;
     let need = budget::Need {
         model_bytes: weights_bytes.saturating_add(activations_bytes),

@@ -4,11 +4,10 @@
 use crate::common::devices::{best_options, first_turn, for_turn, worst_options};
 use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
-use engine::dtype::DType;
 use engine::gpu::{Device, Gpu};
 use engine::plan::{Batch, Op, Outputs, Plan};
 use engine::protocol::Sampling;
-use engine::quant::random_blocks;
+use engine::quant::{Codec, random_blocks};
 use engine::sampler::Sampler;
 #[cfg(not(target_arch = "wasm32"))]
 use pollster::test as async_test;
@@ -77,7 +76,7 @@ async fn device(model: usize) -> Device {
 /// A model that looks at the last token only, with random weights; so many neighbouring tokens are equally likely.
 fn bigram(n_vocab: usize, n_equal: usize, device: Device) -> Backend {
     let rows_of = |seed| {
-        let rows = random_blocks(DType::F32, n_vocab * WIDTH, seed);
+        let rows = random_blocks(Codec::F32, n_vocab * WIDTH, seed);
         let rows = rows.chunks_exact(4 * WIDTH).flat_map(|row| std::iter::repeat_n(row, n_equal)).take(n_vocab);
         rows.collect::<Vec<_>>().concat()
     };
@@ -89,12 +88,12 @@ fn odd(device: Device) -> Backend {
     let n_vocab = 60;
     let mut output = vec![f32::NAN.to_le_bytes().repeat(WIDTH); n_vocab];
     for (i, token) in [3, 17, 18, 31, 59].into_iter().enumerate() {
-        output[token] = random_blocks(DType::F32, WIDTH, 3 + i as u64);
+        output[token] = random_blocks(Codec::F32, WIDTH, 3 + i as u64);
     }
     for token in [5, 40] {
         output[token] = [f32::INFINITY].into_iter().chain([0.0; WIDTH - 1]).flat_map(f32::to_le_bytes).collect();
     }
-    last_token(n_vocab, [random_blocks(DType::F32, n_vocab * WIDTH, 2), output.concat()], device)
+    last_token(n_vocab, [random_blocks(Codec::F32, n_vocab * WIDTH, 2), output.concat()], device)
 }
 
 /// Logits are `output` times the last token's row of `input`, both `[n_vocab, WIDTH]`.
@@ -107,7 +106,7 @@ fn last_token(n_vocab: usize, [input, output]: [Vec<u8>; 2], device: Device) -> 
     plan.push(Op::TakeOutputs { x, dst: last });
     plan.push(Op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
     plan.logits = Some(logits);
-    let mut gpu = Gpu::new(device, plan, vec![DType::F32; 2], N_CTX).expect("it fits");
+    let mut gpu = Gpu::new(device, plan, vec![Codec::F32; 2], N_CTX).expect("it fits");
     weights.into_iter().zip([input, output]).for_each(|(weight, rows)| gpu.put(weight, 0, &rows));
     Backend::Gpu(Box::new(gpu))
 }

@@ -2,7 +2,6 @@
 
 use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
-use engine::dtype::DType;
 use engine::error::ErrorKind;
 use engine::gpu::fuse::{Fused, fuse};
 use engine::gpu::kernels::{self, Grid};
@@ -10,6 +9,7 @@ use engine::gpu::tier::Tier;
 use engine::gpu::{Counters, Device, Gpu, Options, self_test, test_products};
 use engine::model::Model;
 use engine::plan::{Batch, Op, Outputs, Plan};
+use engine::quant::Codec;
 use expect_test::expect;
 
 /// Room in the cache.
@@ -40,7 +40,7 @@ fn forward(backend: &mut Backend, tokens: &[u32], start: usize, outputs: Outputs
 fn fused(file: &[u8]) -> (Plan, Fused) {
     let gguf = tiny::parse(file);
     let model = Model::new(&gguf).expect("a model");
-    let fused = fuse(&model.plan, &model.dtypes(&gguf), usize::MAX);
+    let fused = fuse(&model.plan, &model.codecs(&gguf), usize::MAX);
     (model.plan, fused)
 }
 
@@ -88,7 +88,7 @@ fn what_is_too_wide_is_refused() {
     let weight = plan.weight("weight", 1 << 24, 32);
     plan.push(Op::Embed { weight, scale: 1.0, dst: narrow });
     plan.push(Op::MatMul { x: narrow, weight, bias: None, dst: wide });
-    let error = Gpu::new(device(Options::default()), plan, vec![DType::Q4_0], N_CTX).expect_err("16 GiB");
+    let error = Gpu::new(device(Options::default()), plan, vec![Codec::Q4_0], N_CTX).expect_err("16 GiB");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("too wide"), "{error}");
 }
@@ -218,8 +218,8 @@ fn the_self_test_passes() {
         let device = device(options);
         pollster::block_on(self_test(&device)).expect("the device computes what it should");
         // Types take turns: on every tier they all take long.
-        for dtype in DType::ALL.iter().skip(turn).step_by(tiers().len()) {
-            pollster::block_on(test_products(&device, *dtype)).expect("it multiplies as it should");
+        for codec in Codec::ALL.iter().skip(turn).step_by(tiers().len()) {
+            pollster::block_on(test_products(&device, *codec)).expect("it multiplies as it should");
         }
     }
 }

@@ -4,12 +4,11 @@
 use crate::common::tiny;
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::{Cpu, Machine};
-use engine::dtype::DType;
 #[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
 use engine::plan::{Batch, CHECKPOINTS_MAX, Op, Outputs, Plan, Snapshot};
 use engine::protocol::{CacheType, Sampling};
-use engine::quant::random_blocks;
+use engine::quant::{Codec, random_blocks};
 use engine::rng::Rng;
 use engine::sampler::Sampler;
 #[cfg(not(target_arch = "wasm32"))]
@@ -232,19 +231,19 @@ fn gemma3_270m(window: Option<usize>) -> Plan {
 /// In bytes: keys and values of 4096 tokens.
 #[async_test]
 async fn a_windowed_layer_keeps_what_its_window_needs() {
-    let weight = random_blocks(DType::F32, 256, 1);
+    let weight = random_blocks(Codec::F32, 256, 1);
     let tokens = vec![0; 4096];
     let batch = Batch { tokens: &tokens, outputs: Outputs::None };
     let mut sizes = Vec::new();
     for window in [None, Some(512)] {
         let plan = gemma3_270m(window);
-        let mut cpu = Cpu::new(plan.clone(), vec![DType::F32], 4096, CacheType::F16, Machine::alone());
+        let mut cpu = Cpu::new(plan.clone(), vec![Codec::F32], 4096, CacheType::F16, Machine::alone());
         cpu.put(engine::plan::Weight(0), 0, &weight);
         cpu.forward(&batch);
         sizes.push(("cpu", cpu.held_bytes() >> 10));
         #[cfg(not(target_arch = "wasm32"))]
         {
-            let mut gpu = Gpu::new(device(), plan, vec![DType::F32], 4096).expect("it fits");
+            let mut gpu = Gpu::new(device(), plan, vec![Codec::F32], 4096).expect("it fits");
             gpu.put(engine::plan::Weight(0), 0, &weight);
             gpu.forward(&batch).await.expect("it runs");
             sizes.push(("gpu", gpu.held_bytes() >> 10));

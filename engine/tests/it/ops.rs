@@ -6,11 +6,10 @@
 use crate::common::devices::{best_options, first_turn, for_turn, worst_options};
 use engine::backend::Backend;
 use engine::cpu::{Cpu, Machine, Pool};
-use engine::dtype::DType;
 use engine::gpu::{Device, Gpu, Options};
 use engine::plan::{Activation, Batch, Buf, Op, Outputs, Plan, Rope, RopePairs, Weight};
 use engine::protocol::CacheType;
-use engine::quant::random_blocks;
+use engine::quant::{Codec, random_blocks};
 use engine::reference::Reference;
 use engine::rng::Rng;
 #[cfg(not(target_arch = "wasm32"))]
@@ -34,7 +33,7 @@ const N_CTX: usize = 512;
 struct Case {
     plan: Plan,
     n_ctx: usize,
-    weights: Vec<(DType, Vec<u8>)>,
+    weights: Vec<(Codec, Vec<u8>)>,
     rng: Rng,
 }
 
@@ -44,16 +43,16 @@ impl Case {
     }
 
     /// A weight of random numbers.
-    fn weight(&mut self, name: &str, dtype: DType, rows: usize, cols: usize) -> Weight {
+    fn weight(&mut self, name: &str, codec: Codec, rows: usize, cols: usize) -> Weight {
         let weight = self.plan.weight(name, rows, cols);
-        let bytes = random_blocks(dtype, rows * cols / dtype.block_len(), self.rng.next_u64());
-        self.weights.push((dtype, bytes));
+        let bytes = random_blocks(codec, rows * cols / codec.block_len(), self.rng.next_u64());
+        self.weights.push((codec, bytes));
         weight
     }
 
     /// An input: for each token, a row of random numbers.
     fn input(&mut self, name: &'static str, width: usize) -> Buf {
-        let weight = self.weight(name, DType::F32, N_INPUTS, width);
+        let weight = self.weight(name, Codec::F32, N_INPUTS, width);
         let dst = self.plan.buf(name, width);
         self.plan.push(Op::Embed { weight, scale: 1.0, dst });
         dst
@@ -64,9 +63,9 @@ impl Case {
         let logits = self.plan.output_buf("result", self.plan.width(x));
         self.plan.push(Op::TakeOutputs { x, dst: logits });
         self.plan.logits = Some(logits);
-        let dtypes: Vec<DType> = self.weights.iter().map(|(dtype, _)| *dtype).collect();
-        let mut reference = Reference::new(self.plan.clone(), dtypes.clone(), self.n_ctx);
-        let mut fast = fast_backends(&self.plan, &dtypes, self.n_ctx).await;
+        let codecs: Vec<Codec> = self.weights.iter().map(|(codec, _)| *codec).collect();
+        let mut reference = Reference::new(self.plan.clone(), codecs.clone(), self.n_ctx);
+        let mut fast = fast_backends(&self.plan, &codecs, self.n_ctx).await;
         for (i, (_, bytes)) in self.weights.iter().enumerate() {
             reference.put(Weight(i), 0, bytes);
             fast.iter_mut().for_each(|(_, backend)| put(backend, Weight(i), bytes));
@@ -93,10 +92,10 @@ impl Case {
 
 /// Every backend that is to agree with the reference, for this plan. A machine without a GPU fails here: see
 /// `xtask/src/tools.rs` for the one that tests bring along. Node alone has none, and is asked for the CPU only.
-async fn fast_backends(plan: &Plan, dtypes: &[DType], n_ctx: usize) -> Vec<(String, Backend)> {
+async fn fast_backends(plan: &Plan, codecs: &[Codec], n_ctx: usize) -> Vec<(String, Backend)> {
     let cpu = |(cache_type, n_threads): (CacheType, usize)| {
         let machine = Machine { pool: pool(n_threads), ..Machine::alone() };
-        let cpu = Cpu::new(plan.clone(), dtypes.to_vec(), n_ctx, cache_type, machine);
+        let cpu = Cpu::new(plan.clone(), codecs.to_vec(), n_ctx, cache_type, machine);
         (format!("cpu, {}, for {n_threads} threads", cache_type.name()), Backend::Cpu(Box::new(cpu)))
     };
     let n_cache_types = if plan.memories.is_empty() { 1 } else { CacheType::ALL.len() };
@@ -104,7 +103,7 @@ async fn fast_backends(plan: &Plan, dtypes: &[DType], n_ctx: usize) -> Vec<(Stri
         CacheType::ALL.into_iter().take(n_cache_types).flat_map(|cache_type| [(cache_type, 1), (cache_type, 3)]);
     let mut backends: Vec<_> = kinds.map(cpu).collect();
     if let Some(device) = next_device().await {
-        let gpu = Gpu::new(device.clone(), plan.clone(), dtypes.to_vec(), n_ctx).expect("the plan fits the device");
+        let gpu = Gpu::new(device.clone(), plan.clone(), codecs.to_vec(), n_ctx).expect("the plan fits the device");
         backends.push((format!("gpu, {}", device.tier()), Backend::Gpu(Box::new(gpu))));
     }
     backends
@@ -165,11 +164,11 @@ fn nmse(expected: &[f32], actual: &[f32]) -> f64 {
 #[async_test]
 async fn matmul() {
     let shapes = [(3, 256, 40), (65, 512, 7), (1000, 256, 33), (992, 256, 2)];
-    for (i, dtype) in DType::ALL.iter().enumerate() {
+    for (i, codec) in Codec::ALL.iter().enumerate() {
         for (rows, cols, n_tokens) in for_turn(i, &shapes) {
             let mut case = Case::new();
             let x = case.input("x", cols);
-            let weight = case.weight("w", *dtype, rows, cols);
+            let weight = case.weight("w", *codec, rows, cols);
             let dst = case.plan.buf("dst", rows);
             case.plan.push(Op::MatMul { x, weight, bias: None, dst });
             case.check(dst, &[n_tokens, 1], FLOAT_NMSE).await;
@@ -179,10 +178,10 @@ async fn matmul() {
 
 #[async_test]
 async fn matmul_of_odd_rows_of_blocks() {
-    for dtype in DType::ALL.iter().filter(|dtype| dtype.block_len() == 32) {
+    for codec in Codec::ALL.iter().filter(|codec| codec.block_len() == 32) {
         let mut case = Case::new();
         let x = case.input("x", 576);
-        let weight = case.weight("w", *dtype, 192, 576);
+        let weight = case.weight("w", *codec, 192, 576);
         let dst = case.plan.buf("dst", 192);
         case.plan.push(Op::MatMul { x, weight, bias: None, dst });
         case.check(dst, &[5, 1], FLOAT_NMSE).await;
@@ -191,11 +190,11 @@ async fn matmul_of_odd_rows_of_blocks() {
 
 #[async_test]
 async fn matmul_of_odd_floats() {
-    for dtype in [DType::F32, DType::F16, DType::BF16] {
+    for codec in [Codec::F32, Codec::F16, Codec::BF16] {
         let mut case = Case::new();
         let x = case.input("x", 37);
-        let weight = case.weight("w", dtype, 11, 37);
-        let bias = Some(case.weight("b", DType::F32, 1, 11));
+        let weight = case.weight("w", codec, 11, 37);
+        let bias = Some(case.weight("b", Codec::F32, 1, 11));
         let dst = case.plan.buf("dst", 11);
         case.plan.push(Op::MatMul { x, weight, bias, dst });
         case.check(dst, &[1, 6], FLOAT_NMSE).await;
@@ -204,9 +203,9 @@ async fn matmul_of_odd_floats() {
 
 #[async_test]
 async fn embed() {
-    for dtype in DType::ALL {
+    for codec in Codec::ALL {
         let mut case = Case::new();
-        let weight = case.weight("w", *dtype, N_INPUTS + 3, 512);
+        let weight = case.weight("w", *codec, N_INPUTS + 3, 512);
         let dst = case.plan.buf("dst", 512);
         case.plan.push(Op::Embed { weight, scale: 2.5, dst });
         case.check(dst, &[1, 9], FLOAT_NMSE).await;
@@ -218,7 +217,7 @@ async fn rms_norm() {
     for (width, group, in_place) in [(576, 576, false), (192, 64, true), (37, 37, false), (30, 10, true)] {
         let mut case = Case::new();
         let x = case.input("x", width);
-        let weight = case.weight("w", DType::F32, 1, group);
+        let weight = case.weight("w", Codec::F32, 1, group);
         let dst = if in_place { x } else { case.plan.buf("dst", width) };
         case.plan.push(Op::RmsNorm { x, weight, eps: 1e-5, dst });
         case.check(dst, &[1, 5], FLOAT_NMSE).await;
@@ -249,7 +248,7 @@ async fn rope() {
         for with_factors in [false, true] {
             let mut case = Case::new();
             let x = case.input("x", 3 * 64);
-            let factors = with_factors.then(|| case.weight("f", DType::F32, 1, rope.n_rot / 2));
+            let factors = with_factors.then(|| case.weight("f", Codec::F32, 1, rope.n_rot / 2));
             case.plan.push(Op::Rope { x, head_dim: 64, factors, rope });
             case.check(x, &[3, 1, 40], FLOAT_NMSE).await;
         }
@@ -302,7 +301,7 @@ async fn heads() {
             let k = case.input("k", n_head_kv * head_dim);
             let v = case.input("v", n_head_kv * head_dim);
             for (x, name) in [(q, "q_norm"), (k, "k_norm")].into_iter().filter(|_| with_norms) {
-                let weight = case.weight(name, DType::F32, 1, head_dim);
+                let weight = case.weight(name, Codec::F32, 1, head_dim);
                 case.plan.push(Op::RmsNorm { x, weight, eps: 1e-6, dst: x });
             }
             for x in [q, k] {
@@ -321,13 +320,13 @@ async fn heads() {
 /// Norm, matmuls, gated activation, matmul, residual: what a fusing backend does in two goes.
 #[async_test]
 async fn feed_forward() {
-    for dtype in [DType::Q4_0, DType::Q4_1, DType::Q8_0, DType::F16] {
+    for codec in [Codec::Q4_0, Codec::Q4_1, Codec::Q8_0, Codec::F16] {
         for activation in [Activation::Silu, Activation::Gelu] {
             let mut case = Case::new();
             let x = case.input("x", 96);
-            let gain = case.weight("gain", DType::F32, 1, 96);
-            let [gate_weight, up_weight] = ["gate", "up"].map(|name| case.weight(name, dtype, 160, 96));
-            let down_weight = case.weight("down", dtype, 96, 160);
+            let gain = case.weight("gain", Codec::F32, 1, 96);
+            let [gate_weight, up_weight] = ["gate", "up"].map(|name| case.weight(name, codec, 160, 96));
+            let down_weight = case.weight("down", codec, 96, 160);
             let (h, gate, up) = (case.plan.buf("h", 96), case.plan.buf("gate", 160), case.plan.buf("up", 160));
             case.plan.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
             case.plan.push(Op::MatMul { x: h, weight: gate_weight, bias: None, dst: gate });
@@ -346,14 +345,14 @@ async fn matmuls_of_one_input() {
     for result in 0..4 {
         let mut case = Case::new();
         let x = case.input("x", 96);
-        let bias = case.weight("bias", DType::F32, 1, 96);
-        let shapes = [(DType::Q4_1, 192), (DType::Q8_0, 96), (DType::F16, 13)];
-        let [a, b, c] = shapes.map(|(dtype, rows)| {
-            let (weight, dst) = (case.weight("w", dtype, rows, 96), case.plan.buf("y", rows));
+        let bias = case.weight("bias", Codec::F32, 1, 96);
+        let shapes = [(Codec::Q4_1, 192), (Codec::Q8_0, 96), (Codec::F16, 13)];
+        let [a, b, c] = shapes.map(|(codec, rows)| {
+            let (weight, dst) = (case.weight("w", codec, rows, 96), case.plan.buf("y", rows));
             case.plan.push(Op::MatMul { x, weight, bias: (rows == 96).then_some(bias), dst });
             dst
         });
-        let (weight, d) = (case.weight("d", DType::Q4_0, 96, 96), case.plan.buf("d", 96));
+        let (weight, d) = (case.weight("d", Codec::Q4_0, 96, 96), case.plan.buf("d", 96));
         case.plan.push(Op::MatMul { x: b, weight, bias: None, dst: d });
         case.plan.push(Op::Add { x: d, dst: x });
         case.plan.push(Op::MatMul { x, weight, bias: None, dst: d });
@@ -382,7 +381,7 @@ async fn outputs_are_the_rows_that_were_asked_for() {
     let last = case.plan.output_buf("last", 8);
     case.plan.push(Op::TakeOutputs { x, dst: last });
     case.plan.logits = Some(last);
-    for (_, mut backend) in fast_backends(&case.plan, &[DType::F32], case.n_ctx).await {
+    for (_, mut backend) in fast_backends(&case.plan, &[Codec::F32], case.n_ctx).await {
         put(&mut backend, Weight(0), &case.weights[0].1);
         let mut results = Vec::new();
         for outputs in [Outputs::All, Outputs::Last, Outputs::None] {

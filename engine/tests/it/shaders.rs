@@ -1,10 +1,10 @@
 //! Every shader that any model can be made of: as naga sees it and the least of devices does, and in a browser, as the
 //! compiler that the browser has.
 
-use engine::dtype::DType;
 use engine::gpu::kernels::{self, Kernel};
 use engine::gpu::tier::Tier;
 use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs};
+use engine::quant::Codec;
 
 /// A context that needs more than one turn of attention's split.
 const N_CTX: usize = 8192;
@@ -87,12 +87,12 @@ fn all_kernels(tier: Tier) -> impl Iterator<Item = Kernel> {
         plan(Activation::Silu, false, RopePairs::Halves, 80),
     ];
     plans.into_iter().flat_map(move |plan| {
-        let of_type = move |dtype: &DType| {
+        let of_type = move |codec: &Codec| {
             let is_matrix = plan.matrices().into_iter();
-            let dtypes: Vec<DType> = is_matrix.map(|matrix| if matrix { *dtype } else { DType::F32 }).collect();
-            kernels::all(&plan, &dtypes, tier, N_CTX)
+            let codecs: Vec<Codec> = is_matrix.map(|matrix| if matrix { *codec } else { Codec::F32 }).collect();
+            kernels::all(&plan, &codecs, tier, N_CTX)
         };
-        DType::ALL.iter().flat_map(of_type)
+        Codec::ALL.iter().flat_map(of_type)
     })
 }
 

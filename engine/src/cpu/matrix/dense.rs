@@ -7,40 +7,20 @@ use super::super::pool::Columns;
 use super::super::scales::Number;
 use super::super::vector::{NativeSimd, Vector};
 use super::{Input, Matrix, Tiles, bytes_of_eights, fill, fill_places};
-use crate::dtype::DType;
-use crate::quant;
+use crate::quant::Codec;
 use std::array::from_fn;
-
-/// The upper half of an f32.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(transparent)]
-pub(super) struct Brain(u16);
-
-impl Number for Brain {
-    const UNIT: f32 = 1.0;
-    fn new(x: f32) -> Self {
-        Self(half::bf16::from_f32(x).to_bits())
-    }
-    fn value(self) -> f32 {
-        half::bf16::from_bits(self.0).to_f32()
-    }
-    #[inline(always)]
-    fn load_units<V: Vector>(x: &[Self; ROWS]) -> [V::F; WORDS] {
-        f32::load_units::<V>(&x.map(|x| f32::from_bits(u32::from(x.0) << 16)))
-    }
-}
 
 /// A float matrix: the eight rows' numbers of a column beside each other.
 #[derive(Debug)]
 pub(super) struct Dense<N> {
-    dtype: DType,
+    codec: Codec,
     cols: usize,
     columns: Vec<[N; ROWS]>,
 }
 
 impl<N: Number> Dense<N> {
-    pub(super) fn new(dtype: DType, rows: usize, cols: usize) -> Self {
-        Self { dtype, cols, columns: Vec::with_capacity(rows.div_ceil(ROWS) * cols) }
+    pub(super) fn new(codec: Codec, rows: usize, cols: usize) -> Self {
+        Self { codec, cols, columns: Vec::with_capacity(rows.div_ceil(ROWS) * cols) }
     }
 
     /// E times eight rows × T tokens.
@@ -71,13 +51,13 @@ impl<N: Number> Dense<N> {
 impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
     fn put(&mut self, first_row: usize, bytes: &[u8]) {
         assert_eq!(self.columns.len(), first_row / ROWS * self.cols, "rows come in order, by eights");
-        let row_bytes = self.dtype.row_bytes(self.cols).expect("float types have blocks of one");
+        let row_bytes = self.codec.row_bytes(self.cols).expect("float types have blocks of one");
         let mut floats = vec![0.0; self.cols];
         for eight in bytes.chunks(ROWS * row_bytes) {
             let start = self.columns.len();
             self.columns.resize(start + self.cols, [N::default(); ROWS]);
             for (row, bytes) in eight.chunks_exact(row_bytes).enumerate() {
-                quant::dequantize(self.dtype, bytes, &mut floats);
+                self.codec.dequantize(bytes, &mut floats);
                 let columns = self.columns[start..].iter_mut();
                 columns.zip(&floats).for_each(|(column, x)| column[row] = N::new(*x));
             }

@@ -72,20 +72,20 @@ impl Target<'_> {
 
     /// The fragments, bindings and constants that make a matrix's weights.
     pub(super) fn weights(&self, part: Part) -> Linked {
-        let Layout { plane, scales, zero } = layout(self.fused.matrices[part.matrix].dtype);
-        let mut source = source::plane(plane).to_vec();
+        let Layout { plane, scales, zero } = layout(self.fused.matrices[part.matrix].codec.format());
+        let mut source = source::plane(plane);
         let mut bindings = vec![(8, Resource::Low(part))];
         let mut constants = Vec::new();
         match plane {
             Plane::Q3 | Plane::Q5 | Plane::Q6 => bindings.push((9, Resource::High(part))),
-            Plane::Q2 | Plane::Q4 | Plane::Q8 | Plane::Places | Plane::F16 | Plane::BF16 | Plane::F32 => {}
+            Plane::Q2 | Plane::Q4 | Plane::Q8 | Plane::Codebook4(_) | Plane::F16 | Plane::BF16 | Plane::F32 => {}
         }
         if let Some(fragment) = source::scales(scales) {
             source.extend([source::SCALED, fragment]);
             bindings.push((10, Resource::Scales(part)));
         }
         match scales {
-            Scales::Half | Scales::Super | Scales::Super16 => constants.push(("ZERO", zero.into())),
+            Scales::Exponent | Scales::Half | Scales::Super | Scales::Super16 => constants.push(("ZERO", zero.into())),
             Scales::None | Scales::HalfPair | Scales::SuperPair | Scales::Super16Pair => {}
         }
         Linked { source, bindings, constants }
@@ -259,9 +259,10 @@ impl Target<'_> {
 
     /// Which kernel makes the tiles of a product.
     fn tile(&self, run: &Run) -> Tile {
-        match layout(self.fused.matrices[run.matrix].dtype).scales {
+        match layout(self.fused.matrices[run.matrix].codec.format()).scales {
             Scales::None => Tile::Float,
-            Scales::Half
+            Scales::Exponent
+            | Scales::Half
             | Scales::HalfPair
             | Scales::Super
             | Scales::Super16

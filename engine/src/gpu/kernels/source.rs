@@ -71,12 +71,13 @@ fragments! {
     Q5 = "weights/q5";
     Q6 = "weights/q6";
     Q8 = "weights/q8";
-    IQ4 = "weights/iq4";
+    CODEBOOK4 = "weights/codebook4";
     HALF_WEIGHTS = "weights/halves";
     F16 = "weights/halves/f16";
     BF16 = "weights/halves/bf16";
     F32 = "weights/f32";
     SCALED = "weights/scaled";
+    SCALES_EXPONENT = "scales/exponent";
     SCALES_HALF = "scales/half";
     SCALES_HALF_PAIR = "scales/half_pair";
     SCALES_SUPER = "scales/super";
@@ -99,24 +100,26 @@ pub fn compose_for_browsers(source: &[&str]) -> String {
     format!("{}{}", if needs_subgroups { "enable subgroups;\n\n" } else { "" }, source.join("\n"))
 }
 
-pub(super) fn plane(plane: Plane) -> &'static [&'static str] {
+pub(super) fn plane(plane: Plane) -> Vec<&'static str> {
     match plane {
-        Plane::Q2 => &[Q2],
-        Plane::Q3 => &[Q3],
-        Plane::Q4 => &[Q4],
-        Plane::Q5 => &[Q5],
-        Plane::Q6 => &[Q6],
-        Plane::Q8 => &[Q8],
-        Plane::Places => &[IQ4],
-        Plane::F16 => &[HALF_WEIGHTS, F16],
-        Plane::BF16 => &[HALF_WEIGHTS, BF16],
-        Plane::F32 => &[F32],
+        Plane::Q2 => vec![Q2],
+        Plane::Q3 => vec![Q3],
+        Plane::Q4 => vec![Q4],
+        Plane::Q5 => vec![Q5],
+        Plane::Q6 => vec![Q6],
+        Plane::Q8 => vec![Q8],
+        // The table is the format's own.
+        Plane::Codebook4(table) => vec!["const CODEBOOK = array<f32, 16>(", table.literals, ");", CODEBOOK4],
+        Plane::F16 => vec![HALF_WEIGHTS, F16],
+        Plane::BF16 => vec![HALF_WEIGHTS, BF16],
+        Plane::F32 => vec![F32],
     }
 }
 
 pub(super) fn scales(scales: Scales) -> Option<&'static str> {
     match scales {
         Scales::None => None,
+        Scales::Exponent => Some(SCALES_EXPONENT),
         Scales::Half => Some(SCALES_HALF),
         Scales::HalfPair => Some(SCALES_HALF_PAIR),
         Scales::Super => Some(SCALES_SUPER),

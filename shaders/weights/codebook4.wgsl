@@ -1,10 +1,6 @@
-// Weights of 4 bits that are places in a table. Words as in q4.wgsl.
+// Weights of 4 bits that choose from CODEBOOK, the format's table of sixteen numbers, which the kernel declares. Words as in
+// q4.wgsl.
 @group(0) @binding(8) var<storage, read> low: array<vec4u>;           // [rows, chunks]
-
-// ggml's `kvalues_iq4nl`: dense around 0, where most weights are.
-const CODEBOOK = array<f32, 16>(
-    -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0, 89.0, 113.0,
-);
 
 fn entries(word: u32) -> vec4f {
     let place = unpack4xU8(word & 0x0F0F0F0Fu);
