@@ -44,6 +44,8 @@ macro_rules! dtypes {
                 IQ4_NL  = 20,  32,  18, iq4_nl::BlockIQ4_NL;
                 /// 4 bits through a codebook, 6-bit scales per 32.
                 IQ4_XS  = 23, 256, 136, iq4_xs::BlockIQ4_XS;
+                /// 4-bit floats, one power of two per 32.
+                MXFP4   = 39,  32,  17, mxfp4::BlockMXFP4;
             }
         }
     };
@@ -101,7 +103,7 @@ macro_rules! define {
 dtypes!(define);
 
 /// Types of ggml that this engine cannot read.
-const UNREAD: [(u32, &str); 19] = [
+const UNREAD: [(u32, &str); 18] = [
     (9, "Q8_1"),
     (15, "Q8_K"),
     (16, "IQ2_XXS"),
@@ -118,7 +120,6 @@ const UNREAD: [(u32, &str); 19] = [
     (29, "IQ1_M"),
     (34, "TQ1_0"),
     (35, "TQ2_0"),
-    (39, "MXFP4"),
     (40, "NVFP4"),
     (41, "Q1_0"),
 ];
