@@ -46,6 +46,8 @@ macro_rules! dtypes {
                 IQ4_XS  = 23, 256, 136, iq4_xs::BlockIQ4_XS;
                 /// 4-bit floats, one power of two per 32.
                 MXFP4   = 39,  32,  17, mxfp4::BlockMXFP4;
+                /// 3 bits through a grid and signs, 4-bit scales per 32.
+                IQ3_S   = 21, 256, 110, iq3_s::BlockIQ3_S;
             }
         }
     };
@@ -103,14 +105,13 @@ macro_rules! define {
 dtypes!(define);
 
 /// Types of ggml that this engine cannot read.
-const UNREAD: [(u32, &str); 18] = [
+const UNREAD: [(u32, &str); 17] = [
     (9, "Q8_1"),
     (15, "Q8_K"),
     (16, "IQ2_XXS"),
     (17, "IQ2_XS"),
     (18, "IQ3_XXS"),
     (19, "IQ1_S"),
-    (21, "IQ3_S"),
     (22, "IQ2_S"),
     (24, "I8"),
     (25, "I16"),
