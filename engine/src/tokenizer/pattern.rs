@@ -33,7 +33,7 @@ struct Set {
     negated: bool,
     ranges: Vec<(char, char)>,
     classes: Vec<Class>,
-    except: Option<Box<Set>>,
+    except: Option<Box<Self>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
