@@ -242,11 +242,13 @@ fn tensor(name: &str, rows: usize, cols: usize) -> (DType, Vec<u8>) {
 }
 
 /// Near enough to a normal distribution, without functions that differ from machine to machine: a sum of twelve.
+#[expect(clippy::cast_possible_truncation, reason = "a random number may lose digits")]
 fn gaussian(rng: &mut Rng) -> f32 {
     ((0..12).map(|_| rng.unit()).sum::<f64>() - 6.0) as f32
 }
 
 /// A block of Q8_0.
+#[expect(clippy::cast_possible_truncation, reason = "it is rounded and within ±127")]
 fn q8_0(values: &[f32]) -> Vec<u8> {
     let scale = f16::from_f32(values.iter().fold(0.0f32, |max, x| max.max(x.abs())) / 127.0);
     let quantized = values.iter().map(|x| (x / f32::from(scale)).round().clamp(-127.0, 127.0) as i8);
