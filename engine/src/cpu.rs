@@ -8,15 +8,14 @@ mod activations;
 mod attention;
 mod block;
 mod dot;
-mod elementwise;
 mod kernels;
 mod kv;
 mod machine;
 mod matrix;
+mod op;
 mod peak;
 mod pool;
 mod profile;
-mod rope;
 mod scales;
 mod tune;
 mod vector;
@@ -26,27 +25,28 @@ pub use pool::{Helper, Pool, helper_died};
 
 use crate::error::Result;
 use crate::plan::snapshot::invalid;
-use crate::plan::{Batch, Buf, CHECKPOINTS_MAX, History, Mem, Memory, Op, Plan, Rewind, Rope, Rows, Snapshot, Weight};
+use crate::plan::{
+    Batch, Buf, CHECKPOINTS_MAX, History, Mem, Memory, Plan, Rewind, RopeParams, Rows, Snapshot, Weight,
+};
 use crate::protocol::{CacheType, Threads};
 use crate::quant::Codec;
-use crate::reference::Attention;
 use activations::Activations;
 use attention::Scratch;
 use attention::tile::BLOCK;
 use kernels::Kernels;
 use kv::KvCache;
-use matrix::{Input, Matrix};
-use rope::Angles;
+use matrix::Matrix;
+use op::matmul::{self, share_a_job};
+use op::rope::Angles;
 use std::sync::Arc;
-use vector::NativeSimd;
 
 /// A weight, ready for its ops.
 #[derive(Debug)]
 enum Packed {
     /// A matrix.
     Matrix(Box<dyn Matrix>),
-    /// A vector, as numbers.
-    Vector(Vec<f32>),
+    /// Its numbers, `[rows, cols]`.
+    Dense(Vec<f32>),
 }
 
 /// Tokens of a batch; longer ones are divided, so that a window's ring need not be longer.
@@ -84,7 +84,7 @@ pub struct Cpu {
     bufs: Vec<Vec<f32>>,
     n_ctx: usize,
     /// The angles of the batch, for every kind of rotation.
-    angles: Vec<(Rope, Option<Weight>, Angles)>,
+    angles: Vec<(RopeParams, Option<Weight>, Angles)>,
     quantized: Option<Buf>,
     activations: Activations,
     scratch: Scratch,
@@ -104,7 +104,7 @@ impl Cpu {
         let weights = plan.weights.iter().zip(&codecs).zip(plan.matrices());
         let weights = weights.map(|((w, codec), is_matrix)| match is_matrix {
             true => Packed::Matrix((kernels.matrix)(*codec, w.rows, w.cols)),
-            false => Packed::Vector(vec![0.0; w.cols]),
+            false => Packed::Dense(vec![0.0; w.rows * w.cols]),
         });
         Self {
             weights: weights.collect(),
@@ -132,7 +132,7 @@ impl Cpu {
         let weights = plan.weights.iter().zip(codecs).zip(plan.matrices());
         let bytes = weights.map(|((w, codec), is_matrix)| match is_matrix {
             true => matrix::bytes(*codec, w.rows, w.cols),
-            false => w.cols as u64 * size_of::<f32>() as u64,
+            false => (w.rows as u64).saturating_mul(w.cols as u64).saturating_mul(size_of::<f32>() as u64),
         });
         bytes.map(allocatable).sum()
     }
@@ -172,7 +172,12 @@ impl Cpu {
     pub fn put(&mut self, weight: Weight, first_row: usize, bytes: &[u8]) {
         match &mut self.weights[weight.0] {
             Packed::Matrix(matrix) => matrix.put(first_row, bytes),
-            Packed::Vector(vector) => self.codecs[weight.0].dequantize(bytes, vector),
+            Packed::Dense(numbers) => {
+                let codec = self.codecs[weight.0];
+                let len = bytes.len() / codec.block_bytes() * codec.block_len();
+                let first = first_row * self.plan.weights[weight.0].cols;
+                codec.dequantize(bytes, &mut numbers[first..][..len]);
+            }
         }
     }
 
@@ -285,7 +290,7 @@ impl Cpu {
         for ops in plan.ops[..n_ops].chunk_by(share_a_job) {
             match ops {
                 [op] => self.run(op, batch),
-                products => self.multiply(products),
+                products => matmul::run(self, products),
             }
         }
     }
@@ -315,174 +320,20 @@ impl Cpu {
         std::mem::take(&mut self.bufs[buf.0])
     }
 
-    fn vector(&self, weight: Weight) -> &[f32] {
+    /// A weight's numbers, `[rows, cols]`.
+    fn dense(&self, weight: Weight) -> &[f32] {
         match &self.weights[weight.0] {
-            Packed::Vector(vector) => vector,
+            Packed::Dense(numbers) => numbers,
             Packed::Matrix(_) => unreachable!("no op multiplies by this weight"),
         }
     }
-
-    fn run(&mut self, op: &Op, batch: &Batch<'_>) {
-        match op {
-            Op::Embed { weight, scale, dst } => {
-                let mut out = self.take(*dst);
-                self.embed(batch.tokens, *weight, *scale, &mut out);
-                self.bufs[dst.0] = out;
-            }
-            Op::RmsNorm { x, weight, eps, dst } => {
-                let mut out = self.take(*dst);
-                let weight = self.vector(*weight);
-                if x == dst {
-                    self.pool.rows(&mut out, self.plan.width(*dst), |_, rows| {
-                        let groups = rows.chunks_exact_mut(weight.len());
-                        groups.for_each(|x| elementwise::rms_norm_in_place::<NativeSimd>(x, weight, *eps));
-                    });
-                } else {
-                    let (x, width) = (&self.bufs[x.0], weight.len());
-                    self.pool.rows(&mut out, width, |first, out| {
-                        elementwise::rms_norm::<NativeSimd>(&x[first * width..][..out.len()], weight, *eps, out);
-                    });
-                }
-                self.bufs[dst.0] = out;
-            }
-            Op::MatMul { .. } => self.multiply(std::slice::from_ref(op)),
-            Op::Rope { x, head_dim, factors, rope } => {
-                let mut out = self.take(*x);
-                let angles = self.angles(*rope, *factors, batch);
-                let (width, (_, _, angles)) = (self.plan.width(*x), &self.angles[angles]);
-                self.pool.rows(&mut out, width, |first, rows| {
-                    for (t, row) in (first..).zip(rows.chunks_exact_mut(width)) {
-                        row.chunks_exact_mut(*head_dim)
-                            .for_each(|head| angles.rotate::<NativeSimd>(t, rope.pairs, head));
-                    }
-                });
-                self.bufs[x.0] = out;
-            }
-            Op::Store { k, v, cache } => {
-                let kv = kv_cache(&mut self.memories[cache.0]);
-                kv.store(&self.pool, self.history.len(), &self.bufs[k.0], &self.bufs[v.0]);
-            }
-            Op::Attention { q, cache, n_head, scale, window, dst } => {
-                let mut out = self.take(*dst);
-                let info = self.plan.kv(*cache);
-                let shape = Attention {
-                    n_head: *n_head,
-                    n_head_kv: info.n_head_kv,
-                    head_dim: info.k_dim,
-                    scale: *scale,
-                    window: *window,
-                };
-                let (kv, q) = (kv_cache(&mut self.memories[cache.0]), &self.bufs[q.0]);
-                let (pool, start) = (&self.pool, self.history.len());
-                attention::attention::<NativeSimd>(pool, q, kv, &shape, start, &mut self.scratch, &mut out);
-                self.bufs[dst.0] = out;
-            }
-            Op::Add { x, dst } => {
-                let mut out = self.take(*dst);
-                let (x, width) = (&self.bufs[x.0], self.plan.width(*x));
-                self.pool.rows(&mut out, width, |first, rows| {
-                    elementwise::add::<NativeSimd>(&x[first * width..][..rows.len()], rows);
-                });
-                self.bufs[dst.0] = out;
-            }
-            Op::Glu { gate, up, activation } => {
-                let mut out = self.take(*gate);
-                let (up, width) = (&self.bufs[up.0], self.plan.width(*up));
-                self.pool.rows(&mut out, width, |first, out| {
-                    elementwise::glu::<NativeSimd>(out, &up[first * width..][..out.len()], *activation);
-                });
-                self.bufs[gate.0] = out;
-            }
-            Op::TakeOutputs { x, dst } => {
-                let mut out = self.take(*dst);
-                let (width, rows) = (self.plan.width(*x), batch.output_rows());
-                out.copy_from_slice(&self.bufs[x.0][rows.start * width..rows.end * width]);
-                self.bufs[dst.0] = out;
-            }
-        }
-    }
-
-    fn embed(&self, tokens: &[u32], weight: Weight, scale: f32, dst: &mut [f32]) {
-        let matrix = matrix(&self.weights, weight);
-        let width = self.plan.weights[weight.0].cols;
-        self.pool.rows(dst, width, |first, rows| {
-            for (token, dst) in tokens[first..].iter().zip(rows.chunks_exact_mut(width)) {
-                matrix.row(*token as usize, dst);
-                dst.iter_mut().for_each(|x| *x *= scale);
-            }
-        });
-    }
-
-    /// Runs products that [share a job](share_a_job).
-    fn multiply(&mut self, ops: &[Op]) {
-        let matmuls: Vec<_> = ops.iter().map(|op| MatMul::of(op).expect("only matmuls are products")).collect();
-        let x = matmuls[0].x;
-        let mut outs: Vec<_> = matmuls.iter().map(|matmul| self.take(matmul.dst)).collect();
-        let (floats, width) = (&self.bufs[x.0], self.plan.width(x));
-        let n_tokens = floats.len() / width;
-        let reads_floats = |matmul: &MatMul| matrix(&self.weights, matmul.weight).reads_floats();
-        if self.quantized != Some(x) && !matmuls.iter().all(reads_floats) {
-            (self.kernels.quantize)(&mut self.activations, &self.pool, floats, width);
-            self.quantized = Some(x);
-        }
-        let products = matmuls.iter().zip(&mut outs).map(|(matmul, dst)| {
-            let rows = self.plan.weights[matmul.weight.0].rows;
-            assert_eq!(dst.len(), n_tokens * rows, "every product is written to a buffer of its own");
-            matrix::MatMul { matrix: matrix(&self.weights, matmul.weight), rows, dst }
-        });
-        let input = Input { floats, integers: &self.activations };
-        matrix::multiply(&self.pool, &input, &mut products.collect::<Vec<_>>());
-        for (matmul, mut out) in matmuls.into_iter().zip(outs) {
-            if let Some(bias) = matmul.bias {
-                let bias = self.vector(bias);
-                self.pool.rows(&mut out, bias.len(), |_, rows| {
-                    rows.chunks_exact_mut(bias.len()).for_each(|row| elementwise::add::<NativeSimd>(bias, row));
-                });
-            }
-            self.bufs[matmul.dst.0] = out;
-        }
-    }
-
-    /// The index of the batch's angles for this kind of rotation, made when first asked for.
-    fn angles(&mut self, rope: Rope, factors: Option<Weight>, batch: &Batch<'_>) -> usize {
-        if let Some(known) = self.angles.iter().position(|(r, f, _)| *r == rope && *f == factors) {
-            return known;
-        }
-        let start = self.history.len();
-        let positions = start..start + batch.tokens.len();
-        let angles = Angles::new(&rope, factors.map(|w| self.vector(w)), positions);
-        self.angles.push((rope, factors, angles));
-        self.angles.len() - 1
-    }
-}
-
-/// [`Op::MatMul`].
-struct MatMul {
-    x: Buf,
-    weight: Weight,
-    bias: Option<Weight>,
-    dst: Buf,
-}
-
-impl MatMul {
-    /// What an op multiplies, if it does.
-    fn of(op: &Op) -> Option<Self> {
-        let Op::MatMul { x, weight, bias, dst } = *op else { return None };
-        Some(Self { x, weight, bias, dst })
-    }
-}
-
-/// Whether an op and the next one can be done at the same time: both are products of the same activations.
-fn share_a_job(op: &Op, next: &Op) -> bool {
-    let x = |op| MatMul::of(op).map(|matmul| matmul.x);
-    x(op).is_some() && x(op) == x(next)
 }
 
 /// A weight that is multiplied by, or that tokens are embedded by.
-fn matrix(weights: &[Packed], weight: Weight) -> &dyn Matrix {
+fn matrix_of(weights: &[Packed], weight: Weight) -> &dyn Matrix {
     match &weights[weight.0] {
         Packed::Matrix(matrix) => &**matrix,
-        Packed::Vector(_) => unreachable!("the plan calls it a matrix"),
+        Packed::Dense(_) => unreachable!("the plan calls it a matrix"),
     }
 }
 
@@ -525,7 +376,7 @@ mod tests {
             let mut plan = Plan::default();
             let weight = plan.weight("w", rows, 4096);
             let dst = plan.buf("x", 4096);
-            plan.push(Op::Embed { weight, scale: 1.0, dst });
+            plan.push(crate::plan::op::Embed { weight, scale: 1.0, dst });
             assert_eq!(Cpu::weights_bytes(&plan, &[Codec::Q4_0]), expected, "{rows} rows");
         }
     }

@@ -2,19 +2,27 @@
 //!
 //! It is what the fast backends are tested against, and it is tested against llama.cpp. It is slow.
 
-mod activation;
+mod add;
 mod attention;
 mod embed;
+mod glu;
 mod matmul;
 mod rms_norm;
 mod rope;
+mod store;
+mod take_outputs;
+#[cfg(test)]
+mod tests;
 
-pub use activation::glu;
-pub use attention::{Attention, Cached, attention};
+pub use add::add;
+pub use attention::{Cached, attention};
 pub use embed::embed;
+pub use glu::glu;
 pub use matmul::matmul;
 pub use rms_norm::rms_norm;
 pub use rope::{cos_sin, rope};
+pub use store::store;
+pub use take_outputs::take_outputs;
 
 use crate::error::Result;
 use crate::plan::snapshot::invalid;
@@ -79,6 +87,14 @@ impl Remembered {
             (Self::Kv { .. }, Memory::State { .. }) | (Self::State(_), Memory::Kv(_)) => {
                 unreachable!("a memory is what the plan says")
             }
+        }
+    }
+
+    /// How many slots there are, keys and values.
+    fn kv(&mut self) -> (usize, &mut Vec<f32>, &mut Vec<f32>) {
+        match self {
+            Self::Kv { n_slots, keys, values } => (*n_slots, keys, values),
+            Self::State(_) => unreachable!("the plan keeps keys and values there"),
         }
     }
 }
@@ -221,66 +237,23 @@ impl Reference {
         self.bufs[buf.0].clone()
     }
 
+    /// A weight's numbers, `[rows, cols]`.
+    fn dense(&self, weight: Weight) -> Vec<f32> {
+        let tensor = &self.weights[weight.0];
+        (0..tensor.rows).flat_map(|row| tensor.row(row)).collect()
+    }
+
     fn run(&mut self, op: &Op, batch: &Batch<'_>) {
-        let vector = |weights: &[Tensor], weight: Weight| weights[weight.0].row(0);
         match op {
-            Op::Embed { weight, scale, dst } => {
-                embed(batch.tokens, &self.weights[weight.0], *scale, &mut self.bufs[dst.0]);
-            }
-            Op::RmsNorm { x, weight, eps, dst } => {
-                rms_norm(&self.buf(*x), &vector(&self.weights, *weight), *eps, &mut self.bufs[dst.0]);
-            }
-            Op::MatMul { x, weight, bias, dst } => {
-                let bias = bias.map(|bias| vector(&self.weights, bias));
-                matmul(&self.buf(*x), &self.weights[weight.0], bias.as_deref(), &mut self.bufs[dst.0]);
-            }
-            Op::Rope { x, head_dim, factors, rope: constants } => {
-                let factors = factors.map(|factors| vector(&self.weights, factors));
-                let width = self.plan.width(*x);
-                rope(&mut self.bufs[x.0], width, *head_dim, factors.as_deref(), constants, self.history.len());
-            }
-            Op::Store { k, v, cache } => {
-                let Remembered::Kv { n_slots, keys, values } = &mut self.memories[cache.0] else {
-                    unreachable!("the plan stores keys and values there");
-                };
-                for (dst, src, width) in [(keys, k, self.plan.width(*k)), (values, v, self.plan.width(*v))] {
-                    for (pos, row) in (self.history.len()..).zip(self.bufs[src.0].chunks_exact(width)) {
-                        let at = pos % *n_slots * width;
-                        dst.resize(dst.len().max(at + width), 0.0);
-                        dst[at..at + width].copy_from_slice(row);
-                    }
-                }
-            }
-            Op::Attention { q, cache, n_head, scale, window, dst } => {
-                let info = self.plan.kv(*cache);
-                let shape = Attention {
-                    n_head: *n_head,
-                    n_head_kv: info.n_head_kv,
-                    head_dim: info.k_dim,
-                    scale: *scale,
-                    window: *window,
-                };
-                let Remembered::Kv { n_slots, keys, values } = &self.memories[cache.0] else {
-                    unreachable!("the plan stores keys and values there");
-                };
-                let cached = Cached { keys, values, n_slots: *n_slots };
-                let (q, start) = (self.buf(*q), self.history.len());
-                attention(&q, &cached, &shape, start, &mut self.bufs[dst.0]);
-            }
-            Op::Add { x, dst } => {
-                let x = self.buf(*x);
-                self.bufs[dst.0].iter_mut().zip(x).for_each(|(dst, x)| *dst += x);
-            }
-            Op::Glu { gate, up, activation } => {
-                let up = self.buf(*up);
-                glu(&mut self.bufs[gate.0], &up, *activation);
-            }
-            Op::TakeOutputs { x, dst } => {
-                let width = self.plan.width(*x);
-                let rows = batch.output_rows();
-                let x = self.buf(*x);
-                self.bufs[dst.0].copy_from_slice(&x[rows.start * width..rows.end * width]);
-            }
+            Op::Embed(op) => embed::run(self, op, batch.tokens),
+            Op::RmsNorm(op) => rms_norm::run(self, op),
+            Op::MatMul(op) => matmul::run(self, op),
+            Op::Rope(op) => rope::run(self, op),
+            Op::Store(op) => store::run(self, op),
+            Op::Attention(op) => attention::run(self, op),
+            Op::Add(op) => add::run(self, op),
+            Op::Glu(op) => glu::run(self, op),
+            Op::TakeOutputs(op) => take_outputs::run(self, op, batch.output_rows()),
         }
     }
 }

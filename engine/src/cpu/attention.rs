@@ -8,7 +8,7 @@ pub(super) mod tile;
 use super::kv::{F16, Head, Heads, KvCache, Q8_0};
 use super::pool::Pool;
 use super::vector::Vector;
-use crate::reference::Attention;
+use crate::plan::op::AttentionShape;
 use tile::{AttentionPartials, BLOCK, BlockF32, Part, QUERIES, Tile, merge};
 
 /// Tiles of queries that take a block one after the other, so that it is converted once for all.
@@ -20,7 +20,7 @@ pub(super) struct Scratch(Vec<f32>);
 
 /// How attention is cut into tasks: by key heads, then by tiles of queries, some together, then by positions.
 struct Cut<'a> {
-    shape: &'a Attention,
+    shape: &'a AttentionShape,
     start: usize,
     per_key: usize,
     n_queries: usize,
@@ -39,7 +39,7 @@ pub(super) fn attention<V: Vector>(
     pool: &Pool,
     q: &[f32],
     kv: &KvCache,
-    shape: &Attention,
+    shape: &AttentionShape,
     start: usize,
     scratch: &mut Scratch,
     dst: &mut [f32],
@@ -54,7 +54,7 @@ fn attend_to<V: Vector, H: Head>(
     pool: &Pool,
     q: &[f32],
     kv: &Heads<H>,
-    shape: &Attention,
+    shape: &AttentionShape,
     start: usize,
     scratch: &mut Scratch,
     dst: &mut [f32],
@@ -88,7 +88,7 @@ fn attend_to<V: Vector, H: Head>(
 }
 
 impl<'a> Cut<'a> {
-    fn new(shape: &'a Attention, start: usize, n_tokens: usize, n_threads: usize) -> Self {
+    fn new(shape: &'a AttentionShape, start: usize, n_tokens: usize, n_threads: usize) -> Self {
         let per_key = shape.n_head / shape.n_head_kv;
         let n_queries = n_tokens * per_key;
         // As few tiles as there must be, of the same size.

@@ -1,6 +1,7 @@
 //! What takes how long.
 
 use super::{Cpu, peak};
+use crate::plan::op::MatMul;
 use crate::plan::{Batch, Op};
 use crate::protocol::{OpTime, Profile};
 use std::collections::BTreeMap;
@@ -56,12 +57,12 @@ impl Cpu {
 
     /// What kind of op it is, and how much it has just multiplied.
     fn describe(&self, op: &Op) -> (String, u64) {
-        if let Op::MatMul { weight, dst, .. } = op {
+        if let Op::MatMul(MatMul { weight, dst, .. }) = op {
             let weight = &self.plan.weights[weight.0];
             let n_products = self.bufs[dst.0].len() as u64 * weight.cols as u64;
             return (format!("MatMul {} x {}", weight.rows, weight.cols), n_products);
         }
-        (format!("{op:?}").split(' ').next().unwrap_or_default().to_owned(), 0)
+        (op.name().to_owned(), 0)
     }
 
     /// What the threads of the last batch could multiply in a second, all at the same time; 0 if the clock stands still.

@@ -108,7 +108,7 @@ fn fastest(clock: impl Fn() -> f64, n_max: u32, mut work: impl FnMut(u32)) -> u3
 mod tests {
     use super::*;
     use crate::cpu::{Machine, Pool};
-    use crate::plan::{Op, Plan};
+    use crate::plan::{Plan, op};
     use crate::protocol::CacheType;
     use crate::quant::Codec;
     use crate::quant::random_blocks;
@@ -127,8 +127,8 @@ mod tests {
         let mut plan = Plan::default();
         let weight = plan.weight("w", 64, 64);
         let [x, logits] = ["x", "logits"].map(|name| plan.buf(name, 64));
-        plan.push(Op::Embed { weight, scale: 1.0, dst: x });
-        plan.push(Op::MatMul { x, weight, bias: None, dst: logits });
+        plan.push(op::Embed { weight, scale: 1.0, dst: x });
+        plan.push(op::MatMul { x, weight, bias: None, dst: logits });
         plan.logits = Some(logits);
         #[cfg(not(target_arch = "wasm32"))]
         let pool = Pool::spawn(3);

@@ -309,7 +309,7 @@ mod tests {
     #[cfg(not(target_arch = "wasm32"))]
     fn reply(ahead: usize) -> (Vec<u32>, usize) {
         use crate::gpu::{Device, Options};
-        use crate::plan::{Op, Plan, Weight};
+        use crate::plan::{Plan, Weight, op};
         use crate::quant::Codec;
         use crate::quant::random_blocks;
 
@@ -318,9 +318,9 @@ mod tests {
         let weight = plan.weight("embedding", n_vocab, width);
         let (x, last) = (plan.buf("x", width), plan.output_buf("last", width));
         let logits = plan.output_buf("logits", n_vocab);
-        plan.push(Op::Embed { weight, scale: 1.0, dst: x });
-        plan.push(Op::TakeOutputs { x, dst: last });
-        plan.push(Op::MatMul { x: last, weight, bias: None, dst: logits });
+        plan.push(op::Embed { weight, scale: 1.0, dst: x });
+        plan.push(op::TakeOutputs { x, dst: last });
+        plan.push(op::MatMul { x: last, weight, bias: None, dst: logits });
         plan.logits = Some(logits);
         let device =
             pollster::block_on(Device::open(Options::default())).expect("a GPU, or a program that acts as one");

@@ -1,10 +1,10 @@
 //! Neighbouring ops that one kernel can do: a pass over the plan, before any kernel is chosen.
 //!
 //! ```text
-//! norm, matmuls of its result [, gated activation]     →  Project
-//! matmul, add its result                               →  Project that adds
-//! norm, add its result                                 →  Norm that adds
-//! [norms of q and k,] rotations of q and k, store      →  Heads
+//! norm, matmuls of its result [, gated activation]     →  FusedMatMul
+//! matmul, add its result                               →  FusedMatMul that adds
+//! norm, add its result                                 →  NormAdd
+//! [norms of q and k,] rotations of q and k, store      →  QkNormRopeStore
 //! ```
 //!
 //! It also says what lies beside what: weights that are read together become one matrix, and queries, keys and values one
@@ -16,7 +16,8 @@ mod slots;
 pub use slots::{Physical, Slot};
 
 use super::layout::{ROWS_STEP, layout};
-use crate::plan::{Activation, Buf, Mem, Op, Plan, Rope, Weight};
+use crate::plan::op::{Add, MatMul, RmsNorm, Rope, Store};
+use crate::plan::{Activation, Buf, Mem, Op, Plan, RopeParams, Weight};
 use crate::quant::Codec;
 use slots::Slots;
 
@@ -63,35 +64,41 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Angles {
     /// Constants.
-    pub rope: Rope,
+    pub rope: RopeParams,
     /// Divisors of the frequencies.
     pub factors: Option<Weight>,
 }
 
 /// One step: mostly one dispatch for one token.
-#[expect(missing_docs, reason = "the fields are those of the plan's ops")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// As [`Op::Embed`].
-    Embed { weight: Weight, scale: f32, dst: Buf },
-    /// As [`Op::RmsNorm`]; the result is added to dst if `add`.
-    Norm { x: Buf, weight: Weight, eps: f32, dst: Buf, add: bool },
+    /// An op of the plan as it is.
+    Op(Op),
     /// Matmuls of the same input.
-    Project(Project),
-    /// As [`Op::Rope`]; `angles` is an index into [`Fused::angles`].
-    Rope { x: Buf, head_dim: usize, angles: usize },
-    /// As [`Op::Store`].
-    Store { k: Buf, v: Buf, cache: Mem },
-    /// Rotation of q and k, and store.
-    Heads { q: Buf, k: Buf, v: Buf, norms: Option<HeadNorms>, angles: usize, cache: Mem },
-    /// As [`Op::Attention`].
-    Attention { q: Buf, cache: Mem, n_head: usize, scale: f32, window: Option<usize>, dst: Buf },
-    /// As [`Op::Add`].
-    Add { x: Buf, dst: Buf },
-    /// As [`Op::Glu`].
-    Glu { gate: Buf, up: Buf, activation: Activation },
-    /// As [`Op::TakeOutputs`].
-    TakeOutputs { x: Buf, dst: Buf },
+    FusedMatMul(FusedMatMul),
+    /// Norms, rotations and store of queries and keys.
+    QkNormRopeStore(QkNormRopeStore),
+    /// A norm whose result is added to `dst`.
+    NormAdd(RmsNorm),
+}
+
+/// Norm and rotation of every head of queries and keys, and store of keys and values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QkNormRopeStore {
+    /// `[n, n_head · head_dim]`, changed in place.
+    pub q: Buf,
+    /// `[n, n_head_kv · head_dim]`.
+    pub k: Buf,
+    /// As k.
+    pub v: Buf,
+    /// Norms before the rotation.
+    pub norms: Option<HeadNorms>,
+    /// Frequencies and pairing.
+    pub rope: RopeParams,
+    /// `[n_rot / 2]` divisors of the frequencies.
+    pub factors: Option<Weight>,
+    /// Where keys and values go.
+    pub cache: Mem,
 }
 
 /// Norms of every head of queries and keys.
@@ -101,13 +108,13 @@ pub struct HeadNorms {
     pub q: Weight,
     /// Gains of keys.
     pub k: Weight,
-    /// Of both.
+    /// Added to the mean square of either.
     pub eps: f32,
 }
 
 /// Matmuls of the same input.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Project {
+pub struct FusedMatMul {
     /// What is multiplied, or what the norm takes.
     pub x: Buf,
     /// Only the rows of x whose logits are wanted.
@@ -118,6 +125,14 @@ pub struct Project {
     pub products: Vec<Product>,
     /// There are two products, gate and up: dst of the first becomes activation(gate) · up.
     pub activation: Option<Activation>,
+}
+
+impl From<MatMul> for FusedMatMul {
+    fn from(op: MatMul) -> Self {
+        let MatMul { x, weight, bias, dst } = op;
+        let products = vec![Product { weight, bias, dst, add: false }];
+        Self { x, takes_outputs: false, norm: None, products, activation: None }
+    }
 }
 
 /// A norm whose result only matmuls read.
@@ -147,29 +162,34 @@ pub struct Product {
 /// Fuses a plan whose weights are of these types. No buffer of weights is to be longer than `plane_bytes_max`, where that
 /// can be had.
 pub fn fuse(plan: &Plan, codecs: &[Codec], plane_bytes_max: usize) -> Fused {
-    let mut angles: Vec<Angles> = Vec::new();
     let slots = Slots::new(plan);
     let mut steps = Vec::new();
     let mut rest = &plan.ops[..];
     while !rest.is_empty() {
         let ops = Ops { plan, codecs, plane_bytes_max, rest };
-        let mut angles_of = |rope: Rope, factors: Option<Weight>| {
-            let known = angles.iter().position(|a| a.rope == rope && a.factors == factors);
-            known.unwrap_or_else(|| {
-                angles.push(Angles { rope, factors });
-                angles.len() - 1
-            })
-        };
         let (step, n_ops) = ops
-            .project()
-            .or_else(|| ops.norm_and_add())
-            .or_else(|| ops.heads(&slots, &mut angles_of))
-            .unwrap_or_else(|| (ops.single(&mut angles_of), 1));
+            .fused_matmul()
+            .or_else(|| ops.norm_add())
+            .or_else(|| ops.qk_norm_rope_store(&slots))
+            .unwrap_or_else(|| (Step::Op(rest[0].clone()), 1));
         steps.push(step);
         rest = &rest[n_ops..];
     }
     let (matrices, places) = matrices(plan, codecs, &steps, &slots, plane_bytes_max);
-    Fused { steps, bufs: slots.bufs, slots: slots.slots, matrices, places, angles }
+    Fused { steps, bufs: slots.bufs, slots: slots.slots, matrices, places, angles: angles(plan) }
+}
+
+/// The kinds of rotation that a plan has.
+fn angles(plan: &Plan) -> Vec<Angles> {
+    let mut angles: Vec<Angles> = Vec::new();
+    for op in &plan.ops {
+        if let Op::Rope(Rope { rope, factors, .. }) = *op
+            && !angles.contains(&Angles { rope, factors })
+        {
+            angles.push(Angles { rope, factors });
+        }
+    }
+    angles
 }
 
 /// What is left of a plan.
@@ -183,32 +203,30 @@ struct Ops<'a> {
 impl Ops<'_> {
     /// Whether nobody reads what `buf` holds after the first `n` ops.
     fn is_dead_after(&self, n: usize, buf: Buf) -> bool {
-        let next = self.rest[n..].iter().find(|op| reads(op).contains(&buf) || writes(op) == Some(buf));
-        match next {
-            Some(op) => !reads(op).contains(&buf),
+        let uses = self.rest[n..].iter().map(Op::uses);
+        match uses.into_iter().find(|uses| uses.reads.contains(&buf) || uses.writes.contains(&buf)) {
+            Some(uses) => !uses.reads.contains(&buf),
             None => self.plan.logits != Some(buf),
         }
     }
 
-    fn project(&self) -> Option<(Step, usize)> {
+    fn fused_matmul(&self) -> Option<(Step, usize)> {
         let mut n = 0;
-        let taken = match self.rest {
-            [Op::TakeOutputs { x, dst }, Op::RmsNorm { x: normed, .. }, ..] if dst == normed => Some((*x, *dst)),
+        let taken = match *self.rest {
+            [Op::TakeOutputs(take), Op::RmsNorm(norm), ..] if take.dst == norm.x => Some(take),
             _ => None,
         };
         n += usize::from(taken.is_some());
         let norm = match self.rest[n..] {
-            [Op::RmsNorm { x, weight, eps, dst }, ..] if x != dst && self.is_whole(x, weight) => {
-                Some((x, Norm { weight, eps, dst }))
-            }
+            [Op::RmsNorm(norm), ..] if norm.x != norm.dst && self.is_whole(&norm) => Some(norm),
             _ => None,
         };
         n += usize::from(norm.is_some());
-        let Some(Op::MatMul { x: input, .. }) = self.rest.get(n) else { return None };
+        let Some(Op::MatMul(MatMul { x: input, .. })) = self.rest.get(n) else { return None };
         let x = match (taken, norm) {
-            (Some((x, last)), Some((_, norm))) if self.is_dead_after(n, last) && norm.dst == *input => x,
+            (Some(taken), Some(norm)) if self.is_dead_after(n, taken.dst) && norm.dst == *input => taken.x,
             (Some(_), _) => return None,
-            (None, Some((x, norm))) if norm.dst == *input => x,
+            (None, Some(norm)) if norm.dst == *input => norm.x,
             (None, Some(_)) => return None,
             (None, None) => *input,
         };
@@ -218,166 +236,87 @@ impl Ops<'_> {
         if !is_apart || (norm.is_some() && !self.is_dead_after(n, *input)) {
             return None;
         }
-        let project =
-            Project { x, takes_outputs: taken.is_some(), norm: norm.map(|(_, norm)| norm), products, activation: None };
-        Some(self.with_glu(&project, n).or_else(|| self.with_add(&project, n)).unwrap_or((project, n)))
-            .map(|(project, n)| (Step::Project(project), n))
+        let norm = norm.map(|RmsNorm { weight, eps, dst, .. }| Norm { weight, eps, dst });
+        let matmul = FusedMatMul { x, takes_outputs: taken.is_some(), norm, products, activation: None };
+        let (matmul, n) = self.with_glu(&matmul, n).or_else(|| self.with_add(&matmul, n)).unwrap_or((matmul, n));
+        Some((Step::FusedMatMul(matmul), n))
     }
 
     /// Whether a norm's groups are whole rows.
-    fn is_whole(&self, x: Buf, weight: Weight) -> bool {
-        self.plan.weights[weight.0].cols == self.plan.width(x)
+    fn is_whole(&self, norm: &RmsNorm) -> bool {
+        self.plan.weights[norm.weight.0].cols == self.plan.width(norm.x)
     }
 
-    fn with_glu(&self, project: &Project, n: usize) -> Option<(Project, usize)> {
-        let [gate, up] = project.products[..] else { return None };
+    fn with_glu(&self, matmul: &FusedMatMul, n: usize) -> Option<(FusedMatMul, usize)> {
+        let [gate, up] = matmul.products[..] else { return None };
         match self.rest.get(n) {
-            Some(Op::Glu { gate: g, up: u, activation })
-                if *g == gate.dst
-                    && *u == up.dst
+            Some(Op::Glu(glu))
+                if (glu.gate, glu.up) == (gate.dst, up.dst)
                     && self.is_dead_after(n + 1, up.dst)
                     && can_join(self.plan, self.codecs, &[gate, up], self.plane_bytes_max) =>
             {
-                Some((Project { activation: Some(*activation), ..project.clone() }, n + 1))
+                Some((FusedMatMul { activation: Some(glu.activation), ..matmul.clone() }, n + 1))
             }
             _ => None,
         }
     }
 
-    fn with_add(&self, project: &Project, n: usize) -> Option<(Project, usize)> {
-        let [product] = project.products[..] else { return None };
+    fn with_add(&self, matmul: &FusedMatMul, n: usize) -> Option<(FusedMatMul, usize)> {
+        let [product] = matmul.products[..] else { return None };
         match self.rest.get(n) {
-            Some(Op::Add { x, dst })
-                if *x == product.dst && *dst != project.x && self.is_dead_after(n + 1, product.dst) =>
+            Some(Op::Add(Add { x, dst }))
+                if *x == product.dst && *dst != matmul.x && self.is_dead_after(n + 1, product.dst) =>
             {
                 let product = Product { dst: *dst, add: true, ..product };
-                Some((Project { products: vec![product], ..project.clone() }, n + 1))
+                Some((FusedMatMul { products: vec![product], ..matmul.clone() }, n + 1))
             }
             _ => None,
         }
     }
 
-    fn norm_and_add(&self) -> Option<(Step, usize)> {
+    fn norm_add(&self) -> Option<(Step, usize)> {
         match *self.rest {
-            [Op::RmsNorm { x, weight, eps, dst: normed }, Op::Add { x: added, dst }, ..]
-                if normed == added && x != normed && x != dst && self.is_dead_after(2, normed) =>
+            [Op::RmsNorm(norm), Op::Add(Add { x, dst }), ..]
+                if norm.dst == x && norm.x != x && norm.x != dst && self.is_dead_after(2, x) =>
             {
-                Some((Step::Norm { x, weight, eps, dst, add: true }, 2))
+                Some((Step::NormAdd(RmsNorm { dst, ..norm }), 2))
             }
             _ => None,
         }
     }
 
-    fn heads(&self, slots: &Slots, angles_of: &mut impl FnMut(Rope, Option<Weight>) -> usize) -> Option<(Step, usize)> {
-        let heads = heads_of(self.plan, self.rest)?;
-        let HeadsOps { q, k, v, norms, rope, factors, cache, n_ops } = heads;
+    fn qk_norm_rope_store(&self, slots: &Slots) -> Option<(Step, usize)> {
+        let (heads, n_ops) = qk_norm_rope_store(self.plan, self.rest)?;
+        let QkNormRopeStore { q, k, v, .. } = heads;
         let is_one = [k, v].iter().all(|buf| slots.slots[buf.0].buf == slots.slots[q.0].buf);
         (is_one && self.is_dead_after(n_ops, k) && self.is_dead_after(n_ops, v))
-            .then(|| (Step::Heads { q, k, v, norms, angles: angles_of(rope, factors), cache }, n_ops))
-    }
-
-    /// The first op as it is.
-    fn single(&self, angles_of: &mut impl FnMut(Rope, Option<Weight>) -> usize) -> Step {
-        match self.rest[0] {
-            Op::Embed { weight, scale, dst } => Step::Embed { weight, scale, dst },
-            Op::RmsNorm { x, weight, eps, dst } => Step::Norm { x, weight, eps, dst, add: false },
-            Op::MatMul { x, weight, bias, dst } => Step::Project(Project {
-                x,
-                takes_outputs: false,
-                norm: None,
-                products: vec![Product { weight, bias, dst, add: false }],
-                activation: None,
-            }),
-            Op::Rope { x, head_dim, factors, rope } => Step::Rope { x, head_dim, angles: angles_of(rope, factors) },
-            Op::Store { k, v, cache } => Step::Store { k, v, cache },
-            Op::Attention { q, cache, n_head, scale, window, dst } => {
-                Step::Attention { q, cache, n_head, scale, window, dst }
-            }
-            Op::Add { x, dst } => Step::Add { x, dst },
-            Op::Glu { gate, up, activation } => Step::Glu { gate, up, activation },
-            Op::TakeOutputs { x, dst } => Step::TakeOutputs { x, dst },
-        }
+            .then_some((Step::QkNormRopeStore(heads), n_ops))
     }
 }
 
 fn product(op: &Op, input: Buf) -> Option<Product> {
-    let Op::MatMul { x, weight, bias, dst } = *op else { return None };
+    let Op::MatMul(MatMul { x, weight, bias, dst }) = *op else { return None };
     (x == input).then_some(Product { weight, bias, dst, add: false })
 }
 
-/// The ops between the matmuls of a layer's heads and its attention.
-struct HeadsOps {
-    q: Buf,
-    k: Buf,
-    v: Buf,
-    norms: Option<HeadNorms>,
-    rope: Rope,
-    factors: Option<Weight>,
-    cache: Mem,
-    n_ops: usize,
-}
-
-/// The beginning of `ops`, if it is norms of q and k, or none, rotations of both alike, and their store.
-fn heads_of(plan: &Plan, ops: &[Op]) -> Option<HeadsOps> {
-    let (normed, ops) = match *ops {
-        [Op::RmsNorm { x: q, weight: wq, eps, dst: dq }, Op::RmsNorm { x: k, weight: wk, eps: eps_k, dst: dk }, ..]
-            if q == dq && k == dk && eps == eps_k =>
-        {
-            (Some((q, k, HeadNorms { q: wq, k: wk, eps })), &ops[2..])
-        }
-        _ => (None, ops),
+/// The beginning of `ops`, and how many they are, if it is norms of q and k, or none, rotations of both alike, and their
+/// store: what stands between the matmuls of a layer's heads and its attention.
+fn qk_norm_rope_store(plan: &Plan, ops: &[Op]) -> Option<(QkNormRopeStore, usize)> {
+    let normed = match *ops {
+        [Op::RmsNorm(q), Op::RmsNorm(k), ..] if q.x == q.dst && k.x == k.dst && q.eps == k.eps => Some([q, k]),
+        _ => None,
     };
-    let [
-        Op::Rope { x: q, head_dim, factors, rope },
-        Op::Rope { x: k, head_dim: head_dim_k, factors: factors_k, rope: rope_k },
-        Op::Store { k: stored, v, cache },
-        ..,
-    ] = *ops
-    else {
-        return None;
-    };
-    let is_alike = (head_dim, factors, rope) == (head_dim_k, factors_k, rope_k) && k == stored && q != k && k != v;
-    let is_cached = head_dim == plan.kv(cache).k_dim;
-    let is_normed = normed.is_none_or(|(nq, nk, norms)| {
-        nq == q && nk == k && [norms.q, norms.k].iter().all(|w| plan.weights[w.0].cols == head_dim)
+    let n_norms = if normed.is_some() { 2 } else { 0 };
+    let [Op::Rope(q), Op::Rope(k), Op::Store(Store { k: stored, v, cache }), ..] = ops[n_norms..] else { return None };
+    let is_alike = Rope { x: q.x, ..k } == q && k.x == stored && q.x != k.x && k.x != v;
+    let is_cached = q.head_dim == plan.kv(cache).k_dim;
+    let is_normed = normed.is_none_or(|norms| {
+        let cols = norms.map(|norm| plan.weights[norm.weight.0].cols);
+        norms.map(|norm| norm.x) == [q.x, k.x] && cols == [q.head_dim; 2]
     });
-    (is_alike && is_cached && is_normed).then(|| HeadsOps {
-        q,
-        k,
-        v,
-        norms: normed.map(|(_, _, norms)| norms),
-        rope,
-        factors,
-        cache,
-        n_ops: 3 + if normed.is_some() { 2 } else { 0 },
-    })
-}
-
-/// The buffers whose contents an op needs.
-fn reads(op: &Op) -> Vec<Buf> {
-    match *op {
-        Op::Embed { .. } => vec![],
-        Op::RmsNorm { x, .. } | Op::MatMul { x, .. } | Op::Rope { x, .. } | Op::TakeOutputs { x, .. } => vec![x],
-        Op::Store { k, v, .. } => vec![k, v],
-        Op::Attention { q, .. } => vec![q],
-        Op::Add { x, dst } => vec![x, dst],
-        Op::Glu { gate, up, .. } => vec![gate, up],
-    }
-}
-
-/// The buffer that an op fills.
-fn writes(op: &Op) -> Option<Buf> {
-    match *op {
-        Op::Embed { dst, .. }
-        | Op::RmsNorm { dst, .. }
-        | Op::MatMul { dst, .. }
-        | Op::Attention { dst, .. }
-        | Op::Add { dst, .. }
-        | Op::TakeOutputs { dst, .. } => Some(dst),
-        Op::Rope { x, .. } => Some(x),
-        Op::Glu { gate, .. } => Some(gate),
-        Op::Store { .. } => None,
-    }
+    let norms = normed.map(|[q, k]| HeadNorms { q: q.weight, k: k.weight, eps: q.eps });
+    let heads = QkNormRopeStore { q: q.x, k: k.x, v, norms, rope: q.rope, factors: q.factors, cache };
+    (is_alike && is_cached && is_normed).then_some((heads, n_norms + 3))
 }
 
 /// Whether the weights of these products can be one matrix.
@@ -416,8 +355,8 @@ fn matrices(
         matrices.push(Matrix { weights: weights.to_vec(), codec, rows, cols });
     };
     for step in steps {
-        if let Step::Project(project) = step {
-            for products in joined(plan, codecs, project, slots, plane_bytes_max) {
+        if let Step::FusedMatMul(matmul) = step {
+            for products in joined(plan, codecs, matmul, slots, plane_bytes_max) {
                 join(&products.iter().map(|p| p.weight).collect::<Vec<_>>());
             }
         }
@@ -427,26 +366,26 @@ fn matrices(
     (matrices, places)
 }
 
-/// The products of a projection, divided into runs whose weights are to be one matrix.
+/// The products of a fused matmul, divided into runs whose weights are to be one matrix.
 fn joined<'a>(
     plan: &Plan,
     codecs: &[Codec],
-    project: &'a Project,
+    matmul: &'a FusedMatMul,
     slots: &Slots,
     plane_bytes_max: usize,
 ) -> Vec<&'a [Product]> {
-    if project.activation.is_some() {
-        return vec![&project.products];
+    if matmul.activation.is_some() {
+        return vec![&matmul.products];
     }
     let mut runs: Vec<&[Product]> = Vec::new();
     let mut start = 0;
-    for end in 1..=project.products.len() {
-        let run = &project.products[start..=end.min(project.products.len() - 1)];
-        let goes_on = end < project.products.len()
+    for end in 1..=matmul.products.len() {
+        let run = &matmul.products[start..=end.min(matmul.products.len() - 1)];
+        let goes_on = end < matmul.products.len()
             && slots.follows(plan, run[run.len() - 2].dst, run[run.len() - 1].dst)
             && can_join(plan, codecs, run, plane_bytes_max);
         if !goes_on {
-            runs.push(&project.products[start..end]);
+            runs.push(&matmul.products[start..end]);
             start = end;
         }
     }

@@ -2,22 +2,28 @@
 //!
 //! It is all data: nothing here touches a device, so every shader of a model can be written to files and looked at.
 
+mod add;
 mod attention;
+mod embed;
+mod glu;
 mod project;
+mod qk_norm_rope_store;
+mod rms_norm;
+mod rope;
 mod sample;
 mod source;
+mod store;
+mod take_outputs;
 
 pub use attention::{KEYS_BLOCK, found_len};
 pub use sample::{CANDIDATES, RECENT, sample, slices};
 pub use source::{compose, compose_for_browsers};
 
-use super::fuse::{Fused, HeadNorms, Slot, Step, fuse};
-use super::layout::{CHUNK, layout, split};
+use super::fuse::{Angles, Fused, FusedMatMul, Slot, Step, fuse};
+use super::layout::{layout, split};
 use super::tier::Tier;
-use crate::plan::{Activation, Buf, Kv, Mem, Plan, RopePairs, Rows, Weight};
+use crate::plan::{Buf, Kv, Mem, Op, Plan, RopeParams, Rows, Weight};
 use crate::quant::Codec;
-use attention::Attention;
-use project::Linked;
 use std::ops::Range;
 
 /// Rows and tokens of a matmul's tile.
@@ -282,25 +288,31 @@ pub fn eights(head_dim: usize) -> usize {
 impl Target<'_> {
     fn kernels(&self, step: &Step, tokens: Tokens) -> Vec<Kernel> {
         match step {
-            Step::Embed { weight, scale, dst } => self.embed(*weight, *scale, *dst),
-            Step::Norm { x, weight, eps, dst, add } => vec![self.norm(*x, *weight, *eps, *dst, *add)],
-            Step::Project(project) => self.project(project, tokens),
-            Step::Rope { x, head_dim, angles } => vec![self.rope(*x, *head_dim, *angles)],
-            Step::Store { k, v, cache } => vec![self.store(*k, *v, *cache)],
-            Step::Heads { q, k, v, norms, angles, cache } => vec![self.heads([*q, *k, *v], *norms, *angles, *cache)],
-            Step::Attention { q, cache, n_head, scale, window, dst } => {
-                let attention =
-                    Attention { q: *q, cache: *cache, n_head: *n_head, scale: *scale, window: *window, dst: *dst };
-                self.attention(&attention, tokens)
-            }
-            Step::Add { x, dst } => vec![self.elementwise("add", vec![source::ADD], *x, *dst)],
-            Step::Glu { gate, up, activation } => vec![self.glu(*gate, *up, *activation)],
-            Step::TakeOutputs { x, dst } => {
-                let source = vec![source::STATE, source::TAKE_OUTPUTS, source::ROWS_OUTPUTS];
-                let kernel = self.elementwise("take_outputs", source, *x, *dst);
-                vec![Kernel { bindings: with_state(kernel.bindings), ..kernel }]
-            }
+            Step::Op(op) => self.op(op, tokens),
+            Step::FusedMatMul(matmul) => self.project(matmul, tokens),
+            Step::QkNormRopeStore(heads) => vec![self.qk_norm_rope_store(heads)],
+            Step::NormAdd(norm) => vec![self.norm(norm, true)],
         }
+    }
+
+    fn op(&self, op: &Op, tokens: Tokens) -> Vec<Kernel> {
+        match op {
+            Op::Embed(op) => self.embed(op),
+            Op::RmsNorm(op) => vec![self.norm(op, false)],
+            Op::MatMul(op) => self.project(&FusedMatMul::from(*op), tokens),
+            Op::Rope(op) => vec![self.rope(op)],
+            Op::Store(op) => vec![self.store(op)],
+            Op::Attention(op) => self.attention(op, tokens),
+            Op::Add(op) => vec![self.add(op)],
+            Op::Glu(op) => vec![self.glu(op)],
+            Op::TakeOutputs(op) => vec![self.take_outputs(op)],
+        }
+    }
+
+    /// The index of a table of cosines and sines.
+    fn angles(&self, rope: RopeParams, factors: Option<Weight>) -> usize {
+        let kinds = &self.fused.angles;
+        kinds.iter().position(|kind| *kind == Angles { rope, factors }).expect("every rotation of the plan has a table")
     }
 
     fn slot(&self, buf: Buf) -> Slot {
@@ -329,85 +341,6 @@ impl Target<'_> {
         [(names[0], number(self.slot(buf).offset)), (names[1], number(self.stride(buf)))]
     }
 
-    fn embed(&self, weight: Weight, scale: f32, dst: Buf) -> Vec<Kernel> {
-        let info = &self.plan.weights[weight.0];
-        let pieces = self.pieces(weight).into_iter().map(|piece| {
-            let Linked { source, bindings: planes, mut constants } = self.weights(piece.part);
-            constants.extend([
-                ("FIRST_TOKEN", number(piece.rows.start)),
-                ("FIRST_ROW", number(piece.first_row)),
-                ("ROWS", number(piece.rows.len())),
-                ("CHUNKS", number(info.cols.div_ceil(CHUNK))),
-                ("COLS", number(info.cols)),
-                ("SCALE", scale.into()),
-            ]);
-            constants.extend(self.at(["DST", "STRIDE"], dst));
-            Kernel {
-                name: "embed",
-                source: [vec![source::EMBED], source].concat(),
-                bindings: [vec![(1, Resource::Tokens), (2, self.write(dst))], planes].concat(),
-                constants,
-                grid: Grid::Rows(info.cols.div_ceil(4 * WORKGROUP), self.rows(dst)),
-                when: When::Always,
-            }
-        });
-        pieces.collect()
-    }
-
-    fn norm(&self, x: Buf, weight: Weight, eps: f32, dst: Buf, add: bool) -> Kernel {
-        let cols = self.plan.weights[weight.0].cols;
-        let grid = Grid::Rows(self.plan.width(x) / cols, self.rows(dst));
-        let gains = (5, Resource::Vector(weight));
-        let constants = vec![("COLS", number(cols)), ("EPS", eps.into())];
-        if x == dst {
-            return Kernel {
-                name: "rms_norm_in_place",
-                source: vec![source::RMS_NORM_IN_PLACE, source::TOTAL],
-                bindings: vec![(2, self.write(x)), gains],
-                constants: [constants, self.at(["X", "STRIDE"], x).to_vec()].concat(),
-                grid,
-                when: When::Always,
-            };
-        }
-        let takes_outputs = self.rows(x) != self.rows(dst);
-        let rows = if takes_outputs { vec![source::STATE, source::ROWS_OUTPUTS] } else { vec![source::ROWS_ALL] };
-        let end = if add { source::END_ADD } else { source::END_WRITE };
-        let bindings = vec![(1, self.read(x)), (2, self.write(dst)), gains];
-        Kernel {
-            name: "rms_norm",
-            source: [vec![source::RMS_NORM, source::TOTAL, end], rows].concat(),
-            bindings: if takes_outputs { with_state(bindings) } else { bindings },
-            constants: [constants, self.at(["X", "X_STRIDE"], x).to_vec(), self.at(["DST", "STRIDE"], dst).to_vec()]
-                .concat(),
-            grid,
-            when: When::Always,
-        }
-    }
-
-    fn rope(&self, x: Buf, head_dim: usize, angles: usize) -> Kernel {
-        let n_head = self.plan.width(x) / head_dim;
-        let half_rot = self.fused.angles[angles].rope.n_rot / 2;
-        let constants = vec![("N_HEAD", number(n_head)), ("HEAD_DIM", number(head_dim))];
-        Kernel {
-            name: "rope",
-            source: vec![source::STATE, source::ROPE],
-            bindings: with_state(vec![(2, self.write(x)), (3, Resource::Angles(angles))]),
-            constants: [constants, self.pairs(angles), self.at(["X", "STRIDE"], x).to_vec()].concat(),
-            grid: Grid::Rows((n_head * half_rot).div_ceil(WORKGROUP), self.rows(x)),
-            when: When::Always,
-        }
-    }
-
-    /// Which elements of a head are pairs.
-    fn pairs(&self, angles: usize) -> Vec<(&'static str, f64)> {
-        let rope = self.fused.angles[angles].rope;
-        let (step, gap) = match rope.pairs {
-            RopePairs::Neighbours => (2, 1),
-            RopePairs::Halves => (1, rope.n_rot / 2),
-        };
-        vec![("HALF_ROT", number(rope.n_rot / 2)), ("PAIR_STEP", number(step)), ("PAIR_GAP", number(gap))]
-    }
-
     /// A KV cache, and the fragments and constants by which kernels find their way in it.
     fn cache(&self, cache: Mem) -> (Kv, Vec<&'static str>, Vec<(&'static str, f64)>) {
         let info = self.plan.kv(cache);
@@ -420,71 +353,6 @@ impl Target<'_> {
         constants.extend(ring.map(|len| ("RING", number(len))));
         let slots = if ring.is_some() { source::RING } else { source::WHOLE_CONTEXT };
         (info, vec![source::STATE, source::CACHE, slots], constants)
-    }
-
-    fn store(&self, k: Buf, v: Buf, cache: Mem) -> Kernel {
-        let (info, source, constants) = self.cache(cache);
-        let bindings = vec![
-            (1, self.read(k)),
-            (3, self.read(v)),
-            (6, Resource::StoreKeys(cache)),
-            (7, Resource::StoreValues(cache)),
-        ];
-        Kernel {
-            name: "store",
-            source: [source, vec![source::HALVES, source::STORE]].concat(),
-            bindings: with_state(bindings),
-            constants: [constants, self.at(["K", "K_STRIDE"], k).to_vec(), self.at(["V", "V_STRIDE"], v).to_vec()]
-                .concat(),
-            grid: Grid::Rows((info.n_head_kv * eights(info.k_dim) * 4).div_ceil(WORKGROUP), Rows::Tokens),
-            when: When::Always,
-        }
-    }
-
-    fn heads(&self, [q, k, v]: [Buf; 3], norms: Option<HeadNorms>, angles: usize, cache: Mem) -> Kernel {
-        let (info, mut source, mut constants) = self.cache(cache);
-        let n_head = self.plan.width(q) / info.k_dim;
-        let mut bindings = with_state(vec![
-            (2, self.write(q)),
-            (3, Resource::Angles(angles)),
-            (6, Resource::StoreKeys(cache)),
-            (7, Resource::StoreValues(cache)),
-        ]);
-        source.extend([source::HALVES, source::HEADS]);
-        match norms {
-            None => source.push(source::HEADS_PLAIN),
-            Some(HeadNorms { q, k, eps }) => {
-                source.extend([source::HEADS_NORMED, source::TOTAL]);
-                bindings.extend([(4, Resource::Vector(q)), (5, Resource::Vector(k))]);
-                constants.push(("EPS", eps.into()));
-            }
-        }
-        constants.extend(self.pairs(angles));
-        constants.extend(self.at(["Q", "STRIDE"], q));
-        constants.extend([
-            ("K", number(self.slot(k).offset)),
-            ("V", number(self.slot(v).offset)),
-            ("N_HEAD", number(n_head)),
-        ]);
-        let grid = Grid::Rows(n_head + 2 * info.n_head_kv, Rows::Tokens);
-        Kernel { name: "heads", source, bindings, constants, grid, when: When::Always }
-    }
-
-    fn glu(&self, gate: Buf, up: Buf, activation: Activation) -> Kernel {
-        let width = self.plan.width(gate);
-        Kernel {
-            name: "glu",
-            source: vec![source::GLU, source::activation(activation)],
-            bindings: vec![(1, self.read(up)), (2, self.write(gate))],
-            constants: [
-                vec![("COLS", number(width))],
-                self.at(["UP", "UP_STRIDE"], up).to_vec(),
-                self.at(["GATE", "STRIDE"], gate).to_vec(),
-            ]
-            .concat(),
-            grid: Grid::Rows(width.div_ceil(WORKGROUP), self.rows(gate)),
-            when: When::Always,
-        }
     }
 
     fn elementwise(&self, name: &'static str, source: Vec<&'static str>, x: Buf, dst: Buf) -> Kernel {

@@ -4,7 +4,7 @@
 use super::tier::{Reduce, Tier};
 use super::{Device, Gpu};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Activation, Batch, Buf, Op, Outputs, Plan, Rope, RopePairs, Weight};
+use crate::plan::{Activation, Batch, Buf, Outputs, Plan, RopePairs, RopeParams, Weight, op};
 use crate::protocol::Sampling;
 use crate::quant::Codec;
 use crate::quant::random_blocks;
@@ -68,9 +68,9 @@ pub async fn test_products(device: &Device, codec: Codec) -> Result<()> {
     let weight = plan.weight("weight", N_VOCAB, WIDTH_OF_BLOCKS);
     let (x, products) = (plan.buf("x", WIDTH_OF_BLOCKS), plan.buf("products", N_VOCAB));
     let logits = plan.output_buf("logits", N_VOCAB);
-    plan.push(Op::Embed { weight, scale: 1.0, dst: x });
-    plan.push(Op::MatMul { x, weight, bias: None, dst: products });
-    plan.push(Op::TakeOutputs { x: products, dst: logits });
+    plan.push(op::Embed { weight, scale: 1.0, dst: x });
+    plan.push(op::MatMul { x, weight, bias: None, dst: products });
+    plan.push(op::TakeOutputs { x: products, dst: logits });
     plan.logits = Some(logits);
     let mut pair = Pair::new(device, plan, codec)?;
     for tokens in [&prompt()[..], &[3]] {
@@ -141,14 +141,14 @@ fn plan(tier: Tier) -> Plan {
     let last_norm = p.weight("last_norm", 1, WIDTH);
     let [x, h] = ["x", "h"].map(|name| p.buf(name, WIDTH));
     let ff = ["gate", "up"].map(|name| p.buf(name, N_FF));
-    p.push(Op::Embed { weight: embedding, scale: 1.0, dst: x });
+    p.push(op::Embed { weight: embedding, scale: 1.0, dst: x });
     add_layer(p, [x, h], ff, OF_LLAMA, false);
     add_layer(p, [x, h], ff, of_gemma(tier), true);
     let [last, normed] = ["last", "normed"].map(|name| p.output_buf(name, WIDTH));
     let logits = p.output_buf("logits", N_VOCAB);
-    p.push(Op::TakeOutputs { x, dst: last });
-    p.push(Op::RmsNorm { x: last, weight: last_norm, eps: EPS, dst: normed });
-    p.push(Op::MatMul { x: normed, weight: embedding, bias: None, dst: logits });
+    p.push(op::TakeOutputs { x, dst: last });
+    p.push(op::RmsNorm { x: last, weight: last_norm, eps: EPS, dst: normed });
+    p.push(op::MatMul { x: normed, weight: embedding, bias: None, dst: logits });
     plan.logits = Some(logits);
     plan
 }
@@ -159,14 +159,14 @@ fn add_layer(p: &mut Plan, [x, h]: [Buf; 2], [gate, up]: [Buf; 2], heads: Heads,
     let name = |part: &str| format!("{part} {}", if is_gemma { "of gemma" } else { "of llama" });
     let norm = |p: &mut Plan, x: Buf, part: &str, cols: usize, dst: Buf| {
         let weight = p.weight(name(part), 1, cols);
-        p.push(Op::RmsNorm { x, weight, eps: EPS, dst });
+        p.push(op::RmsNorm { x, weight, eps: EPS, dst });
     };
     let matmul = |p: &mut Plan, x: Buf, part: &str, dst: Buf| {
         let (rows, cols) = (p.width(dst), p.width(x));
         let weight = p.weight(name(part), rows, cols);
-        p.push(Op::MatMul { x, weight, bias: None, dst });
+        p.push(op::MatMul { x, weight, bias: None, dst });
     };
-    let rope = Rope {
+    let rope = RopeParams {
         pairs: RopePairs::Halves,
         n_rot: head_dim,
         freq_base: 10_000.0,
@@ -191,24 +191,24 @@ fn add_layer(p: &mut Plan, [x, h]: [Buf; 2], [gate, up]: [Buf; 2], heads: Heads,
         norm(p, q, "q_norm", head_dim, q);
         norm(p, k, "k_norm", head_dim, k);
     }
-    p.push(Op::Rope { x: q, head_dim, factors: None, rope });
-    p.push(Op::Rope { x: k, head_dim, factors: None, rope });
-    p.push(Op::Store { k, v, cache });
-    p.push(Op::Attention { q, cache, n_head, scale, window, dst: attended });
+    p.push(op::Rope { x: q, head_dim, factors: None, rope });
+    p.push(op::Rope { x: k, head_dim, factors: None, rope });
+    p.push(op::Store { k, v, cache });
+    p.push(op::Attention { q, cache, n_head, scale, window, dst: attended });
     matmul(p, attended, "o", h);
     if is_gemma {
         norm(p, h, "post_norm", WIDTH, h);
     }
-    p.push(Op::Add { x: h, dst: x });
+    p.push(op::Add { x: h, dst: x });
     norm(p, x, "ffn_norm", WIDTH, h);
     matmul(p, h, "gate", gate);
     matmul(p, h, "up", up);
-    p.push(Op::Glu { gate, up, activation });
+    p.push(op::Glu { gate, up, activation });
     matmul(p, gate, "down", h);
     if is_gemma {
         norm(p, h, "post_ffn_norm", WIDTH, h);
     }
-    p.push(Op::Add { x: h, dst: x });
+    p.push(op::Add { x: h, dst: x });
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::hparams::Hparams;
 use super::keys::Keys;
 use super::parts::{add, attend, embed, gated_ffn, head, heads, matmul, norm_heads, rms_norm, rotate, tensor};
 use crate::error::Result;
-use crate::plan::{Activation, Plan, Rope, RopePairs};
+use crate::plan::{Activation, Plan, RopePairs, RopeParams};
 
 /// Every sixth layer sees the whole context.
 const WINDOW_PATTERN: usize = 6;
@@ -26,7 +26,7 @@ pub(super) fn plan(keys: &Keys<'_>) -> Result<Plan> {
     let c = &c;
     let window = keys.usize("attention.sliding_window")?.filter(|w| *w > 0);
     let rope_base_window = keys.f32_or("rope.freq_base_swa", ROPE_BASE_WINDOW)?;
-    let windowed = Rope { freq_base: rope_base_window, freq_scale: 1.0, ..c.rope };
+    let windowed = RopeParams { freq_base: rope_base_window, freq_scale: 1.0, ..c.rope };
 
     let (mut plan, x) = embed(c, (c.n_embd as f32).sqrt());
     let p = &mut plan;

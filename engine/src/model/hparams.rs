@@ -2,7 +2,7 @@
 
 use super::keys::{Keys, WIDTH_MAX};
 use crate::error::Result;
-use crate::plan::{Rope, RopePairs};
+use crate::plan::{RopePairs, RopeParams};
 
 /// More layers than any real model has; a plan is made for each.
 const N_LAYER_MAX: usize = 1024;
@@ -29,7 +29,7 @@ pub(super) struct Hparams<'a> {
     /// Epsilon of the norms.
     pub(super) norm_eps: f32,
     /// Rotary embedding of ordinary layers.
-    pub(super) rope: Rope,
+    pub(super) rope: RopeParams,
     /// Multiplies attention scores.
     pub(super) attention_scale: f32,
 }
@@ -89,7 +89,7 @@ impl<'a> Hparams<'a> {
     }
 }
 
-fn rope(keys: &Keys<'_>, head_dim: usize, pairs: RopePairs) -> Result<Rope> {
+fn rope(keys: &Keys<'_>, head_dim: usize, pairs: RopePairs) -> Result<RopeParams> {
     let scaling = keys.str("rope.scaling.type")?.unwrap_or("linear");
     let factor = match keys.f32("rope.scaling.factor")? {
         Some(factor) => factor,
@@ -105,7 +105,7 @@ fn rope(keys: &Keys<'_>, head_dim: usize, pairs: RopePairs) -> Result<Rope> {
     // What YaRN does to the length of queries and keys, divided by what the model was trained with.
     let log_multiplier = keys.f32_or("rope.scaling.yarn_log_multiplier", 0.0)?;
     let length = if ext_factor != 0.0 && freq_scale < 1.0 { 1.0 - 0.1 * log_multiplier * freq_scale.ln() } else { 1.0 };
-    Ok(Rope {
+    Ok(RopeParams {
         pairs,
         n_rot: keys.usize_or("rope.dimension_count", head_dim)?,
         freq_base: keys.f32_or("rope.freq_base", 10_000.0)?,

@@ -7,7 +7,7 @@ use super::hparams::Hparams;
 use super::keys::Keys;
 use super::parts::{add, attend, embed, gated_ffn, head, heads, matmul, rms_norm, rotate, tensor};
 use crate::error::Result;
-use crate::plan::{Activation, Plan, Rope, RopePairs};
+use crate::plan::{Activation, Plan, RopePairs, RopeParams};
 
 /// Every fourth layer sees the whole context.
 const WINDOW_PATTERN: usize = 4;
@@ -16,7 +16,7 @@ const WINDOW_PATTERN: usize = 4;
 pub(super) fn plan(keys: &Keys<'_>) -> Result<Plan> {
     let c = &Hparams::read(keys, RopePairs::Halves)?;
     let window = keys.usize("attention.sliding_window")?.filter(|w| *w > 0);
-    let windowed = Rope { freq_scale: 1.0, ext_factor: 0.0, attn_factor: 1.0, ..c.rope };
+    let windowed = RopeParams { freq_scale: 1.0, ext_factor: 0.0, attn_factor: 1.0, ..c.rope };
     let (mut plan, x) = embed(c, 1.0);
     let p = &mut plan;
     let h = p.buf("h", c.n_embd);

@@ -1,7 +1,7 @@
 //! Pieces that several architectures share, each a line or two of a paper.
 
 use super::hparams::Hparams;
-use crate::plan::{Activation, Buf, Op, Plan, Rope, Weight};
+use crate::plan::{Activation, Buf, Plan, RopeParams, Weight, op};
 
 /// The heads of a layer's attention, one row a token.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +24,14 @@ pub(super) fn embed(c: &Hparams<'_>, scale: f32) -> (Plan, Buf) {
     let mut plan = Plan::default();
     let weight = plan.weight("token_embd.weight", c.n_vocab, c.n_embd);
     let dst = plan.buf("x", c.n_embd);
-    plan.push(Op::Embed { weight, scale, dst });
+    plan.push(op::Embed { weight, scale, dst });
     (plan, dst)
 }
 
 /// dst = norm(x), over groups as wide as the weight of this name.
 pub(super) fn rms_norm(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, cols: usize, dst: Buf) {
     let weight = p.weight(name, 1, cols);
-    p.push(Op::RmsNorm { x, weight, eps: c.norm_eps, dst });
+    p.push(op::RmsNorm { x, weight, eps: c.norm_eps, dst });
 }
 
 /// dst = W·x, plus a bias if the file has one; `name` has no suffix.
@@ -40,12 +40,12 @@ pub(super) fn matmul(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, dst: Buf
     let weight = p.weight(format!("{name}.weight"), rows, cols);
     let bias = format!("{name}.bias");
     let bias = c.keys.has(&bias).then(|| p.weight(bias, 1, rows));
-    p.push(Op::MatMul { x, weight, bias, dst });
+    p.push(op::MatMul { x, weight, bias, dst });
 }
 
 /// dst += x.
 pub(super) fn add(p: &mut Plan, x: Buf, dst: Buf) {
-    p.push(Op::Add { x, dst });
+    p.push(op::Add { x, dst });
 }
 
 /// Divisors of the rotary frequencies, if the file has them (Llama 3.1 and later).
@@ -77,9 +77,15 @@ pub(super) fn norm_heads(p: &mut Plan, c: &Hparams<'_>, layer: usize, Heads { q,
 }
 
 /// Rotates queries and keys by their positions.
-pub(super) fn rotate(p: &mut Plan, c: &Hparams<'_>, Heads { q, k, .. }: Heads, rope: Rope, factors: Option<Weight>) {
+pub(super) fn rotate(
+    p: &mut Plan,
+    c: &Hparams<'_>,
+    Heads { q, k, .. }: Heads,
+    rope: RopeParams,
+    factors: Option<Weight>,
+) {
     for x in [q, k] {
-        p.push(Op::Rope { x, head_dim: c.head_dim, factors, rope });
+        p.push(op::Rope { x, head_dim: c.head_dim, factors, rope });
     }
 }
 
@@ -89,8 +95,8 @@ pub(super) fn attend(p: &mut Plan, c: &Hparams<'_>, layer: usize, heads: Heads, 
     let cache = p.kv_cache(c.n_head_kv[layer], c.head_dim, window);
     let n_head = c.n_head[layer];
     let dst = p.buf("attended", n_head * c.head_dim);
-    p.push(Op::Store { k, v, cache });
-    p.push(Op::Attention { q, cache, n_head, scale: c.attention_scale, window, dst });
+    p.push(op::Store { k, v, cache });
+    p.push(op::Attention { q, cache, n_head, scale: c.attention_scale, window, dst });
     dst
 }
 
@@ -106,7 +112,7 @@ pub(super) fn gated(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf, activat
     let up = p.buf("up", c.n_ff[layer]);
     matmul(p, c, h, &tensor(layer, "ffn_gate"), gate);
     matmul(p, c, h, &tensor(layer, "ffn_up"), up);
-    p.push(Op::Glu { gate, up, activation });
+    p.push(op::Glu { gate, up, activation });
     gate
 }
 
@@ -115,7 +121,7 @@ pub(super) fn head(p: &mut Plan, c: &Hparams<'_>, x: Buf) {
     let last = p.output_buf("last", c.n_embd);
     let normed = p.output_buf("last_norm", c.n_embd);
     let logits = p.output_buf("logits", c.n_vocab);
-    p.push(Op::TakeOutputs { x, dst: last });
+    p.push(op::TakeOutputs { x, dst: last });
     rms_norm(p, c, last, "output_norm.weight", c.n_embd, normed);
     let tied = if c.keys.has("output.weight") { "output" } else { "token_embd" };
     matmul(p, c, normed, tied, logits);

@@ -8,7 +8,7 @@ use super::hparams::Hparams;
 use super::keys::Keys;
 use super::parts::{Heads, add, attend, embed, head, matmul, rms_norm, rotate, tensor};
 use crate::error::Result;
-use crate::plan::{Activation, Buf, Op, Plan, RopePairs};
+use crate::plan::{Activation, Buf, Plan, RopePairs, op};
 
 /// Divisors of the rotary frequencies for contexts no longer than the first training's.
 const SHORT_ROPE_FACTORS: &str = "rope_factors_short.weight";
@@ -38,7 +38,7 @@ pub(super) fn plan(keys: &Keys<'_>) -> Result<Plan> {
         let up = p.buf("up", c.n_ff[layer]);
         rms_norm(p, c, x, &name("ffn_norm.weight"), c.n_embd, h);
         matmuls(p, h, &name("ffn_up.weight"), &[gate, up]);
-        p.push(Op::Glu { gate, up, activation: Activation::Silu });
+        p.push(op::Glu { gate, up, activation: Activation::Silu });
         matmul(p, c, gate, &name("ffn_down"), h);
         add(p, h, x);
     }
@@ -53,6 +53,6 @@ fn matmuls(p: &mut Plan, h: Buf, tensor: &str, dsts: &[Buf]) {
         let rows = first..first + p.width(*dst);
         first = rows.end;
         let weight = p.weight_rows(tensor, rows, p.width(h));
-        p.push(Op::MatMul { x: h, weight, bias: None, dst: *dst });
+        p.push(op::MatMul { x: h, weight, bias: None, dst: *dst });
     }
 }

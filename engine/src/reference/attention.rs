@@ -1,30 +1,9 @@
 //! Causal attention over the cache, with grouped heads and an optional window.
 //! <https://arxiv.org/abs/1706.03762>, <https://arxiv.org/abs/2305.13245>
 
+use super::Reference;
 use super::matmul::dot;
-
-/// Sizes and constants of one attention op.
-#[derive(Debug, Clone, Copy)]
-pub struct Attention {
-    /// Query heads.
-    pub n_head: usize,
-    /// Key and value heads; query head h uses head h · n_head_kv / n_head.
-    pub n_head_kv: usize,
-    /// Elements of a head.
-    pub head_dim: usize,
-    /// Multiplies the scores.
-    pub scale: f32,
-    /// Positions a query sees, itself included; all if none.
-    pub window: Option<usize>,
-}
-
-impl Attention {
-    /// The cached positions that a query at `pos` sees.
-    pub fn visible(&self, pos: usize) -> std::ops::Range<usize> {
-        let first = self.window.map_or(0, |window| (pos + 1).saturating_sub(window));
-        first..pos + 1
-    }
-}
+use crate::plan::op::{self, AttentionShape};
 
 /// Keys and values, `[n_slots, n_head_kv, head_dim]` each: position p in slot p % n_slots.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +17,7 @@ pub struct Cached<'a> {
 }
 
 /// dst[t, h] = softmax(scale · q[t, h] · keys) · values; row t is at position `start + t`.
-pub fn attention(q: &[f32], cached: &Cached<'_>, shape: &Attention, start: usize, dst: &mut [f32]) {
+pub fn attention(q: &[f32], cached: &Cached<'_>, shape: &AttentionShape, start: usize, dst: &mut [f32]) {
     let Cached { keys, values, n_slots } = *cached;
     let (n_head, head_dim) = (shape.n_head, shape.head_dim);
     let row_of =
@@ -57,4 +36,10 @@ pub fn attention(q: &[f32], cached: &Cached<'_>, shape: &Attention, start: usize
             dst.iter_mut().zip(value).for_each(|(dst, v)| *dst += weight / sum * v);
         }
     }
+}
+
+pub(super) fn run(reference: &mut Reference, op: &op::Attention) {
+    let (q, shape, start) = (reference.buf(op.q), op.shape(&reference.plan), reference.history.len());
+    let (n_slots, keys, values) = reference.memories[op.cache.0].kv();
+    attention(&q, &Cached { keys, values, n_slots }, &shape, start, &mut reference.bufs[op.dst.0]);
 }

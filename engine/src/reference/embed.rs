@@ -1,6 +1,7 @@
 //! Tokens → rows of the embedding matrix.
 
-use super::Tensor;
+use super::{Reference, Tensor};
+use crate::plan::op;
 
 /// dst[t] = weight[token[t]] · scale.
 pub fn embed(tokens: &[u32], weight: &Tensor, scale: f32, dst: &mut [f32]) {
@@ -9,4 +10,8 @@ pub fn embed(tokens: &[u32], weight: &Tensor, scale: f32, dst: &mut [f32]) {
             *dst = w * scale;
         }
     }
+}
+
+pub(super) fn run(reference: &mut Reference, op: &op::Embed, tokens: &[u32]) {
+    embed(tokens, &reference.weights[op.weight.0], op.scale, &mut reference.bufs[op.dst.0]);
 }

@@ -1,6 +1,7 @@
 //! Matrix times vectors, on dequantized weights.
 
-use super::Tensor;
+use super::{Reference, Tensor};
+use crate::plan::op;
 
 /// Partial sums of a dot product: enough for the compiler to use vector registers.
 const LANES: usize = 16;
@@ -14,6 +15,11 @@ pub fn matmul(x: &[f32], weight: &Tensor, bias: Option<&[f32]>, dst: &mut [f32])
             dst[row] = dot(&w, x) + bias;
         }
     }
+}
+
+pub(super) fn run(reference: &mut Reference, op: &op::MatMul) {
+    let (x, bias) = (reference.buf(op.x), op.bias.map(|bias| reference.dense(bias)));
+    matmul(&x, &reference.weights[op.weight.0], bias.as_deref(), &mut reference.bufs[op.dst.0]);
 }
 
 /// Σ a[i] · b[i].

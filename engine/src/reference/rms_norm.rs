@@ -1,5 +1,8 @@
 //! Root mean square layer normalisation. <https://arxiv.org/abs/1910.07467>
 
+use super::Reference;
+use crate::plan::op;
+
 /// dst[g] = x[g] / rms(x[g]) · weight, for each group g of as many elements as the weight has.
 pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, dst: &mut [f32]) {
     let n = weight.len();
@@ -10,4 +13,9 @@ pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32, dst: &mut [f32]) {
             dst[i] = x[i] * scale * weight[i];
         }
     }
+}
+
+pub(super) fn run(reference: &mut Reference, op: &op::RmsNorm) {
+    let (x, weight) = (reference.buf(op.x), reference.dense(op.weight));
+    rms_norm(&x, &weight, op.eps, &mut reference.bufs[op.dst.0]);
 }

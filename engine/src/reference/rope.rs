@@ -1,10 +1,11 @@
 //! Rotary position embedding, with YaRN. <https://arxiv.org/abs/2104.09864>, <https://arxiv.org/abs/2309.00071>
 
-use crate::plan::{Rope, RopePairs};
+use super::Reference;
+use crate::plan::{RopePairs, RopeParams, op};
 use std::f32::consts::TAU;
 
 /// Rotates each head of each row of x; row t is at position `start + t`.
-pub fn rope(x: &mut [f32], width: usize, head_dim: usize, factors: Option<&[f32]>, rope: &Rope, start: usize) {
+pub fn rope(x: &mut [f32], width: usize, head_dim: usize, factors: Option<&[f32]>, rope: &RopeParams, start: usize) {
     for (t, row) in x.chunks_exact_mut(width).enumerate() {
         let angles = cos_sin(rope, factors, start + t);
         for head in row.chunks_exact_mut(head_dim) {
@@ -21,8 +22,14 @@ pub fn rope(x: &mut [f32], width: usize, head_dim: usize, factors: Option<&[f32]
     }
 }
 
+pub(super) fn run(reference: &mut Reference, op: &op::Rope) {
+    let factors = op.factors.map(|factors| reference.dense(factors));
+    let (width, start) = (reference.plan.width(op.x), reference.history.len());
+    rope(&mut reference.bufs[op.x.0], width, op.head_dim, factors.as_deref(), &op.rope, start);
+}
+
 /// Cosine and sine for each pair at position `pos`.
-pub fn cos_sin(rope: &Rope, factors: Option<&[f32]>, pos: usize) -> Vec<(f32, f32)> {
+pub fn cos_sin(rope: &RopeParams, factors: Option<&[f32]>, pos: usize) -> Vec<(f32, f32)> {
     let attn_factor =
         if rope.ext_factor == 0.0 { rope.attn_factor } else { rope.attn_factor * (1.0 - 0.1 * rope.freq_scale.ln()) };
     let angle = |i: usize| {
@@ -37,7 +44,7 @@ pub fn cos_sin(rope: &Rope, factors: Option<&[f32]>, pos: usize) -> Vec<(f32, f3
 }
 
 /// YaRN's ramp: 1 for pairs that turn often within the trained context, 0 for those that turn seldom.
-fn ramp(rope: &Rope, i: usize) -> f32 {
+fn ramp(rope: &RopeParams, i: usize) -> f32 {
     let pair_that_turns =
         |turns: f32| rope.n_rot as f32 * (rope.n_ctx_orig as f32 / (turns * TAU)).ln() / (2.0 * rope.freq_base.ln());
     let low = pair_that_turns(rope.beta_fast).floor().max(0.0);

@@ -8,7 +8,7 @@ use engine::gpu::kernels::{self, Grid};
 use engine::gpu::tier::Tier;
 use engine::gpu::{Counters, Device, Gpu, Options, self_test, test_products};
 use engine::model::Model;
-use engine::plan::{Batch, Op, Outputs, Plan};
+use engine::plan::{Batch, Outputs, Plan, op};
 use engine::quant::Codec;
 use expect_test::expect;
 
@@ -86,8 +86,8 @@ fn what_is_too_wide_is_refused() {
     let narrow = plan.buf("narrow", 32);
     let wide = plan.buf("wide", 1 << 24);
     let weight = plan.weight("weight", 1 << 24, 32);
-    plan.push(Op::Embed { weight, scale: 1.0, dst: narrow });
-    plan.push(Op::MatMul { x: narrow, weight, bias: None, dst: wide });
+    plan.push(op::Embed { weight, scale: 1.0, dst: narrow });
+    plan.push(op::MatMul { x: narrow, weight, bias: None, dst: wide });
     let error = Gpu::new(device(Options::default()), plan, vec![Codec::Q4_0], N_CTX).expect_err("16 GiB");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("too wide"), "{error}");
@@ -174,7 +174,7 @@ fn keys_and_values_are_read_once() {
         let mut plan = Plan::default();
         let [q, dst] = ["q", "dst"].map(|name| plan.buf(name, n_head * head_dim));
         let cache = plan.kv_cache(n_head_kv, head_dim, None);
-        plan.push(Op::Attention { q, cache, n_head, scale: 1.0, window: None, dst });
+        plan.push(op::Attention { q, cache, n_head, scale: 1.0, window: None, dst });
         for tier in [Tier::PLAIN, Tier::subgroups(32)] {
             let kernels = kernels::all(&plan, &[], tier, 4096);
             let grids = kernels.iter().filter_map(|kernel| match kernel.grid {

@@ -6,7 +6,7 @@ use engine::backend::{Backend, BackendKind};
 use engine::cpu::{Cpu, Machine};
 #[cfg(not(target_arch = "wasm32"))]
 use engine::gpu::{Device, Gpu, Options};
-use engine::plan::{Batch, CHECKPOINTS_MAX, Op, Outputs, Plan, Snapshot};
+use engine::plan::{Batch, CHECKPOINTS_MAX, Outputs, Plan, Snapshot, op};
 use engine::protocol::{CacheType, Sampling};
 use engine::quant::{Codec, random_blocks};
 use engine::rng::Rng;
@@ -219,11 +219,11 @@ fn gemma3_270m(window: Option<usize>) -> Plan {
     let weight = plan.weight("w", 1, n_head_kv * head_dim);
     let [k, v] = ["k", "v"].map(|name| plan.buf(name, n_head_kv * head_dim));
     for dst in [k, v] {
-        plan.push(Op::Embed { weight, scale: 1.0, dst });
+        plan.push(op::Embed { weight, scale: 1.0, dst });
     }
     for layer in 0..18 {
         let cache = plan.kv_cache(n_head_kv, head_dim, window.filter(|_| layer % 6 != 5));
-        plan.push(Op::Store { k, v, cache });
+        plan.push(op::Store { k, v, cache });
     }
     plan
 }

@@ -7,7 +7,7 @@ use crate::common::devices::{best_options, first_turn, for_turn, worst_options};
 use engine::backend::Backend;
 use engine::cpu::{Cpu, Machine, Pool};
 use engine::gpu::{Device, Gpu, Options};
-use engine::plan::{Activation, Batch, Buf, Op, Outputs, Plan, Rope, RopePairs, Weight};
+use engine::plan::{Activation, Batch, Buf, Outputs, Plan, RopePairs, RopeParams, Weight, op};
 use engine::protocol::CacheType;
 use engine::quant::{Codec, random_blocks};
 use engine::reference::Reference;
@@ -54,14 +54,14 @@ impl Case {
     fn input(&mut self, name: &'static str, width: usize) -> Buf {
         let weight = self.weight(name, Codec::F32, N_INPUTS, width);
         let dst = self.plan.buf(name, width);
-        self.plan.push(Op::Embed { weight, scale: 1.0, dst });
+        self.plan.push(op::Embed { weight, scale: 1.0, dst });
         dst
     }
 
     /// Makes `x` the result, and compares it on all backends, over batches of these sizes.
     async fn check(mut self, x: Buf, batches: &[usize], nmse_max: f64) {
         let logits = self.plan.output_buf("result", self.plan.width(x));
-        self.plan.push(Op::TakeOutputs { x, dst: logits });
+        self.plan.push(op::TakeOutputs { x, dst: logits });
         self.plan.logits = Some(logits);
         let codecs: Vec<Codec> = self.weights.iter().map(|(codec, _)| *codec).collect();
         let mut reference = Reference::new(self.plan.clone(), codecs.clone(), self.n_ctx);
@@ -170,7 +170,7 @@ async fn matmul() {
             let x = case.input("x", cols);
             let weight = case.weight("w", *codec, rows, cols);
             let dst = case.plan.buf("dst", rows);
-            case.plan.push(Op::MatMul { x, weight, bias: None, dst });
+            case.plan.push(op::MatMul { x, weight, bias: None, dst });
             case.check(dst, &[n_tokens, 1], FLOAT_NMSE).await;
         }
     }
@@ -183,7 +183,7 @@ async fn matmul_of_odd_rows_of_blocks() {
         let x = case.input("x", 576);
         let weight = case.weight("w", *codec, 192, 576);
         let dst = case.plan.buf("dst", 192);
-        case.plan.push(Op::MatMul { x, weight, bias: None, dst });
+        case.plan.push(op::MatMul { x, weight, bias: None, dst });
         case.check(dst, &[5, 1], FLOAT_NMSE).await;
     }
 }
@@ -196,7 +196,7 @@ async fn matmul_of_odd_floats() {
         let weight = case.weight("w", codec, 11, 37);
         let bias = Some(case.weight("b", Codec::F32, 1, 11));
         let dst = case.plan.buf("dst", 11);
-        case.plan.push(Op::MatMul { x, weight, bias, dst });
+        case.plan.push(op::MatMul { x, weight, bias, dst });
         case.check(dst, &[1, 6], FLOAT_NMSE).await;
     }
 }
@@ -207,7 +207,7 @@ async fn embed() {
         let mut case = Case::new();
         let weight = case.weight("w", *codec, N_INPUTS + 3, 512);
         let dst = case.plan.buf("dst", 512);
-        case.plan.push(Op::Embed { weight, scale: 2.5, dst });
+        case.plan.push(op::Embed { weight, scale: 2.5, dst });
         case.check(dst, &[1, 9], FLOAT_NMSE).await;
     }
 }
@@ -219,12 +219,12 @@ async fn rms_norm() {
         let x = case.input("x", width);
         let weight = case.weight("w", Codec::F32, 1, group);
         let dst = if in_place { x } else { case.plan.buf("dst", width) };
-        case.plan.push(Op::RmsNorm { x, weight, eps: 1e-5, dst });
+        case.plan.push(op::RmsNorm { x, weight, eps: 1e-5, dst });
         case.check(dst, &[1, 5], FLOAT_NMSE).await;
     }
 }
 
-const PLAIN_ROPE: Rope = Rope {
+const PLAIN_ROPE: RopeParams = RopeParams {
     pairs: RopePairs::Neighbours,
     n_rot: 64,
     freq_base: 10_000.0,
@@ -239,17 +239,17 @@ const PLAIN_ROPE: Rope = Rope {
 #[async_test]
 async fn rope() {
     let plain = PLAIN_ROPE;
-    let halves = Rope { pairs: RopePairs::Halves, ..plain };
-    let linear = Rope { freq_scale: 0.125, ..halves };
-    let yarn = Rope { freq_scale: 0.25, ext_factor: 1.0, ..plain };
-    let partial = Rope { n_rot: 16, ..halves };
-    let odd = [plain, halves].map(|rope| Rope { n_rot: 22, ..rope });
+    let halves = RopeParams { pairs: RopePairs::Halves, ..plain };
+    let linear = RopeParams { freq_scale: 0.125, ..halves };
+    let yarn = RopeParams { freq_scale: 0.25, ext_factor: 1.0, ..plain };
+    let partial = RopeParams { n_rot: 16, ..halves };
+    let odd = [plain, halves].map(|rope| RopeParams { n_rot: 22, ..rope });
     for rope in [plain, halves, linear, yarn, partial].into_iter().chain(odd) {
         for with_factors in [false, true] {
             let mut case = Case::new();
             let x = case.input("x", 3 * 64);
             let factors = with_factors.then(|| case.weight("f", Codec::F32, 1, rope.n_rot / 2));
-            case.plan.push(Op::Rope { x, head_dim: 64, factors, rope });
+            case.plan.push(op::Rope { x, head_dim: 64, factors, rope });
             case.check(x, &[3, 1, 40], FLOAT_NMSE).await;
         }
     }
@@ -286,8 +286,8 @@ fn attention_of(n_head: usize, n_head_kv: usize, head_dim: usize, window: Option
     let cache = case.plan.kv_cache(n_head_kv, head_dim, window);
     let dst = case.plan.buf("dst", n_head * head_dim);
     let scale = 1.0 / (head_dim as f32).sqrt();
-    case.plan.push(Op::Store { k, v, cache });
-    case.plan.push(Op::Attention { q, cache, n_head, scale, window, dst });
+    case.plan.push(op::Store { k, v, cache });
+    case.plan.push(op::Attention { q, cache, n_head, scale, window, dst });
     (case, dst)
 }
 
@@ -302,16 +302,21 @@ async fn heads() {
             let v = case.input("v", n_head_kv * head_dim);
             for (x, name) in [(q, "q_norm"), (k, "k_norm")].into_iter().filter(|_| with_norms) {
                 let weight = case.weight(name, Codec::F32, 1, head_dim);
-                case.plan.push(Op::RmsNorm { x, weight, eps: 1e-6, dst: x });
+                case.plan.push(op::RmsNorm { x, weight, eps: 1e-6, dst: x });
             }
             for x in [q, k] {
-                case.plan.push(Op::Rope { x, head_dim, factors: None, rope: Rope { pairs, n_rot, ..PLAIN_ROPE } });
+                case.plan.push(op::Rope {
+                    x,
+                    head_dim,
+                    factors: None,
+                    rope: RopeParams { pairs, n_rot, ..PLAIN_ROPE },
+                });
             }
             let cache = case.plan.kv_cache(n_head_kv, head_dim, None);
             let dst = case.plan.buf("dst", n_head * head_dim);
             let scale = 1.0 / (head_dim as f32).sqrt();
-            case.plan.push(Op::Store { k, v, cache });
-            case.plan.push(Op::Attention { q, cache, n_head, scale, window: None, dst });
+            case.plan.push(op::Store { k, v, cache });
+            case.plan.push(op::Attention { q, cache, n_head, scale, window: None, dst });
             case.check(dst, &[1, 5, 1, 70, 1], HALF_NMSE).await;
         }
     }
@@ -328,12 +333,12 @@ async fn feed_forward() {
             let [gate_weight, up_weight] = ["gate", "up"].map(|name| case.weight(name, codec, 160, 96));
             let down_weight = case.weight("down", codec, 96, 160);
             let (h, gate, up) = (case.plan.buf("h", 96), case.plan.buf("gate", 160), case.plan.buf("up", 160));
-            case.plan.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
-            case.plan.push(Op::MatMul { x: h, weight: gate_weight, bias: None, dst: gate });
-            case.plan.push(Op::MatMul { x: h, weight: up_weight, bias: None, dst: up });
-            case.plan.push(Op::Glu { gate, up, activation });
-            case.plan.push(Op::MatMul { x: gate, weight: down_weight, bias: None, dst: h });
-            case.plan.push(Op::Add { x: h, dst: x });
+            case.plan.push(op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
+            case.plan.push(op::MatMul { x: h, weight: gate_weight, bias: None, dst: gate });
+            case.plan.push(op::MatMul { x: h, weight: up_weight, bias: None, dst: up });
+            case.plan.push(op::Glu { gate, up, activation });
+            case.plan.push(op::MatMul { x: gate, weight: down_weight, bias: None, dst: h });
+            case.plan.push(op::Add { x: h, dst: x });
             case.check(x, &[1, 40, 1], FLOAT_NMSE).await;
         }
     }
@@ -349,13 +354,13 @@ async fn matmuls_of_one_input() {
         let shapes = [(Codec::Q4_1, 192), (Codec::Q8_0, 96), (Codec::F16, 13)];
         let [a, b, c] = shapes.map(|(codec, rows)| {
             let (weight, dst) = (case.weight("w", codec, rows, 96), case.plan.buf("y", rows));
-            case.plan.push(Op::MatMul { x, weight, bias: (rows == 96).then_some(bias), dst });
+            case.plan.push(op::MatMul { x, weight, bias: (rows == 96).then_some(bias), dst });
             dst
         });
         let (weight, d) = (case.weight("d", Codec::Q4_0, 96, 96), case.plan.buf("d", 96));
-        case.plan.push(Op::MatMul { x: b, weight, bias: None, dst: d });
-        case.plan.push(Op::Add { x: d, dst: x });
-        case.plan.push(Op::MatMul { x, weight, bias: None, dst: d });
+        case.plan.push(op::MatMul { x: b, weight, bias: None, dst: d });
+        case.plan.push(op::Add { x: d, dst: x });
+        case.plan.push(op::MatMul { x, weight, bias: None, dst: d });
         case.check([a, b, c, d][result], &[5, 1, 4], FLOAT_NMSE).await;
     }
 }
@@ -367,8 +372,8 @@ async fn glu_and_add() {
             let mut case = Case::new();
             let gate = case.input("gate", width);
             let up = case.input("up", width);
-            case.plan.push(Op::Glu { gate, up, activation });
-            case.plan.push(Op::Add { x: up, dst: gate });
+            case.plan.push(op::Glu { gate, up, activation });
+            case.plan.push(op::Add { x: up, dst: gate });
             case.check(gate, &[1, 5], FLOAT_NMSE).await;
         }
     }
@@ -379,7 +384,7 @@ async fn outputs_are_the_rows_that_were_asked_for() {
     let mut case = Case::new();
     let x = case.input("x", 8);
     let last = case.plan.output_buf("last", 8);
-    case.plan.push(Op::TakeOutputs { x, dst: last });
+    case.plan.push(op::TakeOutputs { x, dst: last });
     case.plan.logits = Some(last);
     for (_, mut backend) in fast_backends(&case.plan, &[Codec::F32], case.n_ctx).await {
         put(&mut backend, Weight(0), &case.weights[0].1);

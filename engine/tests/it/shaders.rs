@@ -3,7 +3,7 @@
 
 use engine::gpu::kernels::{self, Kernel};
 use engine::gpu::tier::Tier;
-use engine::plan::{Activation, Buf, Op, Plan, Rope, RopePairs};
+use engine::plan::{Activation, Buf, Plan, RopePairs, RopeParams, op};
 use engine::quant::Codec;
 
 /// A context that needs more than one turn of attention's split.
@@ -21,7 +21,7 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
     let [q, attended] = ["q", "attended"].map(|name| p.buf(name, n_head * head_dim));
     let [k, v] = ["k", "v"].map(|name| p.buf(name, n_head_kv * head_dim));
     let [gate, up] = ["gate", "up"].map(|name| p.buf(name, n_ff));
-    let rope = Rope {
+    let rope = RopeParams {
         pairs,
         n_rot: head_dim,
         freq_base: 10_000.0,
@@ -36,44 +36,44 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
         let (rows, cols) = (p.width(dst), p.width(x));
         let weight = p.weight(name, rows, cols);
         let bias = has_bias.then(|| p.weight(format!("{name} bias"), 1, rows));
-        p.push(Op::MatMul { x, weight, bias, dst });
+        p.push(op::MatMul { x, weight, bias, dst });
     };
-    p.push(Op::Embed { weight: embedding, scale: 1.0, dst: x });
+    p.push(op::Embed { weight: embedding, scale: 1.0, dst: x });
     for is_fused in [true, false] {
         let cache = p.kv_cache(n_head_kv, head_dim, Some(512));
-        p.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
+        p.push(op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
         matmul(p, h, "q", q, with_biases);
         matmul(p, h, "k", k, false);
         matmul(p, h, "v", v, false);
         if with_biases {
-            p.push(Op::RmsNorm { x: q, weight: head_gain, eps: 1e-5, dst: q });
-            p.push(Op::RmsNorm { x: k, weight: head_gain, eps: 1e-5, dst: k });
+            p.push(op::RmsNorm { x: q, weight: head_gain, eps: 1e-5, dst: q });
+            p.push(op::RmsNorm { x: k, weight: head_gain, eps: 1e-5, dst: k });
         }
-        p.push(Op::Rope { x: q, head_dim, factors: None, rope });
+        p.push(op::Rope { x: q, head_dim, factors: None, rope });
         if !is_fused {
             // In between, so that nothing is fused.
-            p.push(Op::Add { x: h, dst: x });
+            p.push(op::Add { x: h, dst: x });
         }
-        p.push(Op::Rope { x: k, head_dim, factors: None, rope });
-        p.push(Op::Store { k, v, cache });
-        p.push(Op::Attention { q, cache, n_head, scale: 0.125, window: Some(512), dst: attended });
+        p.push(op::Rope { x: k, head_dim, factors: None, rope });
+        p.push(op::Store { k, v, cache });
+        p.push(op::Attention { q, cache, n_head, scale: 0.125, window: Some(512), dst: attended });
         matmul(p, attended, "output", h, with_biases);
-        p.push(Op::Add { x: h, dst: x });
-        p.push(Op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
+        p.push(op::Add { x: h, dst: x });
+        p.push(op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
         matmul(p, h, "gate", gate, false);
         matmul(p, h, "up", up, !is_fused);
-        p.push(Op::Glu { gate, up, activation });
+        p.push(op::Glu { gate, up, activation });
         matmul(p, gate, "down", h, !is_fused);
-        p.push(Op::RmsNorm { x: h, weight: gain, eps: 1e-5, dst: normed });
-        p.push(Op::Add { x: normed, dst: x });
+        p.push(op::RmsNorm { x: h, weight: gain, eps: 1e-5, dst: normed });
+        p.push(op::Add { x: normed, dst: x });
     }
     let last = p.output_buf("last", width);
     let last_norm = p.output_buf("last_norm", width);
     let logits = p.output_buf("logits", 1000);
-    p.push(Op::TakeOutputs { x, dst: last });
-    p.push(Op::RmsNorm { x: last, weight: gain, eps: 1e-5, dst: last_norm });
-    p.push(Op::MatMul { x: last_norm, weight: embedding, bias: None, dst: logits });
-    p.push(Op::TakeOutputs { x: h, dst: last });
+    p.push(op::TakeOutputs { x, dst: last });
+    p.push(op::RmsNorm { x: last, weight: gain, eps: 1e-5, dst: last_norm });
+    p.push(op::MatMul { x: last_norm, weight: embedding, bias: None, dst: logits });
+    p.push(op::TakeOutputs { x: h, dst: last });
     plan.logits = Some(logits);
     plan
 }

@@ -1,7 +1,7 @@
 //! A fused plan, as people read it.
 
-use super::{Fused, HeadNorms, Product, Project, Step};
-use crate::plan::{Buf, Plan};
+use super::{Fused, FusedMatMul, Product, QkNormRopeStore, Step};
+use crate::plan::{Buf, Op, Plan};
 
 impl Fused {
     /// One line a step: what is written, and how.
@@ -11,28 +11,36 @@ impl Fused {
 }
 
 fn line(plan: &Plan, step: &Step) -> String {
-    let name = |buf: &Buf| plan.bufs[buf.0].name;
+    let name = |buf: Buf| plan.bufs[buf.0].name;
     match step {
-        Step::Embed { dst, .. } => format!("{} = embed", name(dst)),
-        Step::Norm { x, dst, add: false, .. } => format!("{} = norm {}", name(dst), name(x)),
-        Step::Norm { x, dst, add: true, .. } => format!("{} += norm {}", name(dst), name(x)),
-        Step::Project(project) => project_line(plan, project),
-        Step::Rope { x, .. } => format!("{} = rope", name(x)),
-        Step::Store { k, v, cache } => format!("cache{} = {} {}", cache.0, name(k), name(v)),
-        Step::Heads { q, k, v, norms, cache, .. } => {
-            let norm = if matches!(norms, Some(HeadNorms { .. })) { " norm" } else { "" };
-            format!("{q}, cache{} = rope{norm} {q} {} {}", cache.0, name(k), name(v), q = name(q))
+        Step::Op(op) => op_line(plan, op),
+        Step::FusedMatMul(matmul) => matmul_line(plan, matmul),
+        Step::QkNormRopeStore(QkNormRopeStore { q, k, v, norms, cache, .. }) => {
+            let norm = if norms.is_some() { " norm" } else { "" };
+            format!("{q}, cache{} = rope{norm} {q} {} {}", cache.0, name(*k), name(*v), q = name(*q))
         }
-        Step::Attention { q, cache, dst, .. } => format!("{} = attention {} cache{}", name(dst), name(q), cache.0),
-        Step::Add { x, dst } => format!("{} += {}", name(dst), name(x)),
-        Step::Glu { gate, up, activation } => format!("{} = {activation:?} · {}", name(gate), name(up)),
-        Step::TakeOutputs { x, dst } => format!("{} = outputs of {}", name(dst), name(x)),
+        Step::NormAdd(norm) => format!("{} += norm {}", name(norm.dst), name(norm.x)),
     }
 }
 
-fn project_line(plan: &Plan, project: &Project) -> String {
+/// What an op says that it touches: "written = op read memory".
+fn op_line(plan: &Plan, op: &Op) -> String {
+    let names = |bufs: &[Buf]| bufs.iter().map(|buf| plan.bufs[buf.0].name.to_owned()).collect::<Vec<_>>();
+    let uses = op.uses();
+    let memory = uses.memory.map(|memory| format!("cache{}", memory.0));
+    let (mut written, mut read) = (names(&uses.writes), names(&uses.reads));
+    if written.is_empty() {
+        written.extend(memory);
+    } else {
+        read.extend(memory);
+    }
+    let words = [written.join(", "), "=".to_owned(), op.name().to_lowercase()].into_iter().chain(read);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn matmul_line(plan: &Plan, matmul: &FusedMatMul) -> String {
     let name = |buf: &Buf| plan.bufs[buf.0].name;
-    let Project { x, takes_outputs, norm, products, activation } = project;
+    let FusedMatMul { x, takes_outputs, norm, products, activation } = matmul;
     let x = name(x);
     let x = if *takes_outputs { format!("outputs of {x}") } else { x.to_owned() };
     let x = if norm.is_some() { format!("norm {x}") } else { x };

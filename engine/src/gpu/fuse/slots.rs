@@ -1,7 +1,7 @@
 //! Which buffers of a plan share one buffer of the device.
 
-use super::heads_of;
-use crate::plan::{Buf, Op, Plan, Rows};
+use super::qk_norm_rope_store;
+use crate::plan::{Buf, Plan, Rows, Uses};
 
 /// A buffer of the device, `[rows, stride]` f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,11 +33,11 @@ impl Slots {
         let mut bufs: Vec<Physical> = Vec::new();
         let mut slots: Vec<Option<Slot>> = vec![None; plan.bufs.len()];
         for first in 0..plan.ops.len() {
-            let Some(heads) = heads_of(plan, &plan.ops[first..]) else { continue };
+            let Some((heads, _)) = qk_norm_rope_store(plan, &plan.ops[first..]) else { continue };
             let all = [heads.q, heads.k, heads.v];
             let mut known = all.iter().filter_map(|buf| slots[buf.0]).map(|slot| slot.buf);
             let buf = known.next().unwrap_or(bufs.len());
-            if known.any(|other| other != buf) || !all.iter().all(|buf| is_only_of_heads(plan, *buf)) {
+            if known.any(|other| other != buf) || !all.iter().all(|buf| can_have_neighbours(plan, *buf)) {
                 continue;
             }
             if buf == bufs.len() {
@@ -69,16 +69,20 @@ impl Slots {
     }
 }
 
-/// Whether every use of a buffer can cope with neighbours: no kernel may read one part of a buffer and write another.
-fn is_only_of_heads(plan: &Plan, buf: Buf) -> bool {
+/// Whether every use of a buffer can cope with neighbours.
+fn can_have_neighbours(plan: &Plan, buf: Buf) -> bool {
     plan.bufs[buf.0].rows == Rows::Tokens
         && plan.logits != Some(buf)
-        && plan.ops.iter().all(|op| match *op {
-            Op::Embed { .. } | Op::Rope { .. } | Op::Store { .. } => true,
-            Op::RmsNorm { x, dst, .. } => (x != buf && dst != buf) || x == dst,
-            Op::MatMul { x, .. } => x != buf,
-            Op::Attention { dst, .. } => dst != buf,
-            Op::Add { x, dst } | Op::TakeOutputs { x, dst } => x != buf && dst != buf,
-            Op::Glu { gate, up, .. } => gate != buf && up != buf,
-        })
+        && plan.ops.iter().all(|op| is_at_any_offset(&op.uses(), buf))
+}
+
+/// Whether an op's kernels find a buffer between neighbours. None may read one part of a buffer and write another; what is
+/// multiplied starts at the beginning of a row; and what attention gives fills rows.
+fn is_at_any_offset(uses: &Uses, buf: Buf) -> bool {
+    match (uses.reads.contains(&buf), uses.writes.contains(&buf)) {
+        (false, false) => true,
+        (true, true) => uses.reads.len() == 1,
+        (true, false) => uses.memory.is_some(),
+        (false, true) => uses.memory.is_none(),
+    }
 }

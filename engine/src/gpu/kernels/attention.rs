@@ -2,7 +2,8 @@
 
 use super::{Grid, Kernel, Parts, Resource, Target, Tokens, WORKGROUP, When, eights, number, source, with_state};
 use crate::gpu::tier::Reduce;
-use crate::plan::{Buf, Mem, Op, Plan, Rows};
+use crate::plan::op::Attention;
+use crate::plan::{Op, Plan, Rows};
 
 /// Positions whose keys lie beside each other; also in `shaders/common/cache.wgsl` and `shaders/attention.wgsl`.
 pub const KEYS_BLOCK: usize = 32;
@@ -15,16 +16,6 @@ const PARTS_MAX: usize = 64;
 /// Positions of a part at least.
 const PART_MIN: usize = 128;
 
-/// As [`crate::gpu::fuse::Step::Attention`].
-pub(super) struct Attention {
-    pub(super) q: Buf,
-    pub(super) cache: Mem,
-    pub(super) n_head: usize,
-    pub(super) scale: f32,
-    pub(super) window: Option<usize>,
-    pub(super) dst: Buf,
-}
-
 /// Positions of a part, of as many as the cache has room for: seldom another number, because kernels are made for it.
 fn part_len(capacity: usize) -> usize {
     capacity.div_ceil(PARTS_MAX).next_power_of_two().max(PART_MIN)
@@ -33,7 +24,7 @@ fn part_len(capacity: usize) -> usize {
 /// f32 that attention to one token needs room for, at most.
 pub fn found_len(plan: &Plan) -> usize {
     let heads = plan.ops.iter().filter_map(|op| {
-        let Op::Attention { cache, n_head, .. } = *op else { return None };
+        let Op::Attention(Attention { cache, n_head, .. }) = *op else { return None };
         Some((n_head, plan.kv(cache).k_dim))
     });
     heads.map(|(n_head, head_dim)| n_head * PARTS_MAX * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)

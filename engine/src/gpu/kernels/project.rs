@@ -1,8 +1,9 @@
 //! Matmuls: of one token by rows, of many by tiles.
 
 use super::{Grid, Kernel, Part, Resource, TILE, Target, Tokens, WORKGROUP, When, number, source};
-use crate::gpu::fuse::{Norm, Product, Project};
+use crate::gpu::fuse::{FusedMatMul, Norm, Product};
 use crate::gpu::layout::{CHUNK, Layout, Plane, Scales, layout};
+use crate::plan::op::{Glu, RmsNorm};
 use crate::plan::{Activation, Buf, Rows, Weight};
 use std::ops::Range;
 
@@ -91,14 +92,14 @@ impl Target<'_> {
         Linked { source, bindings, constants }
     }
 
-    pub(super) fn project(&self, project: &Project, tokens: Tokens) -> Vec<Kernel> {
+    pub(super) fn project(&self, project: &FusedMatMul, tokens: Tokens) -> Vec<Kernel> {
         match tokens {
             Tokens::One => self.project_one(project),
             Tokens::Many => self.project_many(project),
         }
     }
 
-    fn project_one(&self, project: &Project) -> Vec<Kernel> {
+    fn project_one(&self, project: &FusedMatMul) -> Vec<Kernel> {
         let when = match self.rows(project.products[0].dst) {
             Rows::Tokens => When::Always,
             Rows::Outputs => When::OneOutput,
@@ -165,7 +166,7 @@ impl Target<'_> {
         pieces.collect()
     }
 
-    fn matvec_glu(&self, project: &Project, gate: &Product, up: &Product, activation: Activation) -> Kernel {
+    fn matvec_glu(&self, project: &FusedMatMul, gate: &Product, up: &Product, activation: Activation) -> Kernel {
         let (gate, up) = (self.run(gate), self.run(up));
         let n_rows = gate.rows.len();
         let both = self.pieces_of(gate.matrix, &(gate.rows.start..up.rows.end));
@@ -191,11 +192,11 @@ impl Target<'_> {
         }
     }
 
-    fn project_many(&self, project: &Project) -> Vec<Kernel> {
+    fn project_many(&self, project: &FusedMatMul) -> Vec<Kernel> {
         let mut kernels = Vec::new();
         let mut x = project.x;
         if let Some(Norm { weight, eps, dst }) = project.norm {
-            kernels.push(self.norm(x, weight, eps, dst, false));
+            kernels.push(self.norm(&RmsNorm { x, weight, eps, dst }, false));
             x = dst;
         }
         let runs: Vec<Run> = project.products.iter().map(|product| self.run(product)).collect();
@@ -213,7 +214,7 @@ impl Target<'_> {
             kernels.extend(self.matmul(x, run, when));
         }
         if let (Some(activation), [gate, up]) = (project.activation, &project.products[..]) {
-            kernels.push(self.glu(gate.dst, up.dst, activation));
+            kernels.push(self.glu(&Glu { gate: gate.dst, up: up.dst, activation }));
         }
         kernels
     }

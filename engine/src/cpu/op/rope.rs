@@ -1,26 +1,28 @@
 //! Rotation: pairs of four neighbours at a time.
 
-use super::vector::Vector;
-use crate::plan::{Rope, RopePairs};
+use crate::cpu::Cpu;
+use crate::cpu::vector::{NativeSimd, Vector};
+use crate::plan::op::Rope;
+use crate::plan::{RopePairs, RopeParams, Weight};
 use crate::reference::cos_sin;
 use std::ops::Range;
 
 /// Cosines and sines of one kind of rotation at some positions, `[n_tokens, n_rot / 2]`.
 #[derive(Debug)]
-pub(super) struct Angles {
+pub(in crate::cpu) struct Angles {
     cos: Vec<f32>,
     sin: Vec<f32>,
     half: usize,
 }
 
 impl Angles {
-    pub(super) fn new(rope: &Rope, factors: Option<&[f32]>, positions: Range<usize>) -> Self {
+    fn new(rope: &RopeParams, factors: Option<&[f32]>, positions: Range<usize>) -> Self {
         let (cos, sin) = positions.flat_map(|pos| cos_sin(rope, factors, pos)).unzip();
         Self { cos, sin, half: rope.n_rot / 2 }
     }
 
     /// Rotates a head of token t: see [`crate::reference::rope`].
-    pub(super) fn rotate<V: Vector>(&self, t: usize, pairs: RopePairs, head: &mut [f32]) {
+    fn rotate<V: Vector>(&self, t: usize, pairs: RopePairs, head: &mut [f32]) {
         let [cos, sin] = [&self.cos, &self.sin].map(|x| &x[t * self.half..][..self.half]);
         let rotated = &mut head[..2 * self.half];
         match pairs {
@@ -28,6 +30,30 @@ impl Angles {
             RopePairs::Halves => rotate_halves::<V>(rotated, cos, sin),
         }
     }
+}
+
+pub(super) fn run(cpu: &mut Cpu, op: &Rope) {
+    let Rope { x, head_dim, factors, rope } = *op;
+    let mut out = cpu.take(x);
+    let angles = angles(cpu, rope, factors, out.len() / cpu.plan.width(x));
+    let (width, (_, _, angles)) = (cpu.plan.width(x), &cpu.angles[angles]);
+    cpu.pool.rows(&mut out, width, |first, rows| {
+        for (t, row) in (first..).zip(rows.chunks_exact_mut(width)) {
+            row.chunks_exact_mut(head_dim).for_each(|head| angles.rotate::<NativeSimd>(t, rope.pairs, head));
+        }
+    });
+    cpu.bufs[x.0] = out;
+}
+
+/// The index of the batch's angles for this kind of rotation, made when first asked for.
+fn angles(cpu: &mut Cpu, rope: RopeParams, factors: Option<Weight>, n_tokens: usize) -> usize {
+    if let Some(known) = cpu.angles.iter().position(|(r, f, _)| *r == rope && *f == factors) {
+        return known;
+    }
+    let start = cpu.history.len();
+    let angles = Angles::new(&rope, factors.map(|w| cpu.dense(w)), start..start + n_tokens);
+    cpu.angles.push((rope, factors, angles));
+    cpu.angles.len() - 1
 }
 
 fn rotate_neighbours<V: Vector>(x: &mut [f32], cos: &[f32], sin: &[f32]) {

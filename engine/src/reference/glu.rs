@@ -1,6 +1,7 @@
 //! The gated nonlinearity of feed-forward layers. <https://arxiv.org/abs/2002.05202>
 
-use crate::plan::Activation;
+use super::Reference;
+use crate::plan::{Activation, op};
 
 /// √(2/π), of GELU's tanh approximation. <https://arxiv.org/abs/1606.08415>
 const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -17,4 +18,9 @@ pub fn glu(gate: &mut [f32], up: &[f32], activation: Activation) {
         };
         *gate = activated * up;
     }
+}
+
+pub(super) fn run(reference: &mut Reference, op: &op::Glu) {
+    let up = reference.buf(op.up);
+    glu(&mut reference.bufs[op.gate.0], &up, op.activation);
 }

@@ -1,0 +1,30 @@
+//! Matrix times vectors.
+
+use super::{Role, Uses};
+use crate::plan::{Buf, Plan, Weight};
+
+/// `dst[t] = weight · x[t] + bias`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MatMul {
+    /// `[n, cols]`.
+    pub x: Buf,
+    /// `[rows, cols]`.
+    pub weight: Weight,
+    /// `[rows]`.
+    pub bias: Option<Weight>,
+    /// `[n, rows]`.
+    pub dst: Buf,
+}
+
+impl MatMul {
+    pub(super) fn uses(&self) -> Uses {
+        let bias = self.bias.map(|bias| (bias, Role::Dense));
+        let weights = [(self.weight, Role::Matrix)].into_iter().chain(bias).collect();
+        Uses { reads: vec![self.x], writes: vec![self.dst], weights, memory: None }
+    }
+
+    pub(super) fn line(&self, plan: &Plan) -> String {
+        let bias = self.bias.map(|bias| format!(" bias {}", plan.tensor(bias))).unwrap_or_default();
+        format!("{} = matmul {} {}{bias}", plan.label(self.dst), plan.tensor(self.weight), plan.label(self.x))
+    }
+}
