@@ -494,7 +494,7 @@ mod tests {
 
     /// All integers that are unpacked.
     fn of(values: Values) -> Vec<u8> {
-        (0..=u8::MAX).take(values.count().into()).collect()
+        values.integers().collect()
     }
 
     /// What is multiplied where `q` was unpacked: the machine's operands are not negative.

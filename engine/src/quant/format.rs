@@ -83,12 +83,13 @@ impl Values {
         }
     }
 
-    /// How many values there are.
-    pub fn count(self) -> u16 {
-        match self {
+    /// Every unpacked integer that there can be.
+    pub fn integers(self) -> impl Iterator<Item = u8> {
+        let count = match self {
             Self::Linear { bits, .. } => 1 << bits,
             Self::Table16(_) => 16,
-        }
+        };
+        (0..=u8::MAX).take(count)
     }
 }
 

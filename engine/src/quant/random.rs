@@ -29,7 +29,9 @@ fn set_floats(codec: Codec, block: &mut [u8], rng: &mut Rng) {
                         set(block, *at, f16::from_f32(random(rng, 1.0 / largest as f32)).to_le_bytes());
                     }
                     // 2⁻¹²⁸ · 2ᵉ; down to an eighth of the most.
-                    Scale::E8M0 => block[*at] = (128 - largest.ilog2() - rng.below(4) as u32) as u8,
+                    Scale::E8M0 => {
+                        block[*at] = 128 - largest.ilog2().to_le_bytes()[0] - [0, 1, 2, 3][rng.below(4)];
+                    }
                 }
             }
         }
@@ -38,7 +40,7 @@ fn set_floats(codec: Codec, block: &mut [u8], rng: &mut Rng) {
 
 /// The largest magnitude of a value times a factor.
 fn largest(format: Quantized) -> u32 {
-    let values = (0..format.values.count()).map(|q| format.values.value(q as u8).unsigned_abs());
+    let values = format.values.integers().map(|q| format.values.value(q).unsigned_abs());
     let factor = match format.scale {
         Scale::F16 | Scale::E8M0 => 1,
         Scale::Super { factor_max } => factor_max.into(),
