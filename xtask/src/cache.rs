@@ -1,21 +1,14 @@
 //! A target folder that outlives the clone, so that a fresh clone on a known machine compiles only what is ours.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::target_dir;
-use crate::tools::cache;
+use crate::folders::shared_target_dir;
 
 /// The packages of this repository, by the start of what cargo names their fingerprints.
 const OURS: [&str; 2] = ["minnow-", "xtask-"];
-
-/// The folder that all clones on this machine build in, where `CI` is set and nobody names another one.
-pub(crate) fn shared_target_dir() -> Option<PathBuf> {
-    let is_set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-    (is_set("CI") && !is_set("CARGO_TARGET_DIR")).then(|| cache().join("target"))
-}
 
 /// Takes the shared folder for this clone alone, as long as what is returned lives; `None` where the folder is the clone's own.
 ///
@@ -26,7 +19,7 @@ pub(crate) fn claim() -> Result<Option<File>> {
     let Some(folder) = shared_target_dir() else { return Ok(None) };
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let lock = File::create(folder.join("in-use"))?;
-    println!("  building in {}, alone", target_dir().display());
+    println!("  building in {}, alone", folder.display());
     lock.lock().context("the target folder cannot be locked")?;
     forget_ours(&folder)?;
     Ok(Some(lock))

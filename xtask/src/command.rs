@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cache::shared_target_dir;
-use crate::target_dir;
+use crate::folders::shared_target_dir;
+use crate::folders::target_dir;
 
 /// Runs `work` between two lines: its name, and how it ended after how long.
 pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {

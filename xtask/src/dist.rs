@@ -3,40 +3,18 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 
 use crate::command::{command, path_starting_with, run, step};
+use crate::profile::Build;
 use crate::tools::{NODE, NPM, TRUNK, WASM_BINDGEN, ensure};
 use crate::wasm::Toolchain;
 use crate::{models, variants, wasm_opt};
 
 /// Where the site is built, as in `Trunk.toml`.
 pub(crate) const DIST: &str = "dist";
-
-/// How much care the compiler takes.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Build {
-    /// What visitors get: optimized as a whole, by one thread, and by wasm-opt.
-    Shipped,
-    /// What tests get: the same sources and features, compiled in a fraction of the time.
-    Tested,
-}
-
-impl Build {
-    /// Makes cargo, or a program that calls it, build the release profile in this way. Not a profile of its own, because Trunk
-    /// and wasm-bindgen look where releases are.
-    pub(crate) fn apply(self, command: &mut Command) -> &mut Command {
-        match self {
-            Self::Shipped => command,
-            Self::Tested => {
-                command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-            }
-        }
-    }
-}
 
 /// Builds the site from nothing but the sources; fetches the default model if it is not here.
 pub(crate) fn build(build: Build) -> Result<()> {

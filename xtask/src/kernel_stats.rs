@@ -12,7 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use crate::command::{command, output, run, step};
-use crate::{models, target_dir};
+use crate::folders::target_dir;
+use crate::models;
 
 const TABLE: &str = "docs/kernels.csv";
 const HEADER: &str = "model,tier,kernel,gpu,instructions,registers,waves,cycles,code_bytes,spills";
@@ -100,7 +101,7 @@ fn row(model: &str, tier: &str, line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::root;
+    use crate::folders::root;
 
     fn table() -> String {
         fs::read_to_string(root().join(TABLE)).expect("the table is kept")

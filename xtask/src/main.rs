@@ -6,8 +6,10 @@ mod check;
 mod command;
 mod dist;
 mod doctor;
+mod folders;
 mod kernel_stats;
 mod models;
+mod profile;
 mod report;
 mod scripts;
 mod serve;
@@ -19,12 +21,11 @@ mod variants;
 mod wasm;
 mod wasm_opt;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::dist::Build;
+use crate::profile::Build;
 use crate::test::Tier;
 
 const USAGE: &str = "\
@@ -46,7 +47,7 @@ What is missing is installed where that is possible, and named where it is not."
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    std::env::set_current_dir(root()).expect("the repository is where this program was built");
+    std::env::set_current_dir(folders::root()).expect("the repository is where this program was built");
     match dispatch(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -79,15 +80,4 @@ fn dispatch(args: &[String]) -> Result<()> {
         }
         _ => bail!("cargo xtask {} is not a command\n\n{USAGE}", args.join(" ")),
     }
-}
-
-/// The root of the repository; every command runs there, and every path is relative to it.
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
-}
-
-/// Where cargo builds: the folder that the environment names, one that all clones share where `CI` is set, else `target`.
-fn target_dir() -> PathBuf {
-    let named = || std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    cache::shared_target_dir().unwrap_or_else(named)
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::command::{command, output, run, step};
-use crate::target_dir;
+use crate::folders::target_dir;
 use crate::tools::{self, CURL, PYTHON};
 
 /// Where models are kept; git ignores it.

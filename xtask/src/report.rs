@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::root;
+use crate::folders::root;
 
 const RECORDS: &str = "benchmarks/records";
 const REPORT: &str = "docs/benchmarks.md";

@@ -7,10 +7,12 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{command, path_starting_with, run, step};
-use crate::dist::{self, Build, DIST};
+use crate::dist::{self, DIST};
+use crate::folders::{root, target_dir};
+use crate::models;
+use crate::profile::Build;
 use crate::tools::{CHROMIUM, FIREFOX, GOLDEN_PYTHON, NODE, NPM, PYTHON, WASM_TEST_RUNNER, ensure, ensure_gpu};
 use crate::wasm::TARGET;
-use crate::{models, root, target_dir};
 
 const E2E: &str = "e2e";
 /// What Minnow is measured against; apart, because it is large and no test needs it.

@@ -12,7 +12,8 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result, anyhow, bail};
 use tiny_http::{Header, Method, Request, Response, Server};
 
-use crate::dist::{self, Build, DIST};
+use crate::dist::{self, DIST};
+use crate::profile::Build;
 
 /// What `cargo xtask run` can be told.
 #[derive(Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::command::{Times, at_once, command, output, run as run_command};
-use crate::dist::Build;
+use crate::profile::Build;
 use crate::tools::{NODE, WASM_TEST_RUNNER, ensure, ensure_gpu};
 use crate::variants::{PLAIN, RELAXED, VARIANTS};
 use crate::wasm::{TARGET, Toolchain};

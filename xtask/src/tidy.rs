@@ -1,15 +1,47 @@
 //! The invariants of the repository that a compiler does not check.
 
+mod imports;
+
 use std::fs;
 use std::path::Path;
 
 use crate::command::{command, output};
+use crate::folders::root;
 use crate::models::DEFAULT;
-use crate::root;
 use crate::tools::WASM_BINDGEN;
 
 /// Longest file that anyone should have to read.
-const LINES_MAX: usize = 600;
+const LINES_MAX: usize = 450;
+
+/// Files that were longer when the limit was lowered, and still are. None may be added, and none may reach the old limit.
+const LONG_FILES: [&str; 8] = [
+    "engine/src/cpu.rs",
+    "engine/src/cpu/block.rs",
+    "engine/src/cpu/matrix.rs",
+    "engine/src/gpu.rs",
+    "engine/src/gpu/fuse.rs",
+    "engine/src/gpu/kernels.rs",
+    "engine/src/sampler.rs",
+    "ui/src/state/tests.rs",
+];
+const LONG_FILE_LINES_MAX: usize = 600;
+
+/// Names that once meant something only in this project; the field's own have replaced them. The list grows with every renaming.
+const RETIRED: [&str; 13] = [
+    "Codes",
+    "Draws",
+    "Exchange",
+    "Obstacle",
+    "Stamp",
+    "absorb",
+    "dials",
+    "place_in_codebook",
+    "settle",
+    "shelf",
+    "soften",
+    "start_drawing",
+    "within_a_minute",
+];
 
 /// A text file of the repository.
 struct Source {
@@ -76,7 +108,7 @@ fn has_word(line: &str, word: &str) -> bool {
 fn rust() -> Vec<Source> {
     // The words that are looked for stand in this file.
     let mut sources = Source::all(&["engine", "ui", "xtask"], &["rs"]);
-    sources.retain(|source| source.path != "xtask/src/tidy.rs");
+    sources.retain(|source| !source.path.starts_with("xtask/src/tidy"));
     sources
 }
 
@@ -153,11 +185,19 @@ fn every_test_runs() {
 }
 
 #[test]
+fn retired_words_stay_away() {
+    check_absent(&rust(), &RETIRED, "the field has a word for it, which replaced this one");
+}
+
+#[test]
 fn files_are_short() {
     let long = Source::all(&[], &["rs", "wgsl", "mjs", "js", "css", "html", "toml"])
         .into_iter()
         .map(|source| (source.text.lines().count(), source.path))
-        .filter(|(n_lines, _)| *n_lines > LINES_MAX)
+        .filter(|(n_lines, path)| {
+            let is_known = LONG_FILES.contains(&path.as_str());
+            *n_lines > if is_known { LONG_FILE_LINES_MAX } else { LINES_MAX }
+        })
         .map(|(n_lines, path)| format!("{path}: {n_lines} lines"));
     check_none(long, &format!("a file has {LINES_MAX} lines at most; find the second noun in it"));
 }

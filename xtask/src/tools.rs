@@ -9,6 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{command, output, run};
+use crate::folders::cache;
 
 /// Must be the version of the `wasm-bindgen` crate in `Cargo.toml`; a test compares them.
 pub(crate) const WASM_BINDGEN: Tool = Tool {
@@ -238,16 +239,6 @@ pub(crate) fn apt_line(packages: &[&str]) -> String {
 /// Whether this is Debian, or like it, and we are root.
 pub(crate) fn may_apt_install() -> bool {
     Path::new("/etc/debian_version").exists() && output(&mut command("id", ["-u"])).is_some_and(|uid| uid == "0")
-}
-
-/// The folder in which pinned tools are kept, for all clones of this repository.
-pub(crate) fn cache() -> PathBuf {
-    let folder = |variable| std::env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = folder("XDG_CACHE_HOME")
-        .or_else(|| folder("LOCALAPPDATA"))
-        .or_else(|| Some(folder("HOME")?.join(".cache")))
-        .unwrap_or_else(|| PathBuf::from("target"));
-    base.join("minnow")
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{at_once, command, run, step};
-use crate::dist::Build;
-use crate::target_dir;
+use crate::folders::target_dir;
+use crate::profile::Build;
 use crate::tools::WASM_BINDGEN;
 use crate::wasm::{TARGET, Toolchain};
 

@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{at_once, run};
+use crate::folders::target_dir;
 use crate::models::sha256_hex;
-use crate::target_dir;
 use crate::tools::WASM_OPT;
 
 /// Speed first: the worker's time is spent in wasm, and the page is small either way.
