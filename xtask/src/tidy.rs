@@ -210,26 +210,22 @@ fn every_op_is_named_in_every_executor() {
         let source = sources.iter().find(|source| source.path == path);
         source.unwrap_or_else(|| panic!("{path} is where it always was")).text.as_str()
     };
-    let ops = variants(text("engine/src/plan.rs"), "pub enum Op {");
+    let ops = op_names(text("engine/src/plan/op.rs"));
     assert!(ops.len() >= 9, "the ops are found: {ops:?}");
-    for executor in ["engine/src/reference.rs", "engine/src/cpu.rs", "engine/src/gpu/fuse.rs"] {
+    for executor in ["engine/src/reference.rs", "engine/src/cpu/op.rs", "engine/src/gpu/kernels.rs"] {
         let missing = ops.iter().filter(|op| !has_word(text(executor), &format!("Op::{op}")));
         check_none(missing, &format!("{executor} does not match every op"));
     }
     let tests = text("engine/tests/it/ops.rs");
-    let untested = ops.iter().filter(|op| !has_word(tests, &format!("Op::{op}")));
+    let untested = ops.iter().filter(|op| !has_word(tests, &format!("op::{op}")));
     check_none(untested, "engine/tests/it/ops.rs does not test every op");
 }
 
-/// The names of an enum's variants: words that start a line four spaces in, in rustfmt's layout.
-fn variants<'a>(text: &'a str, opening: &str) -> Vec<&'a str> {
-    let (_, body) = text.split_once(opening).expect("the enum is there");
-    let body = body.split("\n}").next().expect("split gives at least one part");
-    let names = body.lines().filter_map(|line| line.strip_prefix("    "));
-    names
-        .filter(|line| line.starts_with(char::is_uppercase))
-        .filter_map(|line| line.split([' ', ',', '(']).next())
-        .collect()
+/// The names in `ops! { module::Name, … }`, a line each.
+fn op_names(text: &str) -> Vec<&str> {
+    let (_, body) = text.split_once("\nops! {\n").expect("the ops are listed");
+    let lines = body.lines().take_while(|line| *line != "}");
+    lines.filter_map(|line| Some(line.trim().trim_end_matches(',').split_once("::")?.1)).collect()
 }
 
 /// A shader opens with what it computes; one that computes an op names the definition of it.
