@@ -2,7 +2,7 @@
 
 use crate::browser;
 use crate::variant::{self, PLAIN};
-use protocol::{Event, LoadOptions, Request, Source};
+use protocol::{Event, LoadOptions, Request, Source, VERSION};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -111,12 +111,7 @@ impl Engine {
         let worker = Worker::new_with_options(url, &options)?;
         let inner = Rc::clone(&self.0);
         let on_message = Closure::new(move |message: MessageEvent| {
-            let json = message.data().as_string().unwrap_or_default();
-            // Page and worker are built together, so an event that does not parse is a bug or a mix of versions.
-            (inner.listener)(serde_json::from_str(&json).map_or_else(
-                |_| Signal::Died("Page and engine are of different versions: reload the page.".to_owned()),
-                |event| Signal::Event(Box::new(event)),
-            ));
+            (inner.listener)(hear(&message.data().as_string().unwrap_or_default()));
         });
         let inner = Rc::clone(&self.0);
         let on_error = Closure::new(move |error: ErrorEvent| {
@@ -131,6 +126,16 @@ impl Engine {
     }
 }
 
+/// The signal in a worker's message. Page and worker are built together; a browser may still hold one of them from before.
+fn hear(json: &str) -> Signal {
+    let other_version = || Signal::Died("Page and engine are of different versions: reload the page.".to_owned());
+    match serde_json::from_str(json) {
+        Ok(Event::Ready { version }) if version != VERSION => other_version(),
+        Ok(event) => Signal::Event(Box::new(event)),
+        Err(_) => other_version(),
+    }
+}
+
 const NOT_LOADED: &str = "Its program could not be loaded: check the connection.";
 
 /// A program that fails by a mistake says so itself, as an event; one that gets no more memory cannot.
@@ -140,4 +145,19 @@ fn explain(reason: &str) -> String {
         "Most likely the model needs more memory than the browser gives: choose a smaller one, or set a smaller context \
          ({reason})."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_of_another_version_is_not_listened_to() {
+        let ready = |version| serde_json::to_string(&Event::Ready { version }).expect("plain data has a JSON form");
+        assert!(matches!(hear(&ready(VERSION)), Signal::Event(event) if *event == Event::READY));
+        // Version 0 had none to tell.
+        for json in [&ready(VERSION + 1), "\"Ready\"", "{\"Surprise\":1}", ""] {
+            assert!(matches!(hear(json), Signal::Died(why) if why.contains("reload the page")), "{json}");
+        }
+    }
 }

@@ -106,7 +106,7 @@ impl State {
     /// Takes in an event; returns what to ask next.
     pub fn apply(&mut self, event: Event, now_ms: u64) -> Vec<Request> {
         match event {
-            Event::Ready => return self.ready(),
+            Event::Ready { .. } => return self.ready(),
             Event::Stored { models, used_bytes, quota_bytes } => {
                 self.stored_models = Some(StoredModels { models, used_bytes, quota_bytes });
                 self.stored_models_failure = None;

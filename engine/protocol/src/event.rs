@@ -1,13 +1,16 @@
 //! What the worker tells the page.
 
-use crate::{ErrorKind, GpuCost, LoadStage, ModelInfo, Profile, ReplyStats, Stage, StartOver, StoredModel};
+use crate::{ErrorKind, GpuCost, LoadStage, ModelInfo, Profile, ReplyStats, Stage, StartOver, StoredModel, VERSION};
 use serde::{Deserialize, Serialize};
 
 /// What the worker tells the page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The worker listens.
-    Ready,
+    Ready {
+        /// The worker's [`VERSION`].
+        version: u32,
+    },
     /// The models on this device, and the room for more.
     Stored {
         /// Every model, finished or not.
@@ -87,4 +90,9 @@ pub enum Event {
         /// A sentence for the person.
         message: String,
     },
+}
+
+impl Event {
+    /// What a worker of this version says first.
+    pub const READY: Self = Self::Ready { version: VERSION };
 }

@@ -4,6 +4,10 @@
 //! text, so the message that carries [`Request::Load`] of a [`Source::Local`] is a JS array `[json, File]`; every
 //! other message is the JSON string alone.
 
+/// The version of what is said here: raised with every change that the other side must know of. The worker tells its own
+/// in [`Event::Ready`], so that a page with another can say so instead of misunderstanding it.
+pub const VERSION: u32 = 1;
+
 mod bench;
 mod cache_type;
 mod error;

@@ -32,7 +32,7 @@ pub fn start() {
     js::scope().set_onmessage(Some(on_message.as_ref().unchecked_ref()));
     on_message.forget();
     spawn_local(work());
-    post(&Event::Ready);
+    post(&Event::READY);
 }
 
 /// A message is JSON text, or `[text, File]`.

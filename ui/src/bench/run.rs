@@ -99,7 +99,7 @@ impl Run {
             return None;
         }
         match event {
-            Event::Ready => {
+            Event::Ready { .. } => {
                 self.step = Step::Loading;
                 self.sent_ms = now_ms;
                 Some(Request::Load(self.load.options.clone()))
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_run_measures_everything_in_turn() {
         let mut run = run("pp=32&tg=8&reps=2&threads=4&cache=q8_0&backend=gpu&profile=1");
-        assert!(matches!(run.apply(Event::Ready, 0.0), Some(Request::Load(_))));
+        assert!(matches!(run.apply(Event::READY, 0.0), Some(Request::Load(_))));
         let progress = |loaded_bytes| Event::Progress { stage: LoadStage::Download, loaded_bytes, total_bytes: 9 };
         assert_eq!(run.apply(progress(8), 60.0), None);
         assert_eq!(run.apply(progress(9), 90.0), None);
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_model_that_cannot_chat_is_measured() {
         let mut run = run("pp=32&tg=0");
-        run.apply(Event::Ready, 0.0);
+        run.apply(Event::READY, 0.0);
         run.apply(Event::Loaded(info()), 100.0);
         let failed = |during| Event::Failed { during, kind: ErrorKind::Template, message: "No.".to_owned() };
         assert!(matches!(run.apply(failed(Stage::Generate), 110.0), Some(Request::Bench(_))));

@@ -54,7 +54,7 @@ fn text(text: &str) -> Event {
 /// A state in which a model answers.
 fn ready() -> State {
     let mut state = State::default();
-    state.apply(Event::Ready, 0);
+    state.apply(Event::READY, 0);
     state.load(source());
     state.apply(Event::Loaded(info()), 0);
     state
@@ -143,7 +143,7 @@ fn a_second_question_carries_the_first_and_the_system_prompt() {
 #[test]
 fn a_message_sent_while_the_model_loads_is_answered_when_it_is_there() {
     let mut state = State::default();
-    state.apply(Event::Ready, 0);
+    state.apply(Event::READY, 0);
     state.load(source());
     assert_eq!(state.send("Hello", at(100)), []);
     assert_eq!(state.reply.as_ref().map(|reply| reply.phase), Some(Phase::Waiting));
@@ -163,7 +163,7 @@ fn phase(state: &State) -> Option<Phase> {
 #[test]
 fn a_load_that_fails_says_so_and_what_waits_for_it_waits_for_the_next() {
     let mut state = State::default();
-    state.apply(Event::Ready, 0);
+    state.apply(Event::READY, 0);
     state.load(source());
     state.send("Hello", at(100));
     for _ in 0..2 {
@@ -186,7 +186,7 @@ fn what_waits_for_a_load_that_failed_can_be_given_up() {
     ];
     for end in ends {
         let mut state = State::default();
-        state.apply(Event::Ready, 0);
+        state.apply(Event::READY, 0);
         state.load(source());
         state.send("Hello", at(100));
         state.apply(load_fails(), 200);
@@ -245,7 +245,7 @@ fn progress_tells_speed_and_time_left() {
 fn the_last_model_is_loaded_again_only_if_all_of_it_is_here() {
     for (stored_bytes, n_requests) in [(100, 1), (99, 0)] {
         let mut state = State { resume: Some(source()), ..State::default() };
-        assert_eq!(state.apply(Event::Ready, 0), [Request::List]);
+        assert_eq!(state.apply(Event::READY, 0), [Request::List]);
         let model = StoredModel { id: "1".to_owned(), source: source(), stored_bytes, total_bytes: 100 };
         let requests = state.apply(Event::Stored { models: vec![model], used_bytes: 0, quota_bytes: 0 }, 0);
         assert_eq!(requests.len(), n_requests);
@@ -298,7 +298,7 @@ fn a_dead_worker_keeps_the_text_and_comes_back_with_the_model() {
     assert_eq!(path(&state), ["Hello", "Hi"]);
     assert!(!state.can_answer());
     state.worker_restarts();
-    let requests = state.apply(Event::Ready, 130);
+    let requests = state.apply(Event::READY, 130);
     assert!(matches!(&requests[..], [Request::List, Request::Load(options)] if options.source == source()));
 }
 
@@ -480,7 +480,7 @@ fn an_engine_that_says_why_it_fails_is_believed() {
 #[test]
 fn a_model_that_is_not_where_it_was_wanted_says_why() {
     let mut state = State::default();
-    state.apply(Event::Ready, 0);
+    state.apply(Event::READY, 0);
     state.settings.backend = BackendWish::Gpu;
     state.load(source());
     state.apply(Event::Loaded(ModelInfo { tier: "simd128, because of that".to_owned(), ..info() }), 0);
@@ -492,7 +492,7 @@ fn a_model_that_is_not_where_it_was_wanted_says_why() {
 #[test]
 fn a_model_that_a_gpu_has_no_room_for_says_why() {
     let mut state = State::default();
-    state.apply(Event::Ready, 0);
+    state.apply(Event::READY, 0);
     state.load(source());
     let second_best = ModelInfo { tier: "simd128, because of that".to_owned(), is_second_best: true, ..info() };
     state.apply(Event::Loaded(second_best), 0);
@@ -502,7 +502,7 @@ fn a_model_that_a_gpu_has_no_room_for_says_why() {
 #[test]
 fn a_load_that_began_again_says_why() {
     let mut state = State::default();
-    state.apply(Event::Ready, 0);
+    state.apply(Event::READY, 0);
     state.load(source());
     state.apply(Event::StartedOver(StartOver::Changed), 0);
     state.apply(Event::Loaded(info()), 0);
