@@ -17,10 +17,10 @@ const MAX: f32 = 127.0 * 256.0;
 const TINY: f32 = 1e-30;
 
 /// Tokens whose activations stand side by side.
-pub(super) const BESIDE: usize = 2;
+pub(super) const TOKEN_PAIR: usize = 2;
 
 /// Tokens of a tile: two times those.
-pub(super) const TOKENS: usize = 2 * BESIDE;
+pub(super) const TOKENS: usize = 2 * TOKEN_PAIR;
 
 /// Activations of T tokens: x[t][i] ≈ scales[t] · q[t][i].
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,7 @@ pub(super) struct Totals {
 #[derive(Debug, Default)]
 pub(super) struct Activations {
     /// `[n_tokens / 4, 2]`.
-    twos: Vec<Quantized<BESIDE>>,
+    twos: Vec<Quantized<TOKEN_PAIR>>,
     /// `[n_tokens % 4]`.
     ones: Vec<Quantized<1>>,
 }
@@ -64,13 +64,13 @@ impl Activations {
     /// Quantises `x` `[n_tokens, cols]`; `cols` is a multiple of 32.
     pub(super) fn quantize<D: Dot>(&mut self, pool: &Pool, x: &[f32], cols: usize) {
         let (tiled, rest) = x.split_at(x.len() / (TOKENS * cols) * TOKENS * cols);
-        quantize_tokens::<D, BESIDE>(pool, tiled, cols / GROUP, &mut self.twos);
+        quantize_tokens::<D, TOKEN_PAIR>(pool, tiled, cols / GROUP, &mut self.twos);
         quantize_tokens::<D, 1>(pool, rest, cols / GROUP, &mut self.ones);
     }
 
     /// Four tokens, of which `token` is the first and stands at a multiple of 4.
-    pub(super) fn four(&self, token: usize) -> &[Quantized<BESIDE>; 2] {
-        self.twos[token / BESIDE..].first_chunk().expect("four tokens")
+    pub(super) fn four(&self, token: usize) -> &[Quantized<TOKEN_PAIR>; 2] {
+        self.twos[token / TOKEN_PAIR..].first_chunk().expect("four tokens")
     }
 
     /// One of the last tokens, which are no four.
@@ -156,9 +156,9 @@ impl<const T: usize> Group<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dot::Pairs;
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    use super::super::dot::Quads;
+    use super::super::dot::DotI8x4;
+    use super::super::dot::DotI16x2;
     use super::super::vector::NativeSimd;
     use super::super::vector::plain::Plain;
     use super::*;
@@ -167,7 +167,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     /// Activations of six tokens, each of another size.
-    fn quantized<D: Dot>() -> (Vec<Quantized<BESIDE>>, Vec<Quantized<1>>) {
+    fn quantized<D: Dot>() -> (Vec<Quantized<TOKEN_PAIR>>, Vec<Quantized<1>>) {
         let (mut rng, cols) = (Rng::new(3), 4 * GROUP);
         let sizes = [1.0, 1e-9, 3e7, 16.256, 1e-34, 1e16];
         let x = sizes.iter().flat_map(|size| std::iter::repeat_n(size, cols));
@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn every_machine_rounds_the_same() {
-        assert_eq!(quantized::<Pairs<NativeSimd>>(), quantized::<Pairs<Plain>>());
+        assert_eq!(quantized::<DotI16x2<NativeSimd>>(), quantized::<DotI16x2<Plain>>());
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-        assert_eq!(quantized::<Quads<NativeSimd, false>>(), quantized::<Quads<Plain, false>>());
+        assert_eq!(quantized::<DotI8x4<NativeSimd, false>>(), quantized::<DotI8x4<Plain, false>>());
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
             let mut activations = Activations::default();
             let mut xs: [[[f32; GROUP]; 3]; TOKENS] = from_fn(|_| from_fn(|_| from_fn(|i| i as f32)));
             xs[1][2][place] = x;
-            activations.quantize::<Pairs<NativeSimd>>(&Pool::alone(), xs.as_flattened().as_flattened(), 3 * GROUP);
+            activations.quantize::<DotI16x2<NativeSimd>>(&Pool::alone(), xs.as_flattened().as_flattened(), 3 * GROUP);
             let are_numbers = [0, 1].map(|two| activations.four(0)[two].scales.map(|scale| !scale.is_nan()));
             assert_eq!(are_numbers, [[true, false], [true, true]], "{x} at {place}");
         }
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn almost_nothing_is_nothing() {
         let mut activations = Activations::default();
-        activations.quantize::<Pairs<NativeSimd>>(&Pool::alone(), &[1e-38; GROUP], GROUP);
+        activations.quantize::<DotI16x2<NativeSimd>>(&Pool::alone(), &[1e-38; GROUP], GROUP);
         assert_eq!(*activations.one(0), Quantized { scales: [0.0], groups: vec![Group::default()] });
     }
 }

@@ -18,7 +18,7 @@ mod codebook4;
 pub(super) use codebook4::Codebook4;
 
 use super::activations::Group;
-use super::dot::{Dot, GROUP, Ints, LANES, Part, Sums, WORDS, Weights, dot_parts};
+use super::dot::{Dot, GROUP, Ints, LANES, PanelLane, Sums, UnpackLane, WORDS, dot_parts};
 use super::vector::Vector;
 use crate::quant::Values;
 use std::array::from_fn;
@@ -32,7 +32,7 @@ pub(super) const COLS: usize = GROUP;
 pub(super) type Dots<D, const N: usize> = [[Ints<D>; N]; WORDS];
 
 /// The integers of a block.
-pub(super) trait Words: Copy + Sized {
+pub(super) trait PackedInts: Copy + Sized {
     /// What all blocks of a matrix share.
     type Tables: Copy + std::fmt::Debug + Send + Sync;
 
@@ -58,18 +58,18 @@ pub(super) trait Words: Copy + Sized {
     }
 
     /// Unpacks the block for many tokens; plane by plane, each `4 · D::PARTS` long.
-    fn unpack<D: Dot>(&self, tables: &Self::Tables, panel: &mut [Part]);
+    fn unpack<D: Dot>(&self, tables: &Self::Tables, panel: &mut [PanelLane]);
 }
 
 /// Parts of a block that is unpacked.
-pub(super) fn panel_len<D: Dot, W: Words>() -> usize {
+pub(super) fn panel_len<D: Dot, W: PackedInts>() -> usize {
     4 * D::PARTS * if W::has_high_plane::<D>() { 2 } else { 1 }
 }
 
 /// Σ w · x of every row and token, of a block that is unpacked.
 #[inline(always)]
-pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
-    panel: &[Part],
+pub(super) fn dot_panel<D: Dot, W: PackedInts, const N: usize, const T: usize>(
+    panel: &[PanelLane],
     x: &Group<T>,
 ) -> [Dots<D, N>; T] {
     let (low, high) = panel.split_at(4 * D::PARTS);
@@ -81,7 +81,7 @@ pub(super) fn dot_panel<D: Dot, W: Words, const N: usize, const T: usize>(
 }
 
 #[inline(always)]
-fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[Part], x: &Group<T>) -> [Dots<D, N>; T] {
+fn dot_plane<D: Dot, const N: usize, const T: usize>(plane: &[PanelLane], x: &Group<T>) -> [Dots<D, N>; T] {
     let (parts, words) = (plane.len() / N, GROUP / 2 / N);
     // No `from_fn`: compilers make one function of it for both planes, and that takes sums from memory.
     let mut halves = [[[D::V::splat_int(0); WORDS]; T]; N];
@@ -103,19 +103,19 @@ fn plus_16_times<D: Dot, const N: usize, const M: usize>(
 
 /// 0 … 15: one nibble plane, `[half][k]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Nibbles([[[u8; 16]; 4]; 2]);
+pub(super) struct U4([[[u8; 16]; 4]; 2]);
 
 /// 0 … 31: nibbles and a plane of fifth bits. Bit k of nibble h there belongs to half h of word k.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fives(Nibbles, [[u8; 16]; WORDS]);
+pub(super) struct U5(U4, [[u8; 16]; WORDS]);
 
 /// 0 … 63: nibbles and two planes of two more bits. Bits 2k, 2k + 1 of nibble h of plane p belong to half h of word 2p + k.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sixes(Nibbles, [[[u8; 16]; WORDS]; 2]);
+pub(super) struct U6(U4, [[[u8; 16]; WORDS]; 2]);
 
 /// 0 … 255, `[half][k][which four rows]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bytes([[[[u8; 16]; WORDS]; 4]; 2]);
+pub(super) struct U8([[[[u8; 16]; WORDS]; 4]; 2]);
 
 /// Row, column → (word k, which four rows, byte, half).
 fn place(row: usize, col: usize) -> (usize, usize, usize, usize) {
@@ -129,7 +129,7 @@ fn cells() -> impl Iterator<Item = (usize, usize)> {
 
 /// Σ w · x of P blocks, half a word at a time.
 #[inline(always)]
-fn dot_words<D: Dot, W: Weights, const N: usize, const P: usize>(w: [&W; P], x: &Group<1>) -> [Dots<D, N>; P] {
+fn dot_words<D: Dot, W: UnpackLane, const N: usize, const P: usize>(w: [&W; P], x: &Group<1>) -> [Dots<D, N>; P] {
     // Half a word of a block is a step, and compilers must not know how many there are (see [`super::dot`]).
     let n_steps = std::hint::black_box(8 * P);
     let (mut first, mut sums): (Sums<D, P>, Sums<D, P>) = ([[D::zero(); WORDS]; P], [[D::zero(); WORDS]; P]);
@@ -161,7 +161,7 @@ fn dot_words<D: Dot, W: Weights, const N: usize, const P: usize>(w: [&W; P], x: 
 
 /// Σ w · x of weights of 0 … 255, by two planes where they must be less.
 #[inline(always)]
-fn dot_planes<D: Dot, W: Weights, L: Weights, H: Weights, const N: usize, const P: usize>(
+fn dot_planes<D: Dot, W: UnpackLane, L: UnpackLane, H: UnpackLane, const N: usize, const P: usize>(
     whole: [&W; P],
     low: &[L; P],
     high: &[H; P],
@@ -176,7 +176,12 @@ fn dot_planes<D: Dot, W: Weights, L: Weights, H: Weights, const N: usize, const 
 
 /// Unpacks weights of 0 … 255, as two planes where they must be less.
 #[inline(always)]
-fn unpack_planes<D: Dot>(whole: &impl Weights, low: &impl Weights, high: &impl Weights, panel: &mut [Part]) {
+fn unpack_planes<D: Dot>(
+    whole: &impl UnpackLane,
+    low: &impl UnpackLane,
+    high: &impl UnpackLane,
+    panel: &mut [PanelLane],
+) {
     if D::TAKES_BYTES {
         D::unpack(whole, panel);
         return;
@@ -186,7 +191,7 @@ fn unpack_planes<D: Dot>(whole: &impl Weights, low: &impl Weights, high: &impl W
     D::unpack(high, high_panel);
 }
 
-impl Words for Nibbles {
+impl PackedInts for U4 {
     type Tables = ();
 
     fn tables(_: Values) {}
@@ -216,12 +221,12 @@ impl Words for Nibbles {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [PanelLane]) {
         D::unpack(self, panel);
     }
 }
 
-impl Weights for Nibbles {
+impl UnpackLane for U4 {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let halves = self.halves::<D, K>();
@@ -229,7 +234,7 @@ impl Weights for Nibbles {
     }
 }
 
-impl Nibbles {
+impl U4 {
     /// The two halves of word `K`.
     #[inline(always)]
     fn halves<D: Dot, const K: usize>(&self) -> [Ints<D>; 2] {
@@ -238,9 +243,9 @@ impl Nibbles {
 }
 
 /// Nibbles without a shift: the second four rows come as whole bytes, 16 times their own weights plus those of the first four.
-struct Whole<'a>(&'a Nibbles);
+struct Whole<'a>(&'a U4);
 
-impl Weights for Whole<'_> {
+impl UnpackLane for Whole<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let halves = self.0.halves::<D, K>();
@@ -248,7 +253,7 @@ impl Weights for Whole<'_> {
     }
 }
 
-impl Words for Fives {
+impl PackedInts for U5 {
     type Tables = ();
 
     fn tables(_: Values) {}
@@ -259,7 +264,7 @@ impl Words for Fives {
             let (k, word, byte, half) = place(row, col);
             plane[word][byte] |= (q[row][col] >> 4 & 1) << (4 * half + k);
         }
-        Self(Nibbles::pack(q), plane)
+        Self(U4::pack(q), plane)
     }
 
     fn get(&self, (): &(), row: usize, col: usize) -> u8 {
@@ -273,12 +278,12 @@ impl Words for Fives {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [PanelLane]) {
         D::unpack(self, panel);
     }
 }
 
-impl Weights for Fives {
+impl UnpackLane for U5 {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let fifth = D::plane::<J>(D::V::load_bytes(&self.1[word]), K, 1);
@@ -286,7 +291,7 @@ impl Weights for Fives {
     }
 }
 
-impl Words for Sixes {
+impl PackedInts for U6 {
     type Tables = ();
 
     fn tables(_: Values) {}
@@ -297,7 +302,7 @@ impl Words for Sixes {
             let (k, word, byte, half) = place(row, col);
             planes[k / 2][word][byte] |= (q[row][col] >> 4 & 3) << (4 * half + 2 * (k % 2));
         }
-        Self(Nibbles::pack(q), planes)
+        Self(U4::pack(q), planes)
     }
 
     fn get(&self, (): &(), row: usize, col: usize) -> u8 {
@@ -311,12 +316,12 @@ impl Words for Sixes {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [PanelLane]) {
         D::unpack(self, panel);
     }
 }
 
-impl Weights for Sixes {
+impl UnpackLane for U6 {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let more = D::plane::<J>(D::V::load_bytes(&self.1[K / 2][word]), 2 * (K % 2), 2);
@@ -324,7 +329,7 @@ impl Weights for Sixes {
     }
 }
 
-impl Words for Bytes {
+impl PackedInts for U8 {
     type Tables = ();
 
     fn tables(_: Values) {}
@@ -353,19 +358,19 @@ impl Words for Bytes {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, (): &(), panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, (): &(), panel: &mut [PanelLane]) {
         unpack_planes::<D>(self, &LowNibbles(self), &HighNibbles(self), panel);
     }
 }
 
-impl Weights for Bytes {
+impl UnpackLane for U8 {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         D::bytes::<J>(self.halves::<D, K>(word))
     }
 }
 
-impl Bytes {
+impl U8 {
     /// The two halves of word `K`, of the first or second four rows.
     #[inline(always)]
     fn halves<D: Dot, const K: usize>(&self, word: usize) -> [Ints<D>; 2] {
@@ -374,19 +379,19 @@ impl Bytes {
 }
 
 /// Bytes modulo 16, where weights are 7 bits at most.
-struct LowNibbles<'a>(&'a Bytes);
+struct LowNibbles<'a>(&'a U8);
 
 /// Bytes divided by 16.
-struct HighNibbles<'a>(&'a Bytes);
+struct HighNibbles<'a>(&'a U8);
 
-impl Weights for LowNibbles<'_> {
+impl UnpackLane for LowNibbles<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         D::low::<J>(self.0.halves::<D, K>(word))
     }
 }
 
-impl Weights for HighNibbles<'_> {
+impl UnpackLane for HighNibbles<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         D::high::<J>(self.0.halves::<D, K>(word))
@@ -403,8 +408,8 @@ pub(super) struct Block<W, S> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::activations::BESIDE;
-    use super::super::dot::{Pairs, Quads};
+    use super::super::activations::TOKEN_PAIR;
+    use super::super::dot::{DotI8x4, DotI16x2};
     use super::super::vector::NativeSimd;
     use super::super::vector::plain::Plain;
     use super::*;
@@ -417,7 +422,7 @@ mod tests {
     const X_MAX: i16 = 127 * 256;
 
     /// What is packed comes out again.
-    fn check_packing<W: Words>(values: Values) {
+    fn check_packing<W: PackedInts>(values: Values) {
         let (all, tables) = (of(values), W::tables(values));
         let q = weights(&mut Rng::new(1), &all);
         let words = W::pack(&q);
@@ -425,18 +430,18 @@ mod tests {
     }
 
     /// Every dot product is Σ q · x exactly.
-    fn check_dots<D: Dot, W: Words>(values: Values) {
+    fn check_dots<D: Dot, W: PackedInts>(values: Values) {
         let (all, tables) = (of(values), W::tables(values));
         let mut rng = Rng::new(2);
         // Where sums are the largest, and where their upper and lower bytes are; then at random.
         let extremes = [[X_MAX; 2], [-X_MAX; 2], [X_MAX, -X_MAX], [255; 2], [-128; 2], [127; 2]];
         let largest = [*all.iter().max_by_key(|q| operand(values, **q)).unwrap()];
         for case in 0..100 {
-            let x: [[i16; COLS]; BESIDE] = from_fn(|_| match extremes.get(case) {
+            let x: [[i16; COLS]; TOKEN_PAIR] = from_fn(|_| match extremes.get(case) {
                 Some(x) => from_fn(|i| x[i % 2]),
                 None => from_fn(|_| i16::try_from(rng.below(65025).cast_signed() - 32512).unwrap()),
             });
-            let mut beside = Group::<BESIDE>::default();
+            let mut beside = Group::<TOKEN_PAIR>::default();
             x.iter().enumerate().for_each(|(t, x)| beside.put::<D>(t, integers::<D::V>(x)));
             let mut second = Group::<1>::default();
             second.put::<D>(0, integers::<D::V>(&x[1]));
@@ -444,12 +449,12 @@ mod tests {
             let both = [weights(&mut rng, all), weights(&mut rng, all)];
             let blocks = both.map(|q| W::pack(&q));
             let both = both.map(|rows| rows.map(|row| row.map(|q| operand(values, q))));
-            let mut panel = vec![Part::default(); panel_len::<D, W>()];
+            let mut panel = vec![PanelLane::default(); panel_len::<D, W>()];
             blocks[0].unpack::<D>(&tables, &mut panel);
-            for (t, dots) in dot_panel::<D, W, 2, BESIDE>(&panel, &beside).into_iter().enumerate() {
+            for (t, dots) in dot_panel::<D, W, 2, TOKEN_PAIR>(&panel, &beside).into_iter().enumerate() {
                 check_rows::<D, 2>(dots, &both[0], &x[t]);
             }
-            for (t, dots) in dot_panel::<D, W, 1, BESIDE>(&panel, &beside).into_iter().enumerate() {
+            for (t, dots) in dot_panel::<D, W, 1, TOKEN_PAIR>(&panel, &beside).into_iter().enumerate() {
                 check_rows::<D, 1>(dots, &both[0], &x[t]);
             }
             for (q, dots) in both.iter().zip(W::dot::<D, 2, 2>(blocks.each_ref(), &tables, &second)) {
@@ -520,37 +525,37 @@ mod tests {
     }
 
     fn check_all<D: Dot>() {
-        check_dots::<D, Nibbles>(bits(4));
-        check_dots::<D, Fives>(bits(5));
-        check_dots::<D, Sixes>(bits(6));
-        check_dots::<D, Bytes>(bits(8));
+        check_dots::<D, U4>(bits(4));
+        check_dots::<D, U5>(bits(5));
+        check_dots::<D, U6>(bits(6));
+        check_dots::<D, U8>(bits(8));
         tables().for_each(check_dots::<D, Codebook4>);
     }
 
     #[test]
     fn packing_loses_nothing() {
-        check_packing::<Nibbles>(bits(4));
-        check_packing::<Fives>(bits(5));
-        check_packing::<Sixes>(bits(6));
-        check_packing::<Bytes>(bits(8));
+        check_packing::<U4>(bits(4));
+        check_packing::<U5>(bits(5));
+        check_packing::<U6>(bits(6));
+        check_packing::<U8>(bits(8));
         tables().for_each(check_packing::<Codebook4>);
     }
 
     #[test]
     fn dots_are_exact() {
-        check_all::<Pairs<Plain>>();
-        check_all::<Quads<Plain, false>>();
-        check_all::<Quads<Plain, true>>();
-        check_all::<Pairs<NativeSimd>>();
+        check_all::<DotI16x2<Plain>>();
+        check_all::<DotI8x4<Plain, false>>();
+        check_all::<DotI8x4<Plain, true>>();
+        check_all::<DotI16x2<NativeSimd>>();
     }
 
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     #[test]
     fn relaxed_dots_are_exact() {
         use super::super::vector::{Reading, reading_of_dots};
-        check_all::<Quads<NativeSimd, false>>();
+        check_all::<DotI8x4<NativeSimd, false>>();
         if reading_of_dots::<NativeSimd>() == Some(Reading::Unsigned) {
-            check_all::<Quads<NativeSimd, true>>();
+            check_all::<DotI8x4<NativeSimd, true>>();
         }
     }
 }

@@ -5,8 +5,8 @@
 //! repeats a few of them in all four lanes. Two ways to do that, and which is faster depends on the processor
 //! ([`Kernels`](super::kernels::Kernels)):
 //!
-//! * [`Pairs`]: weights are widened to halfwords; one instruction multiplies two columns of four rows.
-//! * [`Quads`]: activations are cut into an upper and a lower byte; one instruction (of relaxed SIMD) multiplies four
+//! * [`DotI16x2`]: weights are widened to halfwords; one instruction multiplies two columns of four rows.
+//! * [`DotI8x4`]: activations are cut into an upper and a lower byte; one instruction (of relaxed SIMD) multiplies four
 //!   columns of four rows by one of them.
 //!
 //! Both give the same integers, from the same weights in memory.
@@ -44,7 +44,7 @@ pub(super) type Sums<D, const P: usize> = [[<D as Dot>::Sums; WORDS]; P];
 /// One part of two words, unpacked. Aligned, so that no load crosses a cache line.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(32))]
-pub(super) struct Part([[u8; 16]; WORDS]);
+pub(super) struct PanelLane([[u8; 16]; WORDS]);
 
 /// A way to multiply.
 ///
@@ -68,11 +68,11 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn total(sums: Self::Sums) -> Ints<Self>;
 
     /// Adds half `H` of word `K` of a block times columns 8K + 4H … 8K + 4H + 3 of a token.
-    fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [Self::Sums; WORDS]);
+    fn half<W: UnpackLane, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [Self::Sums; WORDS]);
 
     /// Unpacks all words of a block.
     #[inline(always)]
-    fn unpack<W: Weights>(weights: &W, panel: &mut [Part]) {
+    fn unpack<W: UnpackLane>(weights: &W, panel: &mut [PanelLane]) {
         unpack_word::<Self, W, 0>(weights, panel);
         unpack_word::<Self, W, 1>(weights, panel);
         unpack_word::<Self, W, 2>(weights, panel);
@@ -95,16 +95,16 @@ pub(super) trait Dot: Copy + std::fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a word multiplies.
-pub(super) trait Weights {
+pub(super) trait UnpackLane {
     /// Part `J` of word `K` of the first or second four rows.
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D>;
 }
 
 /// By halfwords. Part J of a word is two columns: 0 and 2, 4 and 6, 1 and 3, 5 and 7.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pairs<V>(PhantomData<V>);
+pub(super) struct DotI16x2<V>(PhantomData<V>);
 
-impl<V: Vector> Dot for Pairs<V> {
+impl<V: Vector> Dot for DotI16x2<V> {
     type V = V;
     type Sums = V::I;
     const PARTS: usize = 4;
@@ -128,7 +128,7 @@ impl<V: Vector> Dot for Pairs<V> {
         sums
     }
     #[inline(always)]
-    fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
+    fn half<W: UnpackLane, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
         if H == 0 {
             Self::part::<W, K, 0>(weights, x, sums);
             Self::part::<W, K, 2>(weights, x, sums);
@@ -166,9 +166,9 @@ impl<V: Vector> Dot for Pairs<V> {
     }
 }
 
-impl<V: Vector> Pairs<V> {
+impl<V: Vector> DotI16x2<V> {
     #[inline(always)]
-    fn part<W: Weights, const K: usize, const J: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
+    fn part<W: UnpackLane, const K: usize, const J: usize>(weights: &W, x: &Beside<1>, sums: &mut [V::I; WORDS]) {
         let x = Self::repeat(x, 4 * K + J, 0);
         for (word, sum) in sums.iter_mut().enumerate() {
             *sum = Self::add(weights.part::<Self, K, J>(word), x, *sum);
@@ -180,10 +180,10 @@ impl<V: Vector> Pairs<V> {
 /// four columns: 0 … 3, 4 … 7.
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Quads<V, const UNSIGNED: bool>(PhantomData<V>);
+pub(super) struct DotI8x4<V, const UNSIGNED: bool>(PhantomData<V>);
 
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
-impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
+impl<V: DotQuads, const UNSIGNED: bool> Dot for DotI8x4<V, UNSIGNED> {
     type V = V;
     /// Of upper and of lower bytes.
     type Sums = [V::I; 2];
@@ -210,7 +210,7 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
         V::add_int(V::times_256(sums[0]), sums[1])
     }
     #[inline(always)]
-    fn half<W: Weights, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [[V::I; 2]; WORDS]) {
+    fn half<W: UnpackLane, const K: usize, const H: usize>(weights: &W, x: &Beside<1>, sums: &mut [[V::I; 2]; WORDS]) {
         let x = Self::repeat(x, 2 * K + H, 0);
         for (word, sums) in sums.iter_mut().enumerate() {
             *sums = Self::add(weights.part::<Self, K, H>(word), x, *sums);
@@ -247,7 +247,7 @@ impl<V: DotQuads, const UNSIGNED: bool> Dot for Quads<V, UNSIGNED> {
 /// Two tokens' sums are as many as the registers hold, by bytes. Four tokens' upper bytes, and then their lower ones, would be as
 /// many, too; but each sum would wait for twice as many others, and that is longer than the products take.
 #[inline(always)]
-pub(super) fn dot_parts<D: Dot, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]]) -> [[Ints<D>; WORDS]; T] {
+pub(super) fn dot_parts<D: Dot, const T: usize>(panel: &[PanelLane], x: &[[[u8; 4]; T]]) -> [[Ints<D>; WORDS]; T] {
     let mut sums = [[D::zero(); WORDS]; T];
     let n_parts = panel.len();
     let n_parts_unknown = std::hint::black_box(n_parts);
@@ -282,7 +282,12 @@ pub(super) fn dot_parts<D: Dot, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T
 
 /// Adds a part times its columns of every token.
 #[inline(always)]
-fn add_part<D: Dot, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]], part: usize, sums: &mut [[D::Sums; WORDS]; T]) {
+fn add_part<D: Dot, const T: usize>(
+    panel: &[PanelLane],
+    x: &[[[u8; 4]; T]],
+    part: usize,
+    sums: &mut [[D::Sums; WORDS]; T],
+) {
     let weights = panel[part].0.each_ref().map(D::V::load_bytes);
     for (token, sums) in sums.iter_mut().enumerate() {
         let x = D::repeat(x, part, token);
@@ -292,7 +297,7 @@ fn add_part<D: Dot, const T: usize>(panel: &[Part], x: &[[[u8; 4]; T]], part: us
 
 /// Unpacks word `K` into its place in the panel.
 #[inline(always)]
-fn unpack_word<D: Dot, W: Weights, const K: usize>(weights: &W, panel: &mut [Part]) {
+fn unpack_word<D: Dot, W: UnpackLane, const K: usize>(weights: &W, panel: &mut [PanelLane]) {
     let mut put = |j: usize, weights: [Ints<D>; WORDS]| {
         let part = &mut panel[K * D::PARTS + j];
         weights.into_iter().zip(&mut part.0).for_each(|(weights, dst)| D::V::store_bytes(weights, dst));

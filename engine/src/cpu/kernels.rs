@@ -1,7 +1,7 @@
 //! Which of the ways to multiply a model uses.
 
 use super::activations::Activations;
-use super::dot::{Dot, Pairs};
+use super::dot::{Dot, DotI16x2};
 use super::matrix::{self, Matrix};
 use super::pool::Pool;
 use super::vector::NativeSimd;
@@ -24,19 +24,19 @@ impl Kernels {
     /// The only ones of this build.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "relaxed-simd")))]
     pub(super) fn fastest() -> Self {
-        Self::new::<Pairs<NativeSimd>>()
+        Self::new::<DotI16x2<NativeSimd>>()
     }
 
-    /// [`Quads`](super::dot::Quads) where the processor sums four products in one instruction. Where it takes several,
-    /// they are more than those of [`Pairs`].
+    /// [`DotI8x4`](super::dot::DotI8x4) where the processor sums four products in one instruction. Where it takes several,
+    /// they are more than those of [`DotI16x2`].
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     pub(super) fn fastest() -> Self {
-        use super::dot::Quads;
+        use super::dot::DotI8x4;
         use super::vector::{Reading, reading_of_dots};
         match reading_of_dots::<NativeSimd>() {
-            Some(Reading::Unsigned) => Self::new::<Quads<NativeSimd, true>>(),
-            Some(Reading::Signed) => Self::new::<Quads<NativeSimd, false>>(),
-            None => Self::new::<Pairs<NativeSimd>>(),
+            Some(Reading::Unsigned) => Self::new::<DotI8x4<NativeSimd, true>>(),
+            Some(Reading::Signed) => Self::new::<DotI8x4<NativeSimd, false>>(),
+            None => Self::new::<DotI16x2<NativeSimd>>(),
         }
     }
 }

@@ -4,11 +4,11 @@
 
 mod dense;
 
-use super::activations::{Activations, BESIDE, Group, Quantized, TOKENS};
-use super::block::{Block, Bytes, COLS, Codebook4, Fives, Nibbles, ROWS, Sixes, Words, dot_panel, panel_len};
-use super::dot::{Dot, Pairs, Part, WORDS};
+use super::activations::{Activations, Group, Quantized, TOKEN_PAIR, TOKENS};
+use super::block::{Block, COLS, Codebook4, PackedInts, ROWS, U4, U5, U6, U8, dot_panel, panel_len};
+use super::dot::{Dot, DotI16x2, PanelLane, WORDS};
 use super::pool::{Columns, Pool};
-use super::scales::{Brain, Floats, Half, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
+use super::scales::{Bf16, Floats, Half, Scale, Scale16, ScaleOffset, ScaleOffset16, Scales};
 use super::vector::{NativeSimd, Vector, fetch};
 use crate::quant::{self, Codec, Format, Groups, Values};
 use dense::Dense;
@@ -20,7 +20,7 @@ const ACTIVATIONS_BYTES: usize = 256 << 10;
 
 /// Places that the weights are read from in turns for one token, the first of these numbers that divides the eights of rows:
 /// memory gives more to several readers than to one, because a processor does not foresee the next page.
-const PLACES: [usize; 2] = [6, 4];
+const STREAMS: [usize; 2] = [6, 4];
 
 /// Of these, so many are multiplied at once, so that an activation is loaded once for all of them: their sums are as many as
 /// the registers hold.
@@ -50,7 +50,7 @@ pub(super) trait Matrix: std::fmt::Debug + Send + Sync {
     /// dst[t] = self · x[t], for all tokens t and these rows, which start at a multiple of 8.
     fn matmul(&self, x: &Input<'_>, dst: Columns<'_>);
 
-    /// The same of one token, but dst is `[n_places, rows / n_places]`: these rows of every place.
+    /// The same of one token, but dst is `[n_streams, rows / n_streams]`: these rows of every place.
     fn matvec(&self, x: &Input<'_>, dst: Columns<'_>);
 
     /// dst = one row.
@@ -71,17 +71,17 @@ pub(super) struct MatMul<'a> {
 
 impl MatMul<'_> {
     /// How many places its weights are read from in turns; none for several tokens, or where no number fits.
-    fn n_places(&self, n_threads: usize) -> Option<usize> {
+    fn n_streams(&self, n_threads: usize) -> Option<usize> {
         let least = ROWS * EIGHTS_PER_THREAD * n_threads;
         let fits = |n: &usize| self.rows.is_multiple_of(ROWS * n) && self.rows / n >= least;
-        PLACES.into_iter().find(fits).filter(|_| self.dst.len() == self.rows)
+        STREAMS.into_iter().find(fits).filter(|_| self.dst.len() == self.rows)
     }
 }
 
 /// dst = matrix · x of every token and product, as one job.
 pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [MatMul<'_>]) {
-    let how: Vec<_> = products.iter().map(|p| (p.matrix, p.n_places(pool.n_threads()))).collect();
-    let dsts = products.iter_mut().zip(&how).map(|(p, (_, n_places))| (&mut *p.dst, p.rows / n_places.unwrap_or(1)));
+    let how: Vec<_> = products.iter().map(|p| (p.matrix, p.n_streams(pool.n_threads()))).collect();
+    let dsts = products.iter_mut().zip(&how).map(|(p, (_, n_streams))| (&mut *p.dst, p.rows / n_streams.unwrap_or(1)));
     pool.columns(dsts, ROWS, |of, dst| match how[of] {
         (matrix, Some(_)) => matrix.matvec(x, dst),
         (matrix, None) => matrix.matmul(x, dst),
@@ -90,7 +90,7 @@ pub(super) fn multiply(pool: &Pool, x: &Input<'_>, products: &mut [MatMul<'_>]) 
 
 /// What a matrix of such weights takes.
 pub(super) fn bytes(codec: Codec, rows: usize, cols: usize) -> u64 {
-    new::<Pairs<NativeSimd>>(codec, 0, cols).bytes_of(rows)
+    new::<DotI16x2<NativeSimd>>(codec, 0, cols).bytes_of(rows)
 }
 
 /// What eights of rows take, of `n` pieces each: more than can be addressed, where a file says so.
@@ -103,7 +103,7 @@ pub(super) fn new<D: Dot>(codec: Codec, rows: usize, cols: usize) -> Box<dyn Mat
     match codec.format() {
         Format::F32 => Box::new(Dense::<f32>::new(codec, rows, cols)),
         Format::F16 => Box::new(Dense::<Half>::new(codec, rows, cols)),
-        Format::BF16 => Box::new(Dense::<Brain>::new(codec, rows, cols)),
+        Format::BF16 => Box::new(Dense::<Bf16>::new(codec, rows, cols)),
         Format::Quantized(format) => blocks::<D>(codec, format, rows, cols),
     }
 }
@@ -121,27 +121,27 @@ fn blocks<D: Dot>(codec: Codec, format: quant::Quantized, rows: usize, cols: usi
     }
     let quant::Quantized { values, group_len, scale, has_offset } = format;
     match (values, scale, group_len, has_offset) {
-        (Linear { bits: ..=4, zero: 8 }, F16, 32.., false) => blocks!(Nibbles, Scale<Half, 3>, 1),
-        (Linear { bits: ..=4, zero: 0 }, F16, 32.., true) => blocks!(Nibbles, ScaleOffset<Half>, 1),
-        (Linear { bits: 5, zero: 16 }, F16, 32.., false) => blocks!(Fives, Scale<Half, 4>, 1),
-        (Linear { bits: 5, zero: 0 }, F16, 32.., true) => blocks!(Fives, ScaleOffset<Half>, 1),
-        (Linear { bits: 8, zero: 128 }, F16, 32.., false) => blocks!(Bytes, Scale<Half, 7>, 1),
-        (Linear { bits: ..=4, zero: 0 }, Super { .. }, 16, true) => blocks!(Nibbles, ScaleOffset16<f32>, 2),
-        (Linear { bits: ..=4, zero: 4 }, Super { .. }, 16, false) => blocks!(Nibbles, Scale16<f32, 2>, 2),
-        (Linear { bits: ..=4, zero: 0 }, Super { .. }, 32.., true) => blocks!(Nibbles, ScaleOffset<f32>, 1),
-        (Linear { bits: 5, zero: 0 }, Super { .. }, 32.., true) => blocks!(Fives, ScaleOffset<f32>, 1),
-        (Linear { bits: 6, zero: 32 }, Super { .. }, 16, false) => blocks!(Sixes, Scale16<f32, 5>, 2),
+        (Linear { bits: ..=4, zero: 8 }, F16, 32.., false) => blocks!(U4, Scale<Half, 3>, 1),
+        (Linear { bits: ..=4, zero: 0 }, F16, 32.., true) => blocks!(U4, ScaleOffset<Half>, 1),
+        (Linear { bits: 5, zero: 16 }, F16, 32.., false) => blocks!(U5, Scale<Half, 4>, 1),
+        (Linear { bits: 5, zero: 0 }, F16, 32.., true) => blocks!(U5, ScaleOffset<Half>, 1),
+        (Linear { bits: 8, zero: 128 }, F16, 32.., false) => blocks!(U8, Scale<Half, 7>, 1),
+        (Linear { bits: ..=4, zero: 0 }, Super { .. }, 16, true) => blocks!(U4, ScaleOffset16<f32>, 2),
+        (Linear { bits: ..=4, zero: 4 }, Super { .. }, 16, false) => blocks!(U4, Scale16<f32, 2>, 2),
+        (Linear { bits: ..=4, zero: 0 }, Super { .. }, 32.., true) => blocks!(U4, ScaleOffset<f32>, 1),
+        (Linear { bits: 5, zero: 0 }, Super { .. }, 32.., true) => blocks!(U5, ScaleOffset<f32>, 1),
+        (Linear { bits: 6, zero: 32 }, Super { .. }, 16, false) => blocks!(U6, Scale16<f32, 5>, 2),
         (Table16(_), F16, 32.., false) => blocks!(Codebook4, Scale<Half, 7>, 1),
         (Table16(_), Super { .. }, 32.., false) => blocks!(Codebook4, Scale<f32, 7>, 1),
         // Every power of two that a byte says is the upper half of an f32.
-        (Table16(_), E8M0, 32.., false) => blocks!(Codebook4, Scale<Brain, 7>, 1),
+        (Table16(_), E8M0, 32.., false) => blocks!(Codebook4, Scale<Bf16, 7>, 1),
         (Linear { .. } | Table16(_), F16 | E8M0 | Super { .. }, _, _) => unreachable!("no kernel for {format:?}"),
     }
 }
 
 /// A quantised matrix: eight rows at a time, blocks of 32 columns along them. Missing rows of the last eight are zero.
 #[derive(Debug)]
-struct Blocks<D, W: Words, S, const N: usize> {
+struct Blocks<D, W: PackedInts, S, const N: usize> {
     codec: Codec,
     group_len: usize,
     tables: W::Tables,
@@ -150,7 +150,7 @@ struct Blocks<D, W: Words, S, const N: usize> {
     dot: PhantomData<D>,
 }
 
-impl<D, W: Words, S, const N: usize> Blocks<D, W, S, N> {
+impl<D, W: PackedInts, S, const N: usize> Blocks<D, W, S, N> {
     fn new(codec: Codec, format: quant::Quantized, rows: usize, cols: usize) -> Self {
         let (group_len, tables) = (format.group_len, W::tables(format.values));
         Self {
@@ -175,7 +175,7 @@ fn halves(values: &[f32], block: usize, group_len: usize) -> [f32; 2] {
     [0, 16].map(|col| values.get((block * COLS + col) / group_len).copied().unwrap_or(0.0))
 }
 
-impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
+impl<D: Dot, W: PackedInts, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
     fn pack(&mut self, rows: &[Groups]) {
         for block in 0..self.cols / COLS {
             let mut q = [[0; COLS]; ROWS];
@@ -207,13 +207,13 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Blocks<D, W, S, N> {
                 }
             }
         }
-        sums.map(|sums| in_the_end::<D, S, N>(sums, x.scales[0]))
+        sums.map(|sums| apply_token_scale::<D, S, N>(sums, x.scales[0]))
     }
 }
 
 /// A token's sums when all blocks have been added.
 #[inline(always)]
-fn in_the_end<D: Dot, S: Scales<N>, const N: usize>(sums: [Floats<D>; WORDS], scale: f32) -> [Floats<D>; WORDS] {
+fn apply_token_scale<D: Dot, S: Scales<N>, const N: usize>(sums: [Floats<D>; WORDS], scale: f32) -> [Floats<D>; WORDS] {
     // Not by both at once: their product may be infinite.
     sums.map(|sum| D::V::mul(D::V::mul(sum, D::V::splat(S::UNIT)), D::V::splat(scale)))
 }
@@ -221,7 +221,7 @@ fn in_the_end<D: Dot, S: Scales<N>, const N: usize>(sums: [Floats<D>; WORDS], sc
 impl<D, W, S, const N: usize> Matrix for Blocks<D, W, S, N>
 where
     D: Dot,
-    W: Words + std::fmt::Debug + Send + Sync,
+    W: PackedInts + std::fmt::Debug + Send + Sync,
     S: Scales<N> + std::fmt::Debug + Send + Sync,
 {
     fn put(&mut self, first_row: usize, bytes: &[u8]) {
@@ -244,7 +244,7 @@ where
     }
 
     fn matvec(&self, x: &Input<'_>, dst: Columns<'_>) {
-        fill_places::<D::V>(&BlocksTimes::new(self, x), dst);
+        matvec_streams::<D::V>(&BlocksTimes::new(self, x), dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
@@ -303,19 +303,19 @@ fn fill<V: Vector>(mut tiles: impl Tiles<V>, token_bytes: usize, mut dst: Column
     }
 }
 
-/// Fills dst `[n_places, rows / n_places]` for the only token.
+/// Fills dst `[n_streams, rows / n_streams]` for the only token.
 #[inline(always)]
-fn fill_places<V: Vector>(tiles: &impl Tiles<V>, dst: Columns<'_>) {
-    if dst.n_rows() == PLACES[0] {
-        fill_so_many::<V, { PLACES[0] }>(tiles, dst);
+fn matvec_streams<V: Vector>(tiles: &impl Tiles<V>, dst: Columns<'_>) {
+    if dst.n_rows() == STREAMS[0] {
+        fill_streams::<V, { STREAMS[0] }>(tiles, dst);
     } else {
-        fill_so_many::<V, { PLACES[1] }>(tiles, dst);
+        fill_streams::<V, { STREAMS[1] }>(tiles, dst);
     }
 }
 
 /// Eight rows of every place at a time. Not inlined, so that no other number of places takes registers here.
 #[inline(never)]
-fn fill_so_many<V: Vector, const E: usize>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
+fn fill_streams<V: Vector, const E: usize>(tiles: &impl Tiles<V>, mut dst: Columns<'_>) {
     assert_eq!(dst.n_rows(), E, "a row of dst for each place");
     let columns = dst.range();
     for first in columns.clone().step_by(ROWS) {
@@ -327,26 +327,26 @@ fn fill_so_many<V: Vector, const E: usize>(tiles: &impl Tiles<V>, mut dst: Colum
 }
 
 /// Blocks × integers.
-struct BlocksTimes<'a, D, W: Words, S: Scales<N>, const N: usize> {
+struct BlocksTimes<'a, D, W: PackedInts, S: Scales<N>, const N: usize> {
     matrix: &'a Blocks<D, W, S, N>,
     x: &'a Activations,
     /// The prepared rows, unpacked.
-    panel: Vec<Part>,
+    panel: Vec<PanelLane>,
     /// Their scales.
     scales: Vec<S::Floats>,
 }
 
-impl<'a, D, W: Words, S: Scales<N>, const N: usize> BlocksTimes<'a, D, W, S, N> {
+impl<'a, D, W: PackedInts, S: Scales<N>, const N: usize> BlocksTimes<'a, D, W, S, N> {
     fn new(matrix: &'a Blocks<D, W, S, N>, x: &Input<'a>) -> Self {
         Self { matrix, x: x.integers, panel: Vec::new(), scales: Vec::new() }
     }
 }
 
-impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes<'_, D, W, S, N> {
+impl<D: Dot, W: PackedInts, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes<'_, D, W, S, N> {
     #[inline(always)]
     fn prepare(&mut self, eight: usize) {
         let (blocks, panel_len) = (self.matrix.eight(eight), panel_len::<D, W>());
-        self.panel.resize(blocks.len() * panel_len, Part::default());
+        self.panel.resize(blocks.len() * panel_len, PanelLane::default());
         for (block, panel) in blocks.iter().zip(self.panel.chunks_exact_mut(panel_len)) {
             block.words.unpack::<D>(&self.matrix.tables, panel);
         }
@@ -357,15 +357,15 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
     #[inline(always)]
     fn four(&self, _: usize, token: usize) -> [[Floats<D>; WORDS]; TOKENS] {
         let twos @ [first, second] = self.x.four(token);
-        let mut sums = [[[D::V::splat(0.0); WORDS]; BESIDE]; 2];
+        let mut sums = [[[D::V::splat(0.0); WORDS]; TOKEN_PAIR]; 2];
         let blocks = self.scales.iter().zip(self.panel.chunks_exact(panel_len::<D, W>()));
         for ((scales, panel), (first, second)) in blocks.zip(first.groups.iter().zip(&second.groups)) {
             add_block::<D, W, _, N>(scales, panel, first, &mut sums[0]);
             add_block::<D, W, _, N>(scales, panel, second, &mut sums[1]);
         }
         from_fn(|i| {
-            let (two, t) = (i / BESIDE, i % BESIDE);
-            in_the_end::<D, S::Floats, N>(sums[two][t], twos[two].scales[t])
+            let (two, t) = (i / TOKEN_PAIR, i % TOKEN_PAIR);
+            apply_token_scale::<D, S::Floats, N>(sums[two][t], twos[two].scales[t])
         })
     }
 
@@ -383,14 +383,14 @@ impl<D: Dot, W: Words, S: Scales<N>, const N: usize> Tiles<D::V> for BlocksTimes
 
 /// Adds what a block that is unpacked adds to some tokens' sums.
 #[inline(always)]
-fn add_block<D: Dot, W: Words, S: Scales<N>, const N: usize>(
+fn add_block<D: Dot, W: PackedInts, S: Scales<N>, const N: usize>(
     scales: &S,
-    panel: &[Part],
-    x: &Group<BESIDE>,
-    sums: &mut [[Floats<D>; WORDS]; BESIDE],
+    panel: &[PanelLane],
+    x: &Group<TOKEN_PAIR>,
+    sums: &mut [[Floats<D>; WORDS]; TOKEN_PAIR],
 ) {
-    let dots = dot_panel::<D, W, N, BESIDE>(panel, x);
-    for t in 0..BESIDE {
+    let dots = dot_panel::<D, W, N, TOKEN_PAIR>(panel, x);
+    for t in 0..TOKEN_PAIR {
         for word in 0..WORDS {
             sums[t][word] = scales.add::<D>(word, sums[t][word], dots[t][word], &x.totals[t]);
         }
@@ -411,7 +411,7 @@ fn store<V: Vector>(sums: [V::F; WORDS], dst: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dot::Quads;
+    use super::super::dot::DotI8x4;
     use super::super::vector::plain::Plain;
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     use super::super::vector::{Reading, reading_of_dots};
@@ -443,37 +443,37 @@ mod tests {
     }
 
     /// The order in which rows are read changes nothing.
-    fn check_places<D: Dot>(codec: Codec) {
-        PLACES.into_iter().for_each(|n_places| check_so_many_places::<D>(codec, n_places));
+    fn check_streams<D: Dot>(codec: Codec) {
+        STREAMS.into_iter().for_each(|n_streams| check_n_streams::<D>(codec, n_streams));
     }
 
-    fn check_so_many_places<D: Dot>(codec: Codec, n_places: usize) {
+    fn check_n_streams<D: Dot>(codec: Codec, n_streams: usize) {
         // The helpers never come: what counts is how the work is cut.
-        let ((pool, _), rows) = (Pool::new(3), ROWS * n_places * 13);
+        let ((pool, _), rows) = (Pool::new(3), ROWS * n_streams * 13);
         let (matrix, x, integers) = case::<D>(codec, rows, 1);
         let x = Input { floats: &x, integers: &integers };
-        let [mut in_order, mut by_places] = [vec![0.0; rows], vec![0.0; rows]];
+        let [mut in_order, mut by_streams] = [vec![0.0; rows], vec![0.0; rows]];
         pool.columns(std::iter::once((&mut in_order[..], rows)), ROWS, |_, dst| matrix.matmul(&x, dst));
-        pool.columns(std::iter::once((&mut by_places[..], rows / n_places)), ROWS, |_, dst| matrix.matvec(&x, dst));
+        pool.columns(std::iter::once((&mut by_streams[..], rows / n_streams)), ROWS, |_, dst| matrix.matvec(&x, dst));
         assert!(in_order.iter().all(|x| x.is_finite() && *x != 0.0), "{codec:?}");
-        assert_eq!(in_order, by_places, "{codec:?}");
+        assert_eq!(in_order, by_streams, "{codec:?}");
     }
 
     #[test]
-    fn rows_of_places_are_the_same() {
+    fn rows_of_streams_are_the_same() {
         for codec in Codec::ALL {
-            check_places::<Pairs<Plain>>(*codec);
-            check_places::<Quads<Plain, false>>(*codec);
-            check_places::<Quads<Plain, true>>(*codec);
-            check_places::<Pairs<NativeSimd>>(*codec);
+            check_streams::<DotI16x2<Plain>>(*codec);
+            check_streams::<DotI8x4<Plain, false>>(*codec);
+            check_streams::<DotI8x4<Plain, true>>(*codec);
+            check_streams::<DotI16x2<NativeSimd>>(*codec);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            check_places::<Quads<NativeSimd, false>>(*codec);
+            check_streams::<DotI8x4<NativeSimd, false>>(*codec);
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             if reading_of_dots::<NativeSimd>() == Some(Reading::Unsigned) {
-                check_places::<Quads<NativeSimd, true>>(*codec);
+                check_streams::<DotI8x4<NativeSimd, true>>(*codec);
                 assert_eq!(
-                    product::<Pairs<NativeSimd>>(*codec),
-                    product::<Quads<NativeSimd, true>>(*codec),
+                    product::<DotI16x2<NativeSimd>>(*codec),
+                    product::<DotI8x4<NativeSimd, true>>(*codec),
                     "{codec:?}"
                 );
             }
@@ -483,12 +483,16 @@ mod tests {
     #[test]
     fn both_ways_to_multiply_give_the_same() {
         for codec in Codec::ALL {
-            let product_of_pairs = product::<Pairs<Plain>>(*codec);
+            let product_of_pairs = product::<DotI16x2<Plain>>(*codec);
             assert!(product_of_pairs.iter().all(|x| x.is_finite() && *x != 0.0), "{codec:?}");
-            assert_eq!(product_of_pairs, product::<Quads<Plain, false>>(*codec), "{codec:?}");
-            assert_eq!(product_of_pairs, product::<Quads<Plain, true>>(*codec), "{codec:?}");
+            assert_eq!(product_of_pairs, product::<DotI8x4<Plain, false>>(*codec), "{codec:?}");
+            assert_eq!(product_of_pairs, product::<DotI8x4<Plain, true>>(*codec), "{codec:?}");
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-            assert_eq!(product::<Pairs<NativeSimd>>(*codec), product::<Quads<NativeSimd, false>>(*codec), "{codec:?}");
+            assert_eq!(
+                product::<DotI16x2<NativeSimd>>(*codec),
+                product::<DotI8x4<NativeSimd, false>>(*codec),
+                "{codec:?}"
+            );
         }
     }
 
@@ -514,9 +518,9 @@ mod tests {
 
     #[test]
     fn a_large_activation_costs_the_others_little() {
-        check_outlier::<Pairs<Plain>>();
-        check_outlier::<Pairs<NativeSimd>>();
-        check_outlier::<Quads<Plain, true>>();
+        check_outlier::<DotI16x2<Plain>>();
+        check_outlier::<DotI16x2<NativeSimd>>();
+        check_outlier::<DotI8x4<Plain, true>>();
     }
 
     #[test]

@@ -59,9 +59,9 @@ impl Number for Half {
 /// The upper half of an f32.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(transparent)]
-pub(super) struct Brain(u16);
+pub(super) struct Bf16(u16);
 
-impl Number for Brain {
+impl Number for Bf16 {
     const UNIT: f32 = 1.0;
     fn new(x: f32) -> Self {
         Self(half::bf16::from_f32(x).to_bits())

@@ -1,14 +1,14 @@
 //! Nibbles that choose from sixteen numbers.
 
 use super::super::activations::Group;
-use super::super::dot::{Dot, Ints, Part, Weights};
+use super::super::dot::{Dot, Ints, PanelLane, UnpackLane};
 use super::super::vector::Vector;
-use super::{COLS, Dots, Nibbles, ROWS, Words, dot_planes, unpack_planes};
+use super::{COLS, Dots, PackedInts, ROWS, U4, dot_planes, unpack_planes};
 use crate::quant::{Table16, Values};
 
 /// 0 … 15, each of which stands for a number of the format's table plus 128.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::cpu) struct Codebook4(Nibbles);
+pub(in crate::cpu) struct Codebook4(U4);
 
 /// A format's table plus 128, for machines that multiply bytes of 0 … 255 and for those that need two planes.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ impl Tables {
     }
 }
 
-impl Words for Codebook4 {
+impl PackedInts for Codebook4 {
     type Tables = Tables;
 
     fn tables(values: Values) -> Tables {
@@ -38,7 +38,7 @@ impl Words for Codebook4 {
     }
 
     fn pack(q: &[[u8; COLS]; ROWS]) -> Self {
-        Self(Nibbles::pack(q))
+        Self(U4::pack(q))
     }
 
     fn get(&self, tables: &Tables, row: usize, col: usize) -> u8 {
@@ -61,7 +61,7 @@ impl Words for Codebook4 {
     }
 
     #[inline(always)]
-    fn unpack<D: Dot>(&self, tables: &Tables, panel: &mut [Part]) {
+    fn unpack<D: Dot>(&self, tables: &Tables, panel: &mut [PanelLane]) {
         let Tables { whole, low, high } = tables;
         let [low, high] = [low, high].map(|table| LookedUp(&self.0, table));
         unpack_planes::<D>(&LookedUpBytes(&self.0, whole), &low, &high, panel);
@@ -69,9 +69,9 @@ impl Words for Codebook4 {
 }
 
 /// What stands in a table of bytes, looked up before bytes are spread over the lanes of a part.
-struct LookedUpBytes<'a>(&'a Nibbles, &'a [u8; 16]);
+struct LookedUpBytes<'a>(&'a U4, &'a [u8; 16]);
 
-impl Weights for LookedUpBytes<'_> {
+impl UnpackLane for LookedUpBytes<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         let (table, nibbles) = (D::V::load_bytes(self.1), D::V::splat_int(0x0f0f_0f0f));
@@ -83,9 +83,9 @@ impl Weights for LookedUpBytes<'_> {
 }
 
 /// What stands in a table of numbers below 128, where a part is bytes.
-struct LookedUp<'a>(&'a Nibbles, &'a [u8; 16]);
+struct LookedUp<'a>(&'a U4, &'a [u8; 16]);
 
-impl Weights for LookedUp<'_> {
+impl UnpackLane for LookedUp<'_> {
     #[inline(always)]
     fn part<D: Dot, const K: usize, const J: usize>(&self, word: usize) -> Ints<D> {
         D::V::look_up(D::V::load_bytes(self.1), self.0.part::<D, K, J>(word))

@@ -6,7 +6,7 @@ use super::super::dot::WORDS;
 use super::super::pool::Columns;
 use super::super::scales::Number;
 use super::super::vector::{NativeSimd, Vector};
-use super::{Input, Matrix, Tiles, bytes_of_eights, fill, fill_places};
+use super::{Input, Matrix, Tiles, bytes_of_eights, fill, matvec_streams};
 use crate::quant::Codec;
 use std::array::from_fn;
 
@@ -73,7 +73,7 @@ impl<N: Number + std::fmt::Debug + Send + Sync> Matrix for Dense<N> {
     }
 
     fn matvec(&self, x: &Input<'_>, dst: Columns<'_>) {
-        fill_places::<NativeSimd>(&DenseTimes { matrix: self, x: x.floats }, dst);
+        matvec_streams::<NativeSimd>(&DenseTimes { matrix: self, x: x.floats }, dst);
     }
 
     fn row(&self, row: usize, dst: &mut [f32]) {
