@@ -8,8 +8,9 @@
 //!
 //! Only this file, `device`, `memory`, `replay`, `decode_ahead` and `readback` know the device's library; the others are data.
 
-pub mod device;
+pub mod buffers;
 mod decode_ahead;
+pub mod device;
 pub mod fuse;
 pub mod kernels;
 pub mod layout;
@@ -27,9 +28,10 @@ use crate::plan::snapshot::invalid;
 use crate::plan::{Batch, History, Mem, Outputs, Plan, Rewind, Snapshot, Weight};
 use crate::protocol::GpuCost;
 use crate::quant::Codec;
+use buffers::{BufferId, KEYS_BLOCK, TOKENS_MAX};
 use decode_ahead::DecodeAhead;
 use fuse::{Fused, fuse};
-use kernels::{Draw, KEYS_BLOCK, Size, TOKENS_MAX, Target};
+use kernels::{Draw, Size, Target};
 use memory::{Copies, Memory};
 use readback::Readback;
 use replay::Replay;
@@ -117,10 +119,9 @@ impl Gpu {
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
         let fused = fuse(&plan, &codecs, device.piece_bytes_max());
-        memory::check_sizes(&device, &plan, &fused)?;
-        let position_bytes = memory::position_bytes(&plan, &fused.angles);
-        let n_ctx = n_ctx.min(memory::n_ctx_max(position_bytes, device.buffer_bytes_max()));
-        let memory = Memory::new(&device, &plan, &fused);
+        let position_bytes = buffers::position_bytes(&plan, &fused.angles);
+        let n_ctx = n_ctx.min(buffers::n_ctx_max(position_bytes, device.buffer_bytes_max()));
+        let memory = Memory::new(&device, &plan, &fused, n_ctx)?;
         device.check()?;
         let history = History::new(plan.has_state(), plan.rings(n_ctx, TOKENS_MAX, KEYS_BLOCK));
         Ok(Self {
@@ -205,7 +206,7 @@ impl Gpu {
         match self.history.rewind(n) {
             Rewind::Cut => {}
             Rewind::Restore(copies) => self.memory.restore(&self.device, copies),
-            Rewind::Clear => self.memory.clear_states(&self.device, &self.plan),
+            Rewind::Clear => self.memory.clear_states(&self.device),
         }
         self.history.len()
     }
@@ -220,7 +221,7 @@ impl Gpu {
         let n_written = self.history.n_written();
         let mut memories = Vec::new();
         for mem in (0..self.plan.memories.len()).map(Mem) {
-            let parts = self.memory.parts(&self.plan, mem, n_written, self.n_ctx);
+            let parts = self.memory.parts(&self.plan, mem, n_written);
             let n_bytes: usize = parts.iter().map(|(_, n_bytes)| n_bytes).sum();
             if n_bytes == 0 {
                 memories.push(Vec::new());
@@ -248,7 +249,7 @@ impl Gpu {
             return Err(invalid("it is of another model, or of another way to keep it"));
         }
         if let Err(error) = self.put_memories(snapshot) {
-            self.memory.clear_states(&self.device, &self.plan);
+            self.memory.clear_states(&self.device);
             return Err(error);
         }
         self.history.restore(snapshot);
@@ -258,11 +259,11 @@ impl Gpu {
 
     fn put_memories(&mut self, snapshot: &Snapshot) -> Result<()> {
         let size = Size { start: snapshot.n_written, n_tokens: 0, n_outputs: 0, draw: Draw::default() };
-        if self.memory.grow(&self.device, &self.plan, &self.fused, &size, self.n_ctx) {
+        if self.memory.grow(&self.device, &self.plan, &self.fused, &size) {
             self.replays = [None, None, None];
         }
         for mem in (0..self.plan.memories.len()).map(Mem) {
-            let parts = self.memory.parts(&self.plan, mem, snapshot.n_written, self.n_ctx);
+            let parts = self.memory.parts(&self.plan, mem, snapshot.n_written);
             let mut bytes: Vec<Vec<u8>> = parts.iter().map(|(_, n_bytes)| vec![0; *n_bytes]).collect();
             snapshot.copy_to(mem.0, bytes.iter_mut().map(Vec::as_mut_slice).collect())?;
             let parts = parts.iter().zip(&bytes);
@@ -286,7 +287,7 @@ impl Gpu {
 
     /// See [`crate::backend::Backend::checkpoint`].
     pub fn checkpoint(&mut self) {
-        self.history.checkpoint(|| self.memory.copy(&self.device, &self.plan, self.n_ctx));
+        self.history.checkpoint(|| self.memory.copy(&self.device, &self.plan));
     }
 
     /// The position of the next step's first token.
@@ -406,12 +407,12 @@ impl Gpu {
                 self.counters.n_dispatches += replay.run(&mut pass, size);
             }
         }
-        let logits = self.plan.logits.map(|logits| &self.memory.bufs[self.fused.slots[logits.0].buf]);
+        let logits = self.plan.logits.map(|logits| BufferId::Activations(self.fused.slots[logits.0].buf));
         let (buffer, bytes) = match (work, logits) {
             (Work::Batch(_), Some(logits)) if size.n_outputs > 0 => (logits, size.n_outputs * self.logits_stride() * 4),
-            (Work::Batch(_) | Work::BatchAndSample(_) | Work::Sample, _) => (&self.memory.drawn, 4),
+            (Work::Batch(_) | Work::BatchAndSample(_) | Work::Sample, _) => (BufferId::Sampled, 4),
         };
-        results.copy(&mut encoder, buffer, bytes);
+        results.copy(&mut encoder, self.memory.buffer(buffer), bytes);
         results.submission = Some(self.device.queue.submit([encoder.finish()]));
         self.counters.n_batches += 1;
         self.counters.n_submits += 1;
@@ -419,7 +420,7 @@ impl Gpu {
 
     /// Makes what a batch of this size needs and is not there yet.
     fn prepare(&mut self, size: &Size) {
-        if self.memory.grow(&self.device, &self.plan, &self.fused, size, self.n_ctx) {
+        if self.memory.grow(&self.device, &self.plan, &self.fused, size) {
             self.replays = [None, None, None];
         }
         let kind = if size.n_tokens > 1 { Kind::Many } else { Kind::One };
@@ -430,7 +431,7 @@ impl Gpu {
                     fused: &self.fused,
                     parts: &self.memory.parts,
                     tier: self.device.tier(),
-                    capacity: self.memory.capacity,
+                    capacity: self.memory.capacity(),
                     n_ctx: self.n_ctx,
                 };
                 let kernels = match kind {

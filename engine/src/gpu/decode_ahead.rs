@@ -10,8 +10,8 @@
 //! After an end token the device changes nothing more (`shaders/sample/advance.wgsl`). Where a reply ends by something that only
 //! the host knows, what ran ahead is rewound.
 
-use super::kernels::{CANDIDATES, Draw, RECENT, Size, TOKENS_MAX};
-use super::memory::{CHANCES, DRAWN_WORDS};
+use super::buffers::{BufferId, CANDIDATES, RANDOM_LEN, RECENT, SAMPLED_WORDS, TOKENS_MAX};
+use super::kernels::{Draw, Size};
 use super::readback::Readback;
 use super::{Gpu, Work};
 use crate::error::Result;
@@ -195,9 +195,9 @@ impl Gpu {
         let mut readback = self.idle.pop().unwrap_or_default();
         readback.make_room(&self.device, n * size_of::<u32>());
         for _ in 0..n {
-            if self.decode_ahead.n_steps.is_multiple_of(CHANCES) {
-                let random: Vec<f32> = self.decode_ahead.random.by_ref().take(CHANCES).collect();
-                self.write(&self.memory.chances.clone(), bytemuck::cast_slice(&random));
+            if self.decode_ahead.n_steps.is_multiple_of(RANDOM_LEN) {
+                let random: Vec<f32> = self.decode_ahead.random.by_ref().take(RANDOM_LEN).collect();
+                self.write(BufferId::Random, bytemuck::cast_slice(&random));
             }
             let size = Size { start: self.position(), n_tokens, n_outputs: 1, draw: self.decode_ahead.draw };
             self.submit(&size, work, &mut readback);
@@ -262,15 +262,15 @@ impl Gpu {
         let recent = sampler.recent();
         let recent = &recent[recent.len().saturating_sub(last_n as usize)..];
         let n_recent = u32::try_from(recent.len()).expect("it is small");
-        let mut drawn = vec![0; DRAWN_WORDS];
+        let mut drawn = vec![0; SAMPLED_WORDS];
         drawn[2] = n_recent;
         drawn.extend_from_slice(recent);
-        self.write(&self.memory.settings.clone(), bytemuck::cast_slice(&settings));
-        self.write(&self.memory.drawn.clone(), bytemuck::cast_slice(&drawn));
+        self.write(BufferId::Settings, bytemuck::cast_slice(&settings));
+        self.write(BufferId::Sampled, bytemuck::cast_slice(&drawn));
     }
 
-    fn write(&mut self, buffer: &wgpu::Buffer, bytes: &[u8]) {
-        self.device.queue.write_buffer(buffer, 0, bytes);
+    fn write(&mut self, buffer: BufferId, bytes: &[u8]) {
+        self.device.queue.write_buffer(self.memory.buffer(buffer), 0, bytes);
         self.counters.n_writes += 1;
         self.counters.written_bytes += bytes.len();
     }

@@ -1,6 +1,7 @@
 //! The device: opened once, asked once what it can do, told apart from everything else that knows `wgpu`.
 
-use super::kernels::{Kernel, Resource, compose};
+use super::buffers::Access;
+use super::kernels::{Kernel, compose};
 use super::tier::Tier;
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::HashMap;
@@ -52,13 +53,6 @@ pub(super) struct Pipeline {
     pub(super) index: usize,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
-}
-
-/// How a binding is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Access {
-    Read,
-    Write,
 }
 
 impl Device {
@@ -186,7 +180,7 @@ impl Device {
             return pipeline.clone();
         }
         let module = known.modules.entry(kernel.source.clone()).or_insert_with(|| self.module(kernel)).clone();
-        let entries: Vec<(u32, Access)> = kernel.bindings.iter().map(|(i, resource)| (*i, access(*resource))).collect();
+        let entries: Vec<(u32, Access)> = kernel.bindings.iter().map(|(at, binding)| (*at, binding.access)).collect();
         let layout = known.layouts.entry(entries).or_insert_with_key(|entries| self.layout(entries)).clone();
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(kernel.name),
@@ -241,7 +235,7 @@ impl Device {
                 ty: wgpu::BindingType::Buffer {
                     ty: match access {
                         Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
-                        Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                        Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
                     },
                     has_dynamic_offset: false,
                     min_binding_size: None,
@@ -290,37 +284,6 @@ fn explain(error: &wgpu::Error) -> Error {
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
             Error::new(ErrorKind::Unsupported, format!("The GPU refused a step: {description}"))
         }
-    }
-}
-
-fn access(resource: Resource) -> Access {
-    match resource {
-        Resource::Write(_)
-        | Resource::StoreKeys(_)
-        | Resource::StoreValues(_)
-        | Resource::Quantize
-        | Resource::QuantizeScales
-        | Resource::Find
-        | Resource::Draw
-        | Resource::FindCandidates
-        | Resource::Advance => Access::Write,
-        Resource::State
-        | Resource::Settings
-        | Resource::Tokens
-        | Resource::Read(_)
-        | Resource::Low(_)
-        | Resource::High(_)
-        | Resource::Scales(_)
-        | Resource::Vector(_)
-        | Resource::Angles(_)
-        | Resource::Keys(_)
-        | Resource::Values(_)
-        | Resource::Quantized
-        | Resource::QuantizedScales
-        | Resource::Found
-        | Resource::Drawn
-        | Resource::Candidates
-        | Resource::Chances => Access::Read,
     }
 }
 

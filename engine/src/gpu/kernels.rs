@@ -15,10 +15,10 @@ mod source;
 mod store;
 mod take_outputs;
 
-pub use attention::{KEYS_BLOCK, found_len};
-pub use sample::{CANDIDATES, RECENT, sample, slices};
+pub use sample::sample;
 pub use source::{compose, compose_for_browsers};
 
+use super::buffers::{Binding, BufferId, TILE, eights, ring_len};
 use super::fuse::{Angles, Fused, FusedMatMul, Slot, Step, fuse};
 use super::layout::{layout, split};
 use super::tier::Tier;
@@ -26,10 +26,6 @@ use crate::plan::{Buf, Kv, Mem, Op, Plan, RopeParams, Rows, Weight};
 use crate::quant::Codec;
 use std::ops::Range;
 
-/// Rows and tokens of a matmul's tile.
-pub const TILE: usize = 32;
-/// Tokens of a batch; longer ones are divided.
-pub const TOKENS_MAX: usize = 256;
 /// Invocations of most workgroups.
 const WORKGROUP: usize = 64;
 /// A grid's width.
@@ -43,79 +39,13 @@ pub struct Kernel {
     /// Its fragments.
     pub source: Vec<&'static str>,
     /// By the shader's binding numbers.
-    pub bindings: Vec<(u32, Resource)>,
+    pub bindings: Vec<(u32, Binding)>,
     /// Values of its overrides.
     pub constants: Vec<(&'static str, f64)>,
     /// How many workgroups.
     pub grid: Grid,
     /// Whether it runs.
     pub when: When,
-}
-
-/// A buffer, and how a kernel uses it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource {
-    /// What changes from batch to batch: `shaders/common/state.wgsl`.
-    State,
-    /// The same, followed by the tokens.
-    Tokens,
-    /// A buffer of activations, by its index in [`Fused::bufs`].
-    Read(usize),
-    /// The same, written, and maybe read.
-    Write(usize),
-    /// Integers of a part of a matrix, or floats.
-    Low(Part),
-    /// High bits of the same.
-    High(Part),
-    /// Scales of the same.
-    Scales(Part),
-    /// A vector of weights.
-    Vector(Weight),
-    /// Cosines and sines.
-    Angles(usize),
-    /// Keys, read.
-    Keys(Mem),
-    /// Values, read.
-    Values(Mem),
-    /// Keys, written.
-    StoreKeys(Mem),
-    /// Values, written.
-    StoreValues(Mem),
-    /// Activations as bytes, read.
-    Quantized,
-    /// The same, written.
-    Quantize,
-    /// Scales of the same, read.
-    QuantizedScales,
-    /// The same, written.
-    QuantizeScales,
-    /// Attention's results for parts of the positions, read.
-    Found,
-    /// The same, written.
-    Find,
-    /// How tokens are drawn: `shaders/sample/settings.wgsl`.
-    Settings,
-    /// What was drawn, read.
-    Drawn,
-    /// The same, written.
-    Draw,
-    /// The most likely tokens, read.
-    Candidates,
-    /// The same, written.
-    FindCandidates,
-    /// Random numbers.
-    Chances,
-    /// As [`Self::Tokens`], written: the next batch.
-    Advance,
-}
-
-/// Some rows of a matrix, in buffers of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Part {
-    /// An index into [`Fused::matrices`].
-    pub matrix: usize,
-    /// An index into the matrix's parts.
-    pub part: usize,
 }
 
 /// How many workgroups.
@@ -177,7 +107,7 @@ pub struct Size {
 pub struct Draw {
     /// Whether penalties change the logits before.
     pub has_penalties: bool,
-    /// Whether more than [`CANDIDATES`] tokens may be left by the filters.
+    /// Whether more than [`CANDIDATES`](super::buffers::CANDIDATES) tokens may be left by the filters.
     pub is_from_all: bool,
 }
 
@@ -275,16 +205,6 @@ enum Tokens {
     Many,
 }
 
-/// Slots of the ring that a window needs in a context of `n_ctx`; none where all positions are kept.
-pub fn ring_len(kv: &Kv, n_ctx: usize) -> Option<usize> {
-    kv.ring_len(n_ctx, TOKENS_MAX, KEYS_BLOCK)
-}
-
-/// Eights of a head, the last one filled up.
-pub fn eights(head_dim: usize) -> usize {
-    head_dim.div_ceil(8)
-}
-
 impl Target<'_> {
     fn kernels(&self, step: &Step, tokens: Tokens) -> Vec<Kernel> {
         match step {
@@ -328,12 +248,12 @@ impl Target<'_> {
         self.fused.bufs[self.slot(buf).buf].rows
     }
 
-    fn read(&self, buf: Buf) -> Resource {
-        Resource::Read(self.slot(buf).buf)
+    fn read(&self, buf: Buf) -> Binding {
+        BufferId::Activations(self.slot(buf).buf).read()
     }
 
-    fn write(&self, buf: Buf) -> Resource {
-        Resource::Write(self.slot(buf).buf)
+    fn write(&self, buf: Buf) -> Binding {
+        BufferId::Activations(self.slot(buf).buf).write()
     }
 
     /// Where a buffer is, under the names that shaders use.
@@ -373,8 +293,8 @@ impl Target<'_> {
     }
 }
 
-fn with_state(mut bindings: Vec<(u32, Resource)>) -> Vec<(u32, Resource)> {
-    bindings.push((0, Resource::State));
+fn with_state(mut bindings: Vec<(u32, Binding)>) -> Vec<(u32, Binding)> {
+    bindings.push((0, BufferId::BatchState.read()));
     bindings
 }
 

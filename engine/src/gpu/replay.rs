@@ -28,9 +28,9 @@ impl Replay {
             let entries: Vec<_> = kernel
                 .bindings
                 .iter()
-                .map(|(binding, resource)| wgpu::BindGroupEntry {
-                    binding: *binding,
-                    resource: memory.binding(*resource),
+                .map(|(at, binding)| wgpu::BindGroupEntry {
+                    binding: *at,
+                    resource: memory.buffer(binding.buffer).as_entire_binding(),
                 })
                 .collect();
             let bind_group = device.device.create_bind_group(&wgpu::BindGroupDescriptor {

@@ -1,33 +1,21 @@
 //! Attention: to one token by parts of the positions, which are then combined; to many as a whole.
 
-use super::{Grid, Kernel, Parts, Resource, Target, Tokens, WORKGROUP, When, eights, number, source, with_state};
+use super::{Grid, Kernel, Parts, Target, Tokens, WORKGROUP, When, number, source, with_state};
+use crate::gpu::buffers::{Binding, BufferId, PARTS_MAX, eights};
 use crate::gpu::tier::Reduce;
+use crate::plan::Rows;
 use crate::plan::op::Attention;
-use crate::plan::{Op, Plan, Rows};
 
-/// Positions whose keys lie beside each other; also in `shaders/common/cache.wgsl` and `shaders/attention.wgsl`.
-pub const KEYS_BLOCK: usize = 32;
 /// Queries that an invocation scores at a time.
 pub(super) const QUERIES: usize = 4;
 /// Invocations that every device gives a workgroup.
 const WORKGROUP_MAX: usize = 256;
-/// Attention to one token is split into so many parts at most.
-const PARTS_MAX: usize = 64;
 /// Positions of a part at least.
 const PART_MIN: usize = 128;
 
 /// Positions of a part, of as many as the cache has room for: seldom another number, because kernels are made for it.
 fn part_len(capacity: usize) -> usize {
     capacity.div_ceil(PARTS_MAX).next_power_of_two().max(PART_MIN)
-}
-
-/// f32 that attention to one token needs room for, at most.
-pub fn found_len(plan: &Plan) -> usize {
-    let heads = plan.ops.iter().filter_map(|op| {
-        let Op::Attention(Attention { cache, n_head, .. }) = *op else { return None };
-        Some((n_head, plan.kv(cache).k_dim))
-    });
-    heads.map(|(n_head, head_dim)| n_head * PARTS_MAX * (eights(head_dim) * 8 + 2)).max().unwrap_or(1)
 }
 
 impl Target<'_> {
@@ -54,7 +42,8 @@ impl Target<'_> {
         let quads = self.quads(attention);
         let n_groups = info.n_head_kv * (n_head / info.n_head_kv).div_ceil(QUERIES * quads);
         let grid = Grid::Parts(n_groups, Parts { len, window });
-        let mut part = self.attention_to(attention, quads, source::ATTENTION_PART, Resource::Find, grid);
+        let mut part =
+            self.attention_to(attention, quads, source::ATTENTION_PART, BufferId::AttentionPartials.write(), grid);
         part.constants.extend(parts.clone());
         let head = vec![
             ("HEAD_DIM", number(info.k_dim)),
@@ -64,7 +53,7 @@ impl Target<'_> {
         let combine = Kernel {
             name: "combine",
             source: vec![source::STATE, source::COMBINE],
-            bindings: with_state(vec![(1, Resource::Found), (2, self.write(dst))]),
+            bindings: with_state(vec![(1, BufferId::AttentionPartials.read()), (2, self.write(dst))]),
             constants: [head, parts].concat(),
             grid: Grid::Rows(n_head, Rows::Tokens),
             when: When::Always,
@@ -91,14 +80,7 @@ impl Target<'_> {
     }
 
     /// Attention to so many fours of queries at a time, whose results go to `dst` as the fragment `end` says.
-    fn attention_to(
-        &self,
-        attention: &Attention,
-        quads: usize,
-        end: &'static str,
-        dst: Resource,
-        grid: Grid,
-    ) -> Kernel {
+    fn attention_to(&self, attention: &Attention, quads: usize, end: &'static str, dst: Binding, grid: Grid) -> Kernel {
         let Attention { q, cache, n_head, scale, window, .. } = *attention;
         let (info, mut source, mut constants) = self.cache(cache);
         constants.extend(self.at(["Q", "Q_STRIDE"], q));
@@ -122,8 +104,8 @@ impl Target<'_> {
             bindings: with_state(vec![
                 (1, self.read(q)),
                 (2, dst),
-                (6, Resource::Keys(cache)),
-                (7, Resource::Values(cache)),
+                (6, BufferId::Keys(cache).read()),
+                (7, BufferId::Values(cache).read()),
             ]),
             constants,
             grid,

@@ -1,7 +1,8 @@
 //! Tokens → rows of the embedding matrix.
 
 use super::project::Linked;
-use super::{Grid, Kernel, Resource, Target, WORKGROUP, When, number, source};
+use super::{Grid, Kernel, Target, WORKGROUP, When, number, source};
+use crate::gpu::buffers::BufferId;
 use crate::gpu::layout::CHUNK;
 use crate::plan::op::Embed;
 
@@ -23,7 +24,7 @@ impl Target<'_> {
             Kernel {
                 name: "embed",
                 source: [vec![source::EMBED], source].concat(),
-                bindings: [vec![(1, Resource::Tokens), (2, self.write(dst))], planes].concat(),
+                bindings: [vec![(1, BufferId::BatchState.read()), (2, self.write(dst))], planes].concat(),
                 constants,
                 grid: Grid::Rows(info.cols.div_ceil(4 * WORKGROUP), self.rows(dst)),
                 when: When::Always,

@@ -1,6 +1,7 @@
 //! Matmuls: of one token by rows, of many by tiles.
 
-use super::{Grid, Kernel, Part, Resource, TILE, Target, Tokens, WORKGROUP, When, number, source};
+use super::{Grid, Kernel, Target, Tokens, WORKGROUP, When, number, source};
+use crate::gpu::buffers::{Binding, BufferId, Part, TILE};
 use crate::gpu::fuse::{FusedMatMul, Norm, Product};
 use crate::gpu::layout::{CHUNK, Layout, Plane, Scales, layout};
 use crate::plan::op::{Glu, RmsNorm};
@@ -36,7 +37,7 @@ pub(super) struct Piece {
 /// Fragments that belong to a shader, and what they need.
 pub(super) struct Linked {
     pub(super) source: Vec<&'static str>,
-    pub(super) bindings: Vec<(u32, Resource)>,
+    pub(super) bindings: Vec<(u32, Binding)>,
     pub(super) constants: Vec<(&'static str, f64)>,
 }
 
@@ -75,15 +76,15 @@ impl Target<'_> {
     pub(super) fn weights(&self, part: Part) -> Linked {
         let Layout { plane, scales, zero } = layout(self.fused.matrices[part.matrix].codec.format());
         let mut source = source::plane(plane);
-        let mut bindings = vec![(8, Resource::Low(part))];
+        let mut bindings = vec![(8, BufferId::Low(part).read())];
         let mut constants = Vec::new();
         match plane {
-            Plane::Q3 | Plane::Q5 | Plane::Q6 => bindings.push((9, Resource::High(part))),
+            Plane::Q3 | Plane::Q5 | Plane::Q6 => bindings.push((9, BufferId::High(part).read())),
             Plane::Q2 | Plane::Q4 | Plane::Q8 | Plane::Codebook4(_) | Plane::F16 | Plane::BF16 | Plane::F32 => {}
         }
         if let Some(fragment) = source::scales(scales) {
             source.extend([source::SCALED, fragment]);
-            bindings.push((10, Resource::Scales(part)));
+            bindings.push((10, BufferId::Scales(part).read()));
         }
         match scales {
             Scales::Exponent | Scales::Half | Scales::Super | Scales::Super16 => constants.push(("ZERO", zero.into())),
@@ -223,7 +224,7 @@ impl Target<'_> {
         let rows = self.rows(run.dst);
         let pieces = self.pieces_of(run.matrix, &run.rows).into_iter().map(|piece| {
             let Linked { source: weights, bindings: planes, mut constants } = self.weights(piece.part);
-            let mut bindings = vec![(0, Resource::State), (2, self.write(run.dst))];
+            let mut bindings = vec![(0, BufferId::BatchState.read()), (2, self.write(run.dst))];
             let end = self.end(run.bias, run.add, &mut bindings);
             let tile = self.tile(run);
             let (name, fragments, tile_rows) = match tile {
@@ -232,7 +233,7 @@ impl Target<'_> {
                 Tile::Float => ("matmul", &[source::MATMUL][..], TILE),
             };
             match tile {
-                Tile::Dot => bindings.extend([(1, Resource::Quantized), (3, Resource::QuantizedScales)]),
+                Tile::Dot => bindings.extend([(1, BufferId::Quantized.read()), (3, BufferId::QuantizedScales.read())]),
                 Tile::Packed | Tile::Float => {
                     bindings.push((1, self.read(x)));
                     constants.push(("X_STRIDE4", number(self.stride(x) / 4)));
@@ -283,7 +284,7 @@ impl Target<'_> {
         Kernel {
             name: "quantize",
             source: vec![source::QUANTIZE],
-            bindings: vec![(1, self.read(x)), (2, Resource::Quantize), (3, Resource::QuantizeScales)],
+            bindings: vec![(1, self.read(x)), (2, BufferId::Quantized.write()), (3, BufferId::QuantizedScales.write())],
             constants: vec![("CHUNKS", number(chunks)), ("X_STRIDE4", number(self.stride(x) / 4))],
             grid: Grid::Rows(chunks.div_ceil(QUANTIZE_WORKGROUP), self.rows(x)),
             when,
@@ -295,22 +296,22 @@ impl Target<'_> {
         &self,
         norm: Option<Norm>,
         source: &mut Vec<&'static str>,
-        bindings: &mut Vec<(u32, Resource)>,
+        bindings: &mut Vec<(u32, Binding)>,
         constants: &mut Vec<(&'static str, f64)>,
     ) {
         match norm {
             None => source.push(source::INPUT_PLAIN),
             Some(Norm { weight, eps, .. }) => {
                 source.push(source::INPUT_NORMED);
-                bindings.push((5, Resource::Vector(weight)));
+                bindings.push((5, BufferId::Dense(weight).read()));
                 constants.extend([("COLS", number(self.plan.weights[weight.0].cols)), ("EPS", eps.into())]);
             }
         }
     }
 
     /// What becomes of a result.
-    fn end(&self, bias: Option<Weight>, add: bool, bindings: &mut Vec<(u32, Resource)>) -> &'static str {
-        bindings.extend(bias.map(|bias| (6, Resource::Vector(bias))));
+    fn end(&self, bias: Option<Weight>, add: bool, bindings: &mut Vec<(u32, Binding)>) -> &'static str {
+        bindings.extend(bias.map(|bias| (6, BufferId::Dense(bias).read())));
         match (bias, add) {
             (None, false) => source::END_WRITE,
             (None, true) => source::END_ADD,

@@ -1,7 +1,8 @@
 //! Norms and rotation of the heads of queries and keys, and store of keys and values.
 
 use super::rope::pairs;
-use super::{Grid, Kernel, Resource, Target, When, number, source, with_state};
+use super::{Grid, Kernel, Target, When, number, source, with_state};
+use crate::gpu::buffers::BufferId;
 use crate::gpu::fuse::{HeadNorms, QkNormRopeStore};
 use crate::plan::Rows;
 
@@ -12,16 +13,16 @@ impl Target<'_> {
         let n_head = self.plan.width(q) / info.k_dim;
         let mut bindings = with_state(vec![
             (2, self.write(q)),
-            (3, Resource::Angles(self.angles(rope, factors))),
-            (6, Resource::StoreKeys(cache)),
-            (7, Resource::StoreValues(cache)),
+            (3, BufferId::Angles(self.angles(rope, factors)).read()),
+            (6, BufferId::Keys(cache).write()),
+            (7, BufferId::Values(cache).write()),
         ]);
         source.extend([source::HALVES, source::HEADS]);
         match norms {
             None => source.push(source::HEADS_PLAIN),
             Some(HeadNorms { q, k, eps }) => {
                 source.extend([source::HEADS_NORMED, source::TOTAL]);
-                bindings.extend([(4, Resource::Vector(q)), (5, Resource::Vector(k))]);
+                bindings.extend([(4, BufferId::Dense(q).read()), (5, BufferId::Dense(k).read())]);
                 constants.push(("EPS", eps.into()));
             }
         }

@@ -1,6 +1,7 @@
 //! Root mean square layer normalisation.
 
-use super::{Grid, Kernel, Resource, Target, When, number, source, with_state};
+use super::{Grid, Kernel, Target, When, number, source, with_state};
+use crate::gpu::buffers::BufferId;
 use crate::plan::op::RmsNorm;
 
 impl Target<'_> {
@@ -9,7 +10,7 @@ impl Target<'_> {
         let RmsNorm { x, weight, eps, dst } = *op;
         let cols = self.plan.weights[weight.0].cols;
         let grid = Grid::Rows(self.plan.width(x) / cols, self.rows(dst));
-        let gains = (5, Resource::Vector(weight));
+        let gains = (5, BufferId::Dense(weight).read());
         let constants = vec![("COLS", number(cols)), ("EPS", eps.into())];
         if x == dst {
             return Kernel {

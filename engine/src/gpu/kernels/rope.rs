@@ -1,6 +1,7 @@
 //! Rotary position embedding.
 
-use super::{Grid, Kernel, Resource, Target, WORKGROUP, When, number, source, with_state};
+use super::{Grid, Kernel, Target, WORKGROUP, When, number, source, with_state};
+use crate::gpu::buffers::BufferId;
 use crate::plan::op::Rope;
 use crate::plan::{RopePairs, RopeParams};
 
@@ -13,7 +14,7 @@ impl Target<'_> {
         Kernel {
             name: "rope",
             source: vec![source::STATE, source::ROPE],
-            bindings: with_state(vec![(2, self.write(x)), (3, Resource::Angles(self.angles(rope, factors)))]),
+            bindings: with_state(vec![(2, self.write(x)), (3, BufferId::Angles(self.angles(rope, factors)).read())]),
             constants: [constants, pairs(rope).to_vec(), self.at(["X", "STRIDE"], x).to_vec()].concat(),
             grid: Grid::Rows((n_head * half_rot).div_ceil(WORKGROUP), self.rows(x)),
             when: When::Always,

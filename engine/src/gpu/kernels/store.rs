@@ -1,6 +1,7 @@
 //! Keys and values of the batch → KV cache.
 
-use super::{Grid, Kernel, Resource, Target, WORKGROUP, When, eights, source, with_state};
+use super::{Grid, Kernel, Target, WORKGROUP, When, source, with_state};
+use crate::gpu::buffers::{BufferId, eights};
 use crate::plan::Rows;
 use crate::plan::op::Store;
 
@@ -11,8 +12,8 @@ impl Target<'_> {
         let bindings = vec![
             (1, self.read(k)),
             (3, self.read(v)),
-            (6, Resource::StoreKeys(cache)),
-            (7, Resource::StoreValues(cache)),
+            (6, BufferId::Keys(cache).write()),
+            (7, BufferId::Values(cache).write()),
         ];
         Kernel {
             name: "store",
