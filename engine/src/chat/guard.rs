@@ -166,6 +166,10 @@ impl<'s> Pass<'s> {
                         assigned.get_or_insert((self.out.len(), has_dot));
                     }
                 }
+                // `f(*list, **dictionary)`.
+                "*" | "**" if !group.after_operand => self.copy(token.len()),
+                // minijinja has no sign that changes nothing.
+                "+" if !group.after_operand => self.replace(token, ""),
                 "~" | "+" | "*" | "-" | "/" | "//" | "%" | "**" | "|" | "." => {
                     group.chain.get_or_insert(self.out.len());
                     group.n_growing += usize::from(matches!(token, "~" | "+" | "*"));

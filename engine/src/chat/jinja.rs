@@ -3,7 +3,9 @@
 //! What `transformers` gives a template, and how its Jinja is set up:
 //! <https://github.com/huggingface/transformers/blob/v4.57.0/src/transformers/utils/chat_template_utils.py>
 
+use super::builtins::{self, Indent};
 use super::guard::BOUNDED;
+use super::methods;
 use super::python;
 use super::strftime::Now;
 use crate::error::{Error, ErrorKind};
@@ -15,6 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Result<T> = std::result::Result<T, minijinja::Error>;
+/// minijinja's filter that cuts a list into so many parts, or into parts of so many.
+type Cut = fn(&State<'_, '_>, Value, usize, Option<Value>) -> Result<Value>;
 /// minijinja's filter that makes one value of many.
 type Fold = fn(&State<'_, '_>, Value) -> Result<Value>;
 /// One that orders them.
@@ -42,8 +46,6 @@ const SORT_WALKS: usize = 8;
 const DEPTH_MAX: usize = 16;
 /// Macros in macros count ten. The stack of a WebAssembly thread has 1 MiB.
 const RECURSION_MAX: usize = 100;
-/// JSON is indented by no more than this.
-const INDENT_MAX: usize = 16;
 
 /// What a template is run with.
 pub(super) struct Inputs {
@@ -63,15 +65,14 @@ pub(super) fn environment() -> Environment<'static> {
     env.set_recursion_limit(RECURSION_MAX);
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     // These make large values from small ones, and no known template uses them in a chat without tools.
-    for filter in ["batch", "slice", "chain", "zip", "indent", "format", "pprint", "groupby"] {
+    for filter in ["chain", "zip"] {
         env.remove_filter(filter);
     }
     env.remove_global("debug");
     env.add_function("raise_exception", |message: String| -> Result<()> {
         Err(minijinja::Error::from(minijinja::ErrorKind::InvalidOperation).with_source(Refused(message)))
     });
-    env.add_filter("tojson", tojson);
-    env.add_filter("string", |value: &Value| python::str(value));
+    builtins::install(&mut env);
     env
 }
 
@@ -180,6 +181,13 @@ impl Meter {
             },
         );
 
+        let meter = self.clone();
+        env.add_filter("format", move |state: &State<'_, '_>, format: Value, args: Rest<Value>| {
+            let text = python::str(&format);
+            meter.charge(methods::filled(&text, '%', &args)?)?;
+            filters::format(state, &format, args)
+        });
+
         self.install_walks(env);
 
         let meter = self.clone();
@@ -200,7 +208,7 @@ impl Meter {
             Ok(range)
         });
         let meter = self.clone();
-        env.add_filter("last", move |value: Value| meter.walk(&value).and_then(|()| filters::last(value)));
+        env.add_filter("last", move |value: Value| meter.walk(&value).and_then(|()| builtins::last(value)));
         for (name, filter) in [
             ("reverse", filters::reverse as fn(&Value) -> Result<Value>),
             ("lines", filters::lines),
@@ -209,15 +217,18 @@ impl Meter {
             let meter = self.clone();
             env.add_filter(name, move |value: &Value| meter.walk(value).and_then(|()| filter(value)));
         }
-        for (name, filter) in
-            [("list", filters::list as Fold), ("sum", filters::sum), ("min", filters::min), ("max", filters::max)]
-        {
+        for (name, filter) in [("list", filters::list as Fold), ("min", filters::min), ("max", filters::max)] {
             let meter = self.clone();
             env.add_filter(name, move |state: &State<'_, '_>, value: Value| {
                 meter.walk(&value)?;
                 filter(state, value)
             });
         }
+        let meter = self.clone();
+        env.add_filter("sum", move |state: &State<'_, '_>, value: Value, kwargs: Kwargs| {
+            meter.walk(&value)?;
+            builtins::sum(state, value, &kwargs)
+        });
         for (name, filter) in [("sort", filters::sort as Sort), ("unique", filters::unique)] {
             let meter = self.clone();
             env.add_filter(name, move |state: &State<'_, '_>, value: Value, kwargs: Kwargs| {
@@ -225,6 +236,27 @@ impl Meter {
                 filter(state, value, kwargs)
             });
         }
+        for (name, filter) in [("batch", filters::batch as Cut), ("slice", filters::slice)] {
+            let meter = self.clone();
+            let cut = move |state: &State<'_, '_>, value: Value, count: usize, fill: Option<Value>| {
+                meter.walk(&value)?;
+                meter.charge(count.saturating_mul(ITEM_BYTES))?;
+                filter(state, value, count, fill)
+            };
+            env.add_filter(name, cut);
+        }
+        let meter = self.clone();
+        env.add_filter("groupby", move |value: Value, attribute: Option<&str>, kwargs: Kwargs| {
+            meter.walk_times(SORT_WALKS, &value)?;
+            filters::groupby(value, attribute, kwargs)
+        });
+        let meter = self.clone();
+        env.add_filter("indent", move |value: Value, args: Rest<Value>| {
+            let text = python::str(&value);
+            let indent = Indent::new(&args)?;
+            meter.charge(indent.bytes_added(&text))?;
+            Ok(indent.apply(&text))
+        });
         let meter = self.clone();
         env.add_filter("dictsort", move |value: &Value, kwargs: Kwargs| {
             meter.walk_times(SORT_WALKS, value)?;
@@ -286,11 +318,10 @@ impl Meter {
                 let n_matches = old.as_str().map_or(0, |old| text.matches(old).count());
                 self.charge(new_bytes.saturating_mul(n_matches))?;
             }
-            // A width can make it as long as it likes.
-            ("format", ..) => return Err(minijinja::ErrorKind::UnknownMethod.into()),
+            ("format" | "format_map", Some(format), args) => self.charge(methods::filled(format, '{', args)?)?,
             _ => {}
         }
-        minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args)
+        methods::call(state, value, method, args)
     }
 
     fn join(&self, separator: &str, values: &Value) -> Result<Value> {
@@ -349,14 +380,4 @@ impl Meter {
         self.left.store(left, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// `tojson` as Hugging Face overrides it: no HTML escapes, and the keys in their own order.
-fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value> {
-    let indent: Option<usize> = kwargs.get("indent")?;
-    for ignored in ["ensure_ascii", "separators", "sort_keys"] {
-        kwargs.get::<Option<Value>>(ignored)?;
-    }
-    kwargs.assert_all_used()?;
-    python::json(value, indent.map(|indent| indent.min(INDENT_MAX))).map(Value::from)
 }

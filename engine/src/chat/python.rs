@@ -45,6 +45,28 @@ fn repr(value: &Value, out: &mut String) {
     }
 }
 
+/// `repr(value)` with the keys of dictionaries in order, as `pprint` writes what fits into a line.
+pub(super) fn repr_sorted(value: &Value) -> String {
+    let mut text = String::new();
+    repr(&sorted(value), &mut text);
+    text
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "minijinja's enum, which can grow")]
+fn sorted(value: &Value) -> Value {
+    match value.kind() {
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter().into_iter().flatten().map(|item| sorted(&item)).collect()
+        }
+        ValueKind::Map => {
+            let mut keys: Vec<Value> = value.try_iter().into_iter().flatten().collect();
+            keys.sort();
+            keys.into_iter().map(|key| (key.clone(), sorted(&value.get_item(&key).unwrap_or_default()))).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
 fn repr_string(string: &str, out: &mut String) {
     let quote = if string.contains('\'') && !string.contains('"') { '"' } else { '\'' };
     out.push(quote);

@@ -46,9 +46,10 @@ impl Spans {
         Self { state, held: String::new(), stops, stopped: false }
     }
 
-    /// Whether `text` is one of the markers around thoughts: such a token is read here, even if it is not to be shown.
-    pub fn is_marker(text: &str) -> bool {
-        THOUGHTS.iter().any(|&(open, close)| text == open || text == close)
+    /// Whether `text` is one of the markers around thoughts, or a stop: such a token is read here, even if it is not to be shown.
+    pub fn is_marker(&self, text: &str) -> bool {
+        self.stops.iter().any(|stop| stop == text)
+            || THOUGHTS.iter().any(|&(open, close)| text == open || text == close)
     }
 
     /// Whether the reply has spelt one of the stops; what comes after is dropped.

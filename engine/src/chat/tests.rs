@@ -140,12 +140,16 @@ fn memory_is_bounded() {
         expect!["The model's chat template failed: invalid operation (a value is larger than 262152 bytes) in line 1."],
     );
     check_error(
-        "{{ 'a' | indent(1000000000) }}",
-        expect!["The model's chat template failed: unknown filter (filter indent is unknown) in line 1."],
+        "{{ ('\\n' * 200000) | indent(4096, blank=true) }}",
+        expect![
+            "The model's chat template failed: invalid operation (what it makes is larger than 67110912 bytes) in line 1."
+        ],
     );
     check_error(
         "{{ '{:>1000000000}'.format('a') }}",
-        expect!["The model's chat template failed: unknown method (string has no method named format) in line 1."],
+        expect![
+            "The model's chat template failed: invalid operation (a field is at most 4096 characters wide) in line 1."
+        ],
     );
     // Printing.
     check_error(
@@ -254,4 +258,107 @@ fn thinking_is_detected() {
 fn strings_stay_as_they_are() {
     assert_eq!(render("{{ '<é & \"\\'>' }}").expect("it is sound"), "<é & \"'>");
     assert_eq!(render("{{ messages[0].content | e }}").expect("it is sound"), "hi");
+}
+
+/// Templates on which others failed: a content of typed parts, an empty template, one that drops what is said.
+#[test]
+fn what_was_said_is_in_the_prompt() {
+    let parts = "{% for m in messages %}{{ m.role | capitalize }}: {% for part in m.content %}{% if part['type'] == 'text' %}\
+                 {{ part['text'] }}{% endif %}{% endfor %}<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}";
+    assert_eq!(render(parts).expect("it is sound"), "User: hi<end_of_utterance>\nAssistant:");
+    let mixed = "{% for m in messages %}{% if m.content is string %}{% if m.role == 'system' %}{{ m.content }}{% endif %}\
+                 {% else %}[{{ m.content[0].text }}]{% endif %}{% endfor %}";
+    assert_eq!(render(mixed).expect("it is sound"), "[hi]");
+    // White space may be another one.
+    let conversation = [message(Role::User, "a\n\n  b\tc")];
+    let joined = template("{{ messages[0].content.split() | join(' ') }}").render(&conversation, &OPTIONS);
+    assert_eq!(joined.expect("it is sound"), "a b c");
+}
+
+#[test]
+fn a_template_that_cannot_be_used_is_replaced() {
+    use crate::gguf::{Strings, Value};
+    let metadata = |template: &str| {
+        Metadata::from_iter([
+            ("tokenizer.ggml.model", Value::from("llama")),
+            (
+                "tokenizer.ggml.tokens",
+                Strings::from_iter(["<unk>", "<s>", "</s>", "▁", "<|im_start|>", "<|im_end|>"]).into(),
+            ),
+            ("tokenizer.ggml.scores", vec![0.0f32; 6].into()),
+            ("tokenizer.chat_template", template.into()),
+        ])
+    };
+    let own = "{% for m in messages %}{{ m.content }}{% endfor %}";
+    for (source, fallback) in [
+        (own, None),
+        ("", Some("chatml")),
+        (" \n", Some("chatml")),
+        ("{% if %}", Some("chatml")),
+        ("{{ messages | nofilter }}", None),
+        ("{{ bos_token }}", Some("chatml")),
+        ("{% for m in messages %}{{ m.role }}{% endfor %}", Some("chatml")),
+        ("{{ raise_exception('I refuse everything') }}", None),
+    ] {
+        let metadata = metadata(source);
+        let tokenizer = Tokenizer::new(&metadata).expect("it is sound");
+        let template = Template::new(&metadata, &tokenizer).expect("it loads all the same");
+        assert_eq!(template.fallback_name(), fallback, "{source:?}");
+    }
+}
+
+/// Whatever a template writes behind a reply ends one.
+#[test]
+fn the_marker_behind_a_reply_is_a_stop() {
+    let check = |after: &str, stop: Option<&str>| {
+        let source = format!("{{% for m in messages %}}[{{{{ m.role }}}}]{{{{ m.content }}}}{after}{{% endfor %}}");
+        assert_eq!(template(&source).stops().collect::<Vec<_>>(), stop.into_iter().collect::<Vec<_>>(), "{after:?}");
+    };
+    for marker in
+        ["</s>", "<|im_end|>", "<end_of_turn>", "<|eot_id|>", "[/INST]", "<｜end▁of▁sentence｜>", "<|end|>", "|END|"]
+    {
+        check(marker, Some(marker));
+        check(&format!("{marker}\n"), Some(marker));
+        check(&format!(" {marker} "), Some(marker));
+        check(&format!("\n{marker}<s>"), Some(marker));
+    }
+    check("", None);
+    check("\n\n", None);
+    check("<", None);
+    check(" and so on", None);
+    let spelt = "{% for m in messages %}{% if m.role == \"user\" %}[INST] {{ m.content }} [/INST]{% else %}{{ m.content }}</s>{% endif %}{% endfor %}<|go|>";
+    assert_eq!(template(spelt).stops().collect::<Vec<_>>(), ["</s>"]);
+}
+
+/// A method that never ended: an empty text stands everywhere.
+#[test]
+fn empty_needles_are_found_at_once() {
+    assert_eq!(
+        render("{{ 'abc'.count('') }} {{ ''.count('') }} {{ 'ab'.replace('', '-') }}").expect("it is sound"),
+        "4 1 -a-b-"
+    );
+    check_error(
+        "{{ 'a'.split('') }}",
+        expect!["The model's chat template failed: invalid operation (empty separator) in line 1."],
+    );
+}
+
+/// Widths make large texts of small ones.
+#[test]
+fn widths_are_bounded() {
+    for source in [
+        "{{ 'a'.center(99999) }}",
+        "{{ 'a'.ljust(99999) }}",
+        "{{ 'a'.zfill(99999) }}",
+        "{{ '\\t'.expandtabs(99999) }}",
+        "{{ '{:99999}'.format('a') }}",
+        "{{ '{:{}}'.format('a', 99999) }}",
+        "{{ '%99999s' | format('a') }}",
+        "{{ '%*d' | format(99999, 1) }}",
+        "{{ [1] | batch(99999999999, 'x') | list }}",
+        "{{ [1] | slice(99999999999) | list }}",
+        "{% for i in range(9999) %}{% if 'a'.center(4096) %}{% endif %}{% if ('{:4096}' * 9).format(1, 2, 3, 4, 5, 6, 7, 8, 9) %}{% endif %}{% endfor %}",
+    ] {
+        render(source).expect_err(source);
+    }
 }

@@ -51,3 +51,49 @@ fn prompts_equal_hugging_face() {
         }
     }
 }
+
+/// `golden/chat/snippets.json`.
+#[derive(Deserialize)]
+struct Snippets {
+    now_unix_secs: i64,
+    messages: Vec<Message>,
+    /// A template, and what Jinja2 renders; none where it fails.
+    cases: Vec<(String, Option<String>)>,
+}
+
+/// An entry of `golden/chat/differences.json`: snippets that are rendered in another way, and why that is right.
+#[derive(Deserialize)]
+struct Difference {
+    #[expect(dead_code, reason = "it is for the reader of the file")]
+    why: String,
+    snippets: Vec<String>,
+}
+
+#[test]
+fn snippets_equal_jinja2() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/chat/snippets.json");
+    let text = std::fs::read_to_string(&path).expect("it is in the repository");
+    let snippets: Snippets = serde_json::from_str(&text).expect("snippets.py writes JSON");
+    assert!(snippets.cases.len() > 500);
+    let options = RenderOptions {
+        add_generation_prompt: true,
+        thinking: false,
+        now: Now { unix_secs: snippets.now_unix_secs, utc_offset_secs: 0 },
+    };
+    let mut differing: Vec<&str> = Vec::new();
+    for (source, expected) in &snippets.cases {
+        let rendered = Template::from_source(source, "<s>", "</s>")
+            .and_then(|template| template.render_as_it_is(&snippets.messages, &options));
+        if rendered.as_ref().ok() != expected.as_ref() {
+            differing.push(source);
+        }
+    }
+    let text = std::fs::read_to_string(path.with_file_name("differences.json")).expect("it is in the repository");
+    let differences: Vec<Difference> = serde_json::from_str(&text).expect("it is a list of differences");
+    let argued: Vec<&str> =
+        differences.iter().flat_map(|difference| &difference.snippets).map(String::as_str).collect();
+    let unexpected: Vec<_> = differing.iter().filter(|source| !argued.contains(source)).collect();
+    assert!(unexpected.is_empty(), "not as Jinja2 renders them: {unexpected:#?}");
+    let gone: Vec<_> = argued.iter().filter(|source| !differing.contains(source)).collect();
+    assert!(gone.is_empty(), "these are equal now, so they can go from differences.json: {gone:#?}");
+}

@@ -109,10 +109,11 @@ def cases():
                 }
 
 
-golden = {
-    "made by": f"make.py with Jinja2 {jinja2.__version__}",
-    "now_unix_secs": int(NOW.replace(tzinfo=datetime.timezone.utc).timestamp()),
-    "conversations": CONVERSATIONS,
-    "cases": list(cases()),
-}
-(HERE / "expected.json").write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n")
+if __name__ == "__main__":
+    golden = {
+        "made by": f"make.py with Jinja2 {jinja2.__version__}",
+        "now_unix_secs": int(NOW.replace(tzinfo=datetime.timezone.utc).timestamp()),
+        "conversations": CONVERSATIONS,
+        "cases": list(cases()),
+    }
+    (HERE / "expected.json").write_text(json.dumps(golden, ensure_ascii=False, indent=1) + "\n")
