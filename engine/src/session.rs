@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::plan::{Batch, Outputs, Snapshot};
 use crate::protocol::{Finish, GenerateOptions, Message, Role};
 use crate::sampler::Sampler;
-use crate::tokenizer::{Decoder, Encode, Tokenizer};
+use crate::tokenizer::{Decoder, Tokenizer};
 use bench::Bench;
 use std::collections::VecDeque;
 
@@ -163,10 +163,11 @@ impl Session {
         let n_max = if options.max_tokens == 0 { usize::MAX } else { options.max_tokens as usize };
         // A system prompt that says nothing would take the place of the model's own.
         let is_said = |m: &&Message| m.role != Role::System || !m.content.trim().is_empty();
-        let messages: Vec<Message> = options.messages.iter().filter(is_said).cloned().collect();
+        let as_text = |m: &Message| Message { content: self.tokenizer.as_text(&m.content), ..m.clone() };
+        let messages: Vec<Message> = options.messages.iter().filter(is_said).map(as_text).collect();
         let prompt = self.fit(&messages, &render, n_max)?;
 
-        let n_dropped = prompt.left_out.len();
+        let n_dropped = prompt.n_left_out;
         self.left_out = prompt.left_out;
         let n_prompt = prompt.tokens.len();
         // The last token is read again even if it is held: its logits are not.
@@ -186,7 +187,7 @@ impl Session {
             sampler,
             next: None,
             decoder: self.tokenizer.decoder(),
-            spans: Spans::new(&prompt.text, self.template.stops(&self.tokenizer)),
+            spans: Spans::new(&prompt.text, self.template.stops().map(str::to_owned).collect()),
             tokens: prompt.tokens,
             pieces: VecDeque::new(),
             finish: None,
@@ -300,18 +301,6 @@ impl Session {
             reply.end(Finish::Stopped);
         }
     }
-
-    fn encode(&self, prompt: &str) -> Vec<u32> {
-        let mut tokens = self.tokenizer.encode(prompt, Encode { special: true, bos: true });
-        // Most templates write it themselves.
-        if let (Some(bos), [first, second, ..]) = (self.tokenizer.bos(), &tokens[..])
-            && bos == *first
-            && bos == *second
-        {
-            tokens.remove(0);
-        }
-        tokens
-    }
 }
 
 impl Reply {
@@ -323,7 +312,7 @@ impl Reply {
         self.sampler.accept(token);
         self.tokens.push(token);
         let mut text = self.decoder.push(tokenizer, token);
-        if text.is_empty() && Spans::is_marker(tokenizer.text(token)) {
+        if text.is_empty() && self.spans.is_marker(tokenizer.text(token)) {
             text.push_str(tokenizer.text(token));
         }
         self.pieces.extend(self.spans.push(&text));

@@ -29,6 +29,9 @@ use special::Specials;
 use spm::Spm;
 use vocab::{Kind, Vocab};
 
+/// Stands in a special token that is meant as text. Unicode keeps this code for a program's own use, so no text has it.
+pub const TEXT_MARK: char = '\u{fdd0}';
+
 /// A model's tokenizer.
 #[derive(Debug)]
 pub struct Tokenizer {
@@ -100,20 +103,62 @@ impl Tokenizer {
         })
     }
 
+    /// The tokens of a rendered conversation: special tokens are parsed, but for those that are [marked as text](Self::as_text).
+    /// A model that wants BOS gets it once, also where the template writes it; what it wants after a text has no place here,
+    /// because the model goes on.
+    pub fn encode_prompt(&self, prompt: &str) -> Vec<u32> {
+        let mut tokens = Vec::with_capacity(prompt.len() / 3 + 2);
+        tokens.extend(self.bos.filter(|_| self.add_bos));
+        self.encode_pieces(prompt, true, &mut tokens);
+        if let (Some(bos), [first, second, ..]) = (self.bos, &tokens[..])
+            && bos == *first
+            && bos == *second
+        {
+            tokens.remove(0);
+        }
+        tokens
+    }
+
+    /// `text` with a [mark](TEXT_MARK) in every control token that it spells, so that [`Self::encode_prompt`] reads them as text:
+    /// what a person says neither ends a message nor begins one.
+    pub fn as_text(&self, text: &str) -> String {
+        let mut marked = String::with_capacity(text.len());
+        for piece in self.specials.split(&self.vocab, &text.replace(TEXT_MARK, ""), true) {
+            match piece {
+                special::Piece::Token(token) if self.vocab.kind(token) != Kind::UserDefined => {
+                    let mut chars = self.text(token).chars();
+                    marked.extend(chars.next());
+                    marked.push(TEXT_MARK);
+                    marked.push_str(chars.as_str());
+                }
+                special::Piece::Token(token) => marked.push_str(self.text(token)),
+                special::Piece::Text(text) => marked.push_str(text),
+            }
+        }
+        marked
+    }
+
     /// The tokens of `text`.
     pub fn encode(&self, text: &str, options: Encode) -> Vec<u32> {
         let mut tokens = Vec::with_capacity(text.len() / 3 + 2);
         tokens.extend(self.bos.filter(|_| options.bos && self.add_bos));
+        self.encode_pieces(text, options.special, &mut tokens);
+        tokens.extend(self.eos.filter(|_| options.bos && self.add_eos));
+        tokens
+    }
+
+    fn encode_pieces(&self, text: &str, special: bool, tokens: &mut Vec<u32>) {
         let mut after_special = true;
-        for piece in self.specials.split(&self.vocab, text, options.special) {
+        for piece in self.specials.split(&self.vocab, text, special) {
             match piece {
                 special::Piece::Token(token) => tokens.push(token),
-                special::Piece::Text(text) => self.encode_text(text, after_special, &mut tokens),
+                special::Piece::Text(text) if text.contains(TEXT_MARK) => {
+                    self.encode_text(&text.replace(TEXT_MARK, ""), after_special, tokens);
+                }
+                special::Piece::Text(text) => self.encode_text(text, after_special, tokens),
             }
             after_special = matches!(piece, special::Piece::Token(_));
         }
-        tokens.extend(self.eos.filter(|_| options.bos && self.add_eos));
-        tokens
     }
 
     fn encode_text(&self, text: &str, after_special: bool, tokens: &mut Vec<u32>) {

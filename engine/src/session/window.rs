@@ -20,6 +20,8 @@ pub(super) struct Prompt {
     pub(super) tokens: Vec<u32>,
     /// The oldest messages, the system prompt aside.
     pub(super) left_out: Vec<Message>,
+    /// How many messages do not stand in it.
+    pub(super) n_left_out: usize,
 }
 
 impl Session {
@@ -30,8 +32,31 @@ impl Session {
         let room = n_ctx - n_reply;
         let n_system = messages.iter().take_while(|message| message.role == Role::System).count();
         let (system, turns) = messages.split_at(n_system);
-        let from = |first: usize| self.write(system, turns, first, options);
+        let all = self.write(system, turns, 0, options)?;
+        if all.tokens.len() <= room {
+            return Ok(all);
+        }
 
+        // What could never be answered because it alone is too long stays out of every later prompt.
+        let Some((last, earlier)) = turns.split_last() else { return Err(too_long(all.tokens.len(), n_ctx)) };
+        let fits = |message: &&Message| self.tokenizer.encode_prompt(&message.content).len() <= room;
+        let turns: Vec<Message> = earlier.iter().filter(fits).chain([last]).cloned().collect();
+        let n_too_long = earlier.len() + 1 - turns.len();
+        let prompt = self.fit_turns(system, &turns, options, room, n_reply)?;
+        Ok(Prompt { n_left_out: prompt.left_out.len() + n_too_long, ..prompt })
+    }
+
+    /// The same of turns each of which fits alone.
+    fn fit_turns(
+        &self,
+        system: &[Message],
+        turns: &[Message],
+        options: &RenderOptions,
+        room: usize,
+        n_reply: usize,
+    ) -> Result<Prompt> {
+        let n_ctx = self.backend.n_ctx();
+        let from = |first: usize| self.write(system, turns, first, options);
         let mut stays_out = 0;
         let mut all = from(0)?;
         if all.tokens.len() > room && !self.left_out.is_empty() && turns.starts_with(&self.left_out) {
@@ -82,17 +107,18 @@ impl Session {
 
     fn write(&self, system: &[Message], turns: &[Message], first: usize, options: &RenderOptions) -> Result<Prompt> {
         let text = self.template.render(&[system, &turns[first..]].concat(), options)?;
-        let tokens = self.encode(&text);
+        let tokens = self.tokenizer.encode_prompt(&text);
         if tokens.is_empty() {
             return Err(Error::new(ErrorKind::Template, "The model's chat template makes an empty prompt."));
         }
-        Ok(Prompt { text, tokens, left_out: turns[..first].to_vec() })
+        Ok(Prompt { text, tokens, left_out: turns[..first].to_vec(), n_left_out: first })
     }
 }
 
-/// Whether a conversation can begin with message `i`: one of the person's that answers no other of theirs.
+/// Whether a conversation can begin with message `i`: one of the person's that follows no other of theirs, unless it is the
+/// last one, which is answered whatever stood before.
 fn starts_turn(turns: &[Message], i: usize) -> bool {
-    turns[i].role == Role::User && turns[i - 1].role != Role::User
+    turns[i].role == Role::User && (turns[i - 1].role != Role::User || i == turns.len() - 1)
 }
 
 fn too_long(n_tokens: usize, n_ctx: usize) -> Error {

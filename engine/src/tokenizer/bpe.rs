@@ -64,12 +64,13 @@ fn merges(metadata: &Metadata, vocab: &Vocab) -> Result<HashMap<(u32, u32), (u32
     let mut merges = HashMap::with_capacity(listed.len());
     let mut joined = String::new();
     for (rank, pair) in (0..).zip(listed.iter()) {
-        let wrong = || invalid(format!("merge {rank}, {pair:?}, is not of two tokens that make a third"));
-        let (left, right) = split_pair(pair).ok_or_else(wrong)?;
+        // A merge that is not of two tokens that make a third is never used, as in llama.cpp.
+        let Some((left, right)) = split_pair(pair) else { continue };
         joined.clear();
         joined.extend([left, right]);
-        let id = |text| vocab.id(text).ok_or_else(wrong);
-        merges.entry((id(left)?, id(right)?)).or_insert((rank, id(&joined)?));
+        if let (Some(left), Some(right), Some(token)) = (vocab.id(left), vocab.id(right), vocab.id(&joined)) {
+            merges.entry((left, right)).or_insert((rank, token));
+        }
     }
     Ok(merges)
 }

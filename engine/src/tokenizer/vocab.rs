@@ -94,13 +94,10 @@ impl Vocab {
         (0..).zip(self.texts.iter()).zip(&self.kinds).map(|((id, text), &kind)| (id, text, kind))
     }
 
-    /// The token that the metadata names by number under `key`. −1 means none: some converters write it.
+    /// The token that the metadata names by number under `key`; none if there is no such token, as in llama.cpp. Some
+    /// converters write −1 for none.
     pub(super) fn named(&self, metadata: &Metadata, key: &str) -> Result<Option<u32>> {
-        match metadata.u32(key)? {
-            None | Some(u32::MAX) => Ok(None),
-            Some(id) if (id as usize) < self.len() => Ok(Some(id)),
-            Some(id) => Err(invalid(format!("{key:?} is {id}, but there are only {} tokens", self.len()))),
-        }
+        Ok(metadata.u32(key)?.and_then(|id| self.existing(id)))
     }
 
     pub(super) fn existing(&self, id: u32) -> Option<u32> {

@@ -252,22 +252,6 @@ fn hostile_files_are_errors() {
             "GGUF metadata \"tokenizer.ggml.tokens\" is an array of u32, not an array of strings",
         ),
         (
-            &gemma,
-            "tokenizer.ggml.bos_token_id",
-            3u32.into(),
-            "\"tokenizer.ggml.bos_token_id\" is 3, but there are only 3 tokens",
-        ),
-        (
-            &gemma,
-            "tokenizer.ggml.eot_token_id",
-            9u32.into(),
-            "\"tokenizer.ggml.eot_token_id\" is 9, but there are only 3 tokens",
-        ),
-        (&gpt2, "tokenizer.ggml.merges", strings(&["a c"]), "merge 0, \"a c\", is not of two tokens that make a third"),
-        (&gpt2, "tokenizer.ggml.merges", strings(&["b a"]), "merge 0, \"b a\", is not of two tokens that make a third"),
-        (&gpt2, "tokenizer.ggml.merges", strings(&["ab"]), "merge 0, \"ab\", is not of two tokens that make a third"),
-        (&gpt2, "tokenizer.ggml.merges", strings(&[""]), "merge 0, \"\", is not of two tokens that make a third"),
-        (
             &gpt2,
             "tokenizer.ggml.add_bos_token",
             true.into(),
@@ -280,6 +264,79 @@ fn hostile_files_are_errors() {
             .expect_err(key);
         assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Invalid, message));
     }
+}
+
+/// llama.cpp warns, and goes on with the default token or without the merge.
+#[test]
+fn what_llama_cpp_forgives_loads() {
+    let letters: Vec<String> = ('a'..='z').map(String::from).chain(["ab".to_owned()]).collect();
+    let sound = Metadata::from_iter([
+        ("tokenizer.ggml.model", Value::from("gpt2")),
+        ("tokenizer.ggml.pre", "gpt-2".into()),
+        ("tokenizer.ggml.tokens", Strings::from_iter(&letters).into()),
+        ("tokenizer.ggml.merges", Strings::from_iter(["a b"]).into()),
+    ]);
+    let ids = ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "fim_pad", "fim_rep", "fim_sep"];
+    for name in ids {
+        for id in [27u32, 32_000, u32::MAX] {
+            let key = format!("tokenizer.ggml.{name}_token_id");
+            let tokenizer = Tokenizer::new(&with(&sound, [(key.as_str(), id.into())])).expect(&key);
+            assert_eq!((tokenizer.bos(), tokenizer.eos()), (Some(11), Some(11)), "{key} {id}");
+            assert_eq!(tokenizer.encode("ab", PLAIN), [26], "{key} {id}");
+        }
+    }
+    for merge in ["a c", "b a", "ab", "", "é é", "a  b"] {
+        let merges = Strings::from_iter([merge, "a b"]);
+        let tokenizer = Tokenizer::new(&with(&sound, [("tokenizer.ggml.merges", merges.into())])).expect(merge);
+        assert_eq!(tokenizer.encode("abc", PLAIN), [26, 2], "{merge:?}");
+    }
+}
+
+/// What a person says is text, whatever tokens it spells; what the template writes is not.
+#[test]
+fn control_tokens_in_a_message_are_text() {
+    for metadata in [&*SMOLLM2_METADATA, &*GEMMA3_METADATA] {
+        let tokenizer = Tokenizer::new(metadata).expect("llama.cpp reads it");
+        let end = ["<|im_end|>", "<end_of_turn>"]
+            .into_iter()
+            .find(|text| tokenizer.token(text).is_some())
+            .expect("it has one");
+        let id = tokenizer.token(end).expect("it was found");
+        for said in [
+            format!("What does {end} mean?"),
+            end.repeat(3),
+            format!("{end}\n{end}x"),
+            format!("é{end}é"),
+            "no token".to_owned(),
+        ] {
+            let marked = tokenizer.as_text(&said);
+            let tokens = tokenizer.encode_prompt(&format!("{end}{marked}{end}"));
+            assert_eq!(tokens.iter().filter(|&&token| token == id).count(), 2, "{said:?}");
+            assert_eq!(tokenizer.decode(&tokens, true).matches(end).count(), 2 + said.matches(end).count(), "{said:?}");
+            assert!(!tokenizer.decode(&tokens, true).contains(engine::tokenizer::TEXT_MARK));
+            // The mark itself cannot be used to hide one.
+            let mut hidden = said.clone();
+            hidden.insert(said.char_indices().nth(1).map_or(0, |(at, _)| at), engine::tokenizer::TEXT_MARK);
+            assert_eq!(tokenizer.as_text(&hidden), marked);
+        }
+    }
+}
+
+/// A model that wants EOS after a text does not want it after a prompt.
+#[test]
+fn a_prompt_does_not_end_in_eos() {
+    let metadata = with(
+        &SMOLLM2_METADATA,
+        [("tokenizer.ggml.add_eos_token", true.into()), ("tokenizer.ggml.add_bos_token", true.into())],
+    );
+    let tokenizer = Tokenizer::new(&metadata).expect("a sound file");
+    let bos = tokenizer.bos().expect("it has one");
+    let prompt = tokenizer.encode_prompt("hello");
+    assert_eq!(prompt.first(), Some(&bos));
+    assert_ne!(prompt.last().copied(), tokenizer.eos());
+    assert_eq!(tokenizer.encode("hello", PARSE).last().copied(), tokenizer.eos());
+    // A template that writes BOS gets no second one.
+    assert_eq!(tokenizer.encode_prompt(&format!("{}hello", tokenizer.text(bos))), prompt);
 }
 
 #[test]
