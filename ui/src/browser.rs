@@ -1,8 +1,11 @@
 //! The little of the browser that several parts of the page need.
 
 use crate::state::ActionContext;
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{Document, HtmlAnchorElement, Response, ServiceWorkerRegistration, Window};
 
 pub fn window() -> Window {
@@ -203,6 +206,22 @@ extern "C" {
 
     #[wasm_bindgen(catch, js_namespace = ["navigator", "clipboard"], js_name = writeText)]
     fn write_text(text: &str) -> Result<js_sys::Promise, JsValue>;
+}
+
+/// What comes of `work`, or nothing if it takes longer than `ms` milliseconds; it then goes on unheard.
+pub async fn within<T: 'static>(ms: i32, work: impl Future<Output = T> + 'static) -> Option<T> {
+    let result = Rc::new(RefCell::new(None));
+    let slot = Rc::clone(&result);
+    let done = future_to_promise(async move {
+        let value = work.await;
+        *slot.borrow_mut() = Some(value);
+        Ok(JsValue::UNDEFINED)
+    });
+    let timer = js_sys::Promise::new(&mut |resolve, _| {
+        window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms).expect("a window has timers");
+    });
+    JsFuture::from(js_sys::Promise::race(&js_sys::Array::of2(&done, &timer))).await.expect("neither of them fails");
+    result.take()
 }
 
 /// Whether this page may share memory with its workers.

@@ -23,7 +23,7 @@ impl Page {
             return;
         }
         self.act(|state| state.send(&text, browser::action_context()));
-        self.save();
+        self.save_as_asked();
     }
 
     pub fn stop(self) {
@@ -41,7 +41,7 @@ impl Page {
     pub(super) fn answer_or_ask_for_model(self, change: impl FnOnce(&mut State) -> Vec<Request>) {
         if self.state.with_untracked(State::can_answer) {
             self.act(change);
-            self.save();
+            self.save_as_asked();
         } else if self.state.with_untracked(|state| state.reply.is_none()) {
             self.dialog.set(Some(Dialog::Models));
         }

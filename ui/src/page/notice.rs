@@ -3,6 +3,8 @@
 use super::Page;
 use crate::state::load::place;
 use crate::state::number_settings::CONTEXT;
+use crate::storage::StorageError;
+use crate::text;
 use leptos::prelude::*;
 use protocol::ModelInfo;
 
@@ -66,9 +68,9 @@ impl Page {
     }
 
     /// Tells the person that saving has failed, unless they know.
-    pub(super) fn save_failed(self, error: &idb::Error) {
+    pub(super) fn save_failed(self, error: &StorageError) {
         let shown = self.notice.get_untracked();
-        let told = self.parts.try_update_value(|parts| parts.save_trouble.tell(&error.to_string(), shown.as_ref()));
+        let told = self.parts.try_update_value(|parts| parts.save_trouble.tell(error, shown.as_ref()));
         if let Some(notice) = told.flatten() {
             self.notice.set(Some(notice));
         }
@@ -96,7 +98,7 @@ pub struct SaveTrouble {
 
 impl SaveTrouble {
     /// What there is to show, instead of what is shown. A button to undo something is left to be reached.
-    fn tell(&mut self, error: &str, shown: Option<&Notice>) -> Option<Notice> {
+    fn tell(&mut self, error: &StorageError, shown: Option<&Notice>) -> Option<Notice> {
         let text = explain(error);
         if self.text != text {
             *self = Self { text, is_closed: false };
@@ -121,11 +123,12 @@ impl SaveTrouble {
 }
 
 /// What a person can do about it.
-fn explain(error: &str) -> String {
-    if error.contains("QuotaExceeded") {
-        "The storage is full, so what is new here is not saved. To make room, delete conversations, or models in the Models dialog. Until then, an export in the settings keeps everything.".to_owned()
-    } else {
-        format!("A conversation could not be saved: {error}. An export in the settings keeps everything.")
+fn explain(error: &StorageError) -> String {
+    match error {
+        StorageError::Full => text::storage::FULL.to_owned(),
+        StorageError::Newer => text::storage::NEWER_PAGE.to_owned(),
+        StorageError::NoAnswer => text::storage::NO_ANSWER.to_owned(),
+        StorageError::Other(reason) => text::storage::not_saved(reason),
     }
 }
 
@@ -133,7 +136,7 @@ fn explain(error: &str) -> String {
 mod tests {
     use super::*;
 
-    const FULL: &str = "failed to update a value: QuotaExceededError: full";
+    const FULL: &StorageError = &StorageError::Full;
 
     fn notice(kind: NoticeKind) -> Notice {
         Notice { text: "Something else.".to_owned(), kind }
@@ -147,7 +150,11 @@ mod tests {
         assert_eq!(trouble.tell(FULL, Some(&told)), None);
         trouble.close(Some(&told));
         assert_eq!(trouble.tell(FULL, None), None);
-        assert!(trouble.tell("another reason", None).is_some_and(|told| told.text.contains("another reason")));
+        assert!(
+            trouble
+                .tell(&StorageError::Other("another reason".to_owned()), None)
+                .is_some_and(|told| told.text.contains("another reason"))
+        );
         assert_eq!(trouble.tell(FULL, None), Some(told));
     }
 

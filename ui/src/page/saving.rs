@@ -4,7 +4,8 @@ use super::Page;
 use crate::local_storage::{self, keys};
 use crate::state::State;
 use crate::state::chat::{Chat, Id};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
+use crate::text;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use std::time::Duration;
@@ -18,16 +19,20 @@ impl Page {
     }
 
     pub(super) async fn open_storage(self) {
-        match Storage::open().await {
+        match Storage::open(move || self.storage_was_lost()).await {
             Ok(storage) => self.parts.update_value(|parts| parts.storage = Some(storage)),
-            Err(_) => self.trouble(
-                "This browser keeps no data for this page (a private window?). Conversations end with the tab."
-                    .to_owned(),
-            ),
+            Err(StorageError::Newer) => self.trouble(text::storage::NEWER_PAGE.to_owned()),
+            Err(_) => self.trouble(text::storage::NO_STORAGE.to_owned()),
         }
         self.rescue().await;
         self.refresh().await;
         self.go_to_address();
+    }
+
+    /// What is in memory may be the only copy now: it is saved again.
+    fn storage_was_lost(self) {
+        self.state.update(State::mark_all_changed);
+        self.save();
     }
 
     /// Saves what the last page had no time to save.
@@ -46,13 +51,19 @@ impl Page {
         let Some(storage) = self.storage() else { return };
         match storage.summaries().await {
             Ok(summaries) => self.state.update(|state| state.set_summaries(summaries)),
-            Err(error) => return self.trouble(format!("The list of conversations could not be read: {error}")),
+            Err(error) => return self.trouble(text::storage::list_not_read(&error.to_string())),
         }
         let current = self.state.with_untracked(|state| state.current);
         let Some(id) = current else { return };
         if let Ok(Some(chat)) = storage.chat(id).await {
             self.state.maybe_update(|state| state.merge_saved(&chat));
         }
+    }
+
+    /// Saves what the person has just done. That it fails is told again, also if they have closed it before.
+    pub(super) fn save_as_asked(self) {
+        self.parts.update_value(|parts| parts.save_trouble.reopen());
+        self.save();
     }
 
     /// Saves every conversation that changed, in its own time.
@@ -79,6 +90,7 @@ impl Page {
                 }
                 Err(error) => {
                     self.state.update(|state| changed.into_iter().chain([id]).for_each(|id| state.mark_changed(id)));
+                    self.copy_unsaved();
                     self.save_failed(&error);
                     return false;
                 }
@@ -93,10 +105,15 @@ impl Page {
     /// The database may have no time to write when the page closes; the local storage writes at once.
     pub(super) fn save_in_a_hurry(self) {
         self.take_in();
+        self.copy_unsaved();
+        self.save();
+    }
+
+    /// Copies what the database does not have yet to the local storage, from where the next page takes it.
+    fn copy_unsaved(self) {
         for chat in self.state.with_untracked(State::changed) {
             local_storage::remember(&unsaved_key(chat.id), &chat);
         }
-        self.save();
     }
 
     /// Saves what changes while it changes.

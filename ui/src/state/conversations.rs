@@ -137,6 +137,11 @@ impl State {
         self.changed.insert(id);
     }
 
+    /// None of what is in memory counts as saved any more.
+    pub fn mark_all_changed(&mut self) {
+        self.changed.extend(self.chats.keys());
+    }
+
     /// Takes over the list from the storage; what is not saved yet stays in it.
     pub fn set_summaries(&mut self, mut summaries: Vec<Summary>) {
         for id in &self.changed {
