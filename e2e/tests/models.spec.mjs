@@ -31,6 +31,33 @@ test('a repository that is not there, or not open, is named', async ({ minnow })
   }
 });
 
+test('a site that never answers is given up after a while, or when the person cancels', async ({ minnow }) => {
+  await minnow.page.clock.install();
+  await minnow.page.route('**/api/models/**', () => {}); // It is never answered.
+  await minnow.inDialog('Models', async (dialog) => {
+    await dialog.getByRole('textbox', { name: 'Hugging Face repository' }).fill('acme/tiny');
+    await dialog.getByRole('button', { name: 'List files' }).click();
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await expect(dialog.getByText('Asking Hugging Face')).toBeHidden();
+    await dialog.getByRole('button', { name: 'List files' }).click();
+    await expect(dialog.getByText('Asking Hugging Face')).toBeVisible();
+    await minnow.page.clock.fastForward('00:31');
+    await expect(dialog.getByRole('alert')).toContainText('does not answer');
+  });
+});
+
+test('a name neither fills the page nor turns what stands beside it', async ({ minnow }) => {
+  const tree = [{ type: 'file', path: `a\u202efugg${'x'.repeat(1 << 16)}.gguf`, size: 5 }];
+  await minnow.page.route('**/api/models/**', (route) => route.fulfill({ json: tree, headers: { 'Access-Control-Allow-Origin': '*' } }));
+  await minnow.inDialog('Models', async (dialog) => {
+    await dialog.getByRole('textbox', { name: 'Hugging Face repository' }).fill('acme/tiny');
+    await dialog.getByRole('button', { name: 'List files' }).click();
+    const name = dialog.getByRole('list', { name: 'Files' }).locator('strong');
+    await expect(name).toHaveText(/^afuggx{94}…$/);
+  });
+  expect(await minnow.isTooWide()).toBe(false);
+});
+
 test('pasted addresses: encoded ones find their file, a revision is meant, what cannot be fetched is said', async ({ minnow, hub }) => {
   const paste = (address, name, see) =>
     minnow.inDialog('Models', async (dialog) => {

@@ -12,6 +12,8 @@ use serde::Deserialize;
 const MAIN: &str = "main";
 /// A listing beyond this is no repository of models.
 const LISTING_PAGES_MAX: usize = 20;
+/// A site that has not answered for so long does not mean to.
+const ANSWER_MS: i32 = 30_000;
 
 /// A GGUF file of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,6 +31,12 @@ pub fn address() -> String {
 
 /// The repository's GGUF files at a revision, the smallest first.
 pub async fn files(hub: &str, repo: &str, revision: &str) -> Result<Vec<HubFile>, String> {
+    let (hub, repo, revision) = (hub.to_owned(), repo.to_owned(), revision.to_owned());
+    let listing = browser::within(ANSWER_MS, async move { list(&hub, &repo, &revision).await });
+    listing.await.unwrap_or_else(|| Err(text::hub::NO_ANSWER.to_owned()))
+}
+
+async fn list(hub: &str, repo: &str, revision: &str) -> Result<Vec<HubFile>, String> {
     let encoded = js_sys::encode_uri_component(revision);
     let mut page = Some(format!("{hub}/api/models/{repo}/tree/{encoded}?recursive=true"));
     let mut files = Vec::new();

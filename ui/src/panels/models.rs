@@ -149,9 +149,9 @@ fn Kept(
         text::models::part_is_here(&format::bytes(model.stored_bytes), &format::bytes(model.total_bytes))
     };
     let origin = match &model.source {
-        Source::Hub { repo, file, .. } => format!("{repo} · {file}"),
+        Source::Hub { repo, file, .. } => catalogue::clean(&format!("{repo} · {file}")),
         Source::Url(url) if url.starts_with(&base) => text::models::COMES_WITH_PAGE.to_owned(),
-        Source::Url(url) => url.clone(),
+        Source::Url(url) => catalogue::clean(url),
         Source::Local { .. } => text::models::FROM_DISK.to_owned(),
     };
     let label = text::models::delete(&name);
@@ -229,8 +229,13 @@ fn room(stored_models: Option<&StoredModels>) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Listing {
     Nothing,
-    Asking,
-    Files { repo: String, revision: String, files: Vec<HubFile> },
+    /// The question of this number.
+    Asking(u32),
+    Files {
+        repo: String,
+        revision: String,
+        files: Vec<HubFile>,
+    },
     Failed(String),
 }
 
@@ -239,6 +244,7 @@ enum Listing {
 fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback<Source>) -> impl IntoView {
     let typed = RwSignal::new(String::new());
     let listing = RwSignal::new(Listing::Nothing);
+    let n_asked = StoredValue::new(0);
     let ask = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let hub = hub::address();
@@ -246,12 +252,18 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
             Some(Typed::File(source)) if !busy.get_untracked() => on_load.run(source),
             Some(Typed::File(_)) => {}
             Some(Typed::Repo { repo, revision }) => {
-                listing.set(Listing::Asking);
+                n_asked.update_value(|n| *n += 1);
+                let asking = Listing::Asking(n_asked.get_value());
+                listing.set(asking.clone());
                 spawn_local(async move {
-                    let answer = hub::files(&hub, &repo, &revision).await;
-                    let files = |files| Listing::Files { repo, revision, files };
-                    // The dialog may be closed by now.
-                    listing.try_set(answer.map_or_else(Listing::Failed, files));
+                    let answer = match hub::files(&hub, &repo, &revision).await {
+                        Ok(files) => Listing::Files { repo, revision, files },
+                        Err(problem) => Listing::Failed(problem),
+                    };
+                    // The dialog may be closed by now, or something else be asked.
+                    if listing.try_get_untracked() == Some(asking) {
+                        listing.try_set(answer);
+                    }
                 });
             }
             None => listing.set(Listing::Failed(text::models::TYPE_A_REPOSITORY.to_owned())),
@@ -260,11 +272,20 @@ fn FromHub(busy: Signal<bool>, loaded: Signal<Option<Source>>, on_load: Callback
     let row = move |repo: &str, revision: &str, file: HubFile| {
         let (repo, revision) = (repo.to_owned(), revision.to_owned());
         let source = Source::Hub { repo, file: file.path.clone(), revision };
-        view! { <Offer name=file.path details=format::bytes(file.size_bytes) note="" source busy loaded on_load /> }
+        let name = catalogue::clean(&file.path);
+        view! { <Offer name details=format::bytes(file.size_bytes) note="" source busy loaded on_load /> }
     };
     let answer = move || match listing.get() {
         Listing::Nothing => ().into_any(),
-        Listing::Asking => view! { <p role="status">{text::models::ASKING_HUGGING_FACE}</p> }.into_any(),
+        Listing::Asking(_) => view! {
+            <div class="models__asking">
+                <p role="status">{text::models::ASKING_HUGGING_FACE}</p>
+                <button class="button" on:click=move |_| listing.set(Listing::Nothing)>
+                    {text::models::CANCEL}
+                </button>
+            </div>
+        }
+        .into_any(),
         Listing::Failed(text) => view! { <p class="models__trouble" role="alert">{text}</p> }.into_any(),
         Listing::Files { repo, revision, files } => {
             let rows = files.into_iter().map(|file| row(&repo, &revision, file)).collect_view();

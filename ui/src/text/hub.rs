@@ -1,5 +1,6 @@
 //! What is said of Hugging Face and of addresses.
 
+pub const NO_ANSWER: &str = "Hugging Face does not answer. Try again later.";
 pub const NOT_HTTP: &str = "Only http:// and https:// addresses can be fetched.";
 pub const PASSWORD: &str = "Browsers fetch nothing from an address with a name or a password in it.";
 pub const UNREACHABLE: &str = "Hugging Face cannot be reached. Check the connection, then try again.";

@@ -3,6 +3,7 @@
 pub const ADDRESS_EXAMPLE: &str = "https://…/model.gguf";
 pub const ADDRESS_OF_A_GGUF_FILE: &str = "Address of a GGUF file";
 pub const ASKING_HUGGING_FACE: &str = "Asking Hugging Face…";
+pub const CANCEL: &str = "Cancel";
 pub const BUSY: &str = "A model is being loaded; cancel that to load another.";
 pub const COMES_WITH_PAGE: &str = "comes with this page";
 pub const DELETE: &str = "Delete";
