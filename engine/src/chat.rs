@@ -154,8 +154,8 @@ impl Template {
         let prompt = self.render_as_it_is(&messages, &RenderOptions::default()).ok()?;
         let (_, after) = prompt.rsplit_once(PROBE)?;
         let after = after.trim_start();
-        let opens = after.chars().next().filter(|c| "<[{|＜".contains(*c))?;
-        let end = after.char_indices().skip(1).find(|&(_, c)| c.is_whitespace() || c == opens || "<[".contains(c));
+        after.chars().next().filter(|c| "<[{|＜".contains(*c))?;
+        let end = after.char_indices().skip(1).find(|&(_, c)| c.is_whitespace() || "<[".contains(c));
         let marker = end.map_or(after, |(end, _)| &after[..end]);
         (marker.chars().count() >= END_MARKER_CHARS_MIN).then(|| marker.to_owned())
     }
