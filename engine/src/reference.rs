@@ -7,6 +7,7 @@ mod attention;
 mod embed;
 mod glu;
 mod matmul;
+mod mul;
 mod rms_norm;
 mod rope;
 mod store;
@@ -19,6 +20,7 @@ pub use attention::{Cached, attention};
 pub use embed::embed;
 pub use glu::glu;
 pub use matmul::matmul;
+pub use mul::mul;
 pub use rms_norm::rms_norm;
 pub use rope::{cos_sin, rope};
 pub use store::store;
@@ -252,6 +254,7 @@ impl Reference {
             Op::Store(op) => store::run(self, op),
             Op::Attention(op) => attention::run(self, op),
             Op::Add(op) => add::run(self, op),
+            Op::Mul(op) => mul::run(self, op),
             Op::Glu(op) => glu::run(self, op),
             Op::TakeOutputs(op) => take_outputs::run(self, op, batch.output_rows()),
         }

@@ -5,6 +5,7 @@ mod attention;
 mod embed;
 mod glu;
 pub(super) mod matmul;
+mod mul;
 mod rms_norm;
 pub(super) mod rope;
 mod store;
@@ -25,6 +26,7 @@ impl Cpu {
             Op::Store(op) => store::run(self, op),
             Op::Attention(op) => attention::run(self, op),
             Op::Add(op) => add::run(self, op),
+            Op::Mul(op) => mul::run(self, op),
             Op::Glu(op) => glu::run(self, op),
             Op::TakeOutputs(op) => take_outputs::run(self, op, batch.output_rows()),
         }

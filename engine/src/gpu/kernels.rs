@@ -6,6 +6,7 @@ mod add;
 mod attention;
 mod embed;
 mod glu;
+mod mul;
 mod project;
 mod qk_norm_rope_store;
 mod rms_norm;
@@ -224,6 +225,7 @@ impl Target<'_> {
             Op::Store(op) => vec![self.store(op)],
             Op::Attention(op) => self.attention(op, tokens),
             Op::Add(op) => vec![self.add(op)],
+            Op::Mul(op) => vec![self.mul(op)],
             Op::Glu(op) => vec![self.glu(op)],
             Op::TakeOutputs(op) => vec![self.take_outputs(op)],
         }

@@ -5,6 +5,7 @@ mod attention;
 mod embed;
 mod glu;
 mod matmul;
+mod mul;
 mod rms_norm;
 mod rope;
 mod store;
@@ -103,6 +104,7 @@ ops! {
     store::Store,
     attention::Attention,
     add::Add,
+    mul::Mul,
     glu::Glu,
     take_outputs::TakeOutputs,
 }

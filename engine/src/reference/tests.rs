@@ -42,6 +42,7 @@ fn plan() -> Plan {
     plan.push(op::Store { k: a, v: b, cache });
     plan.push(op::Attention { q: a, cache, n_head, scale: 0.5, window: None, dst: c });
     plan.push(op::Add { x: a, dst: b });
+    plan.push(op::Mul { a, b, dst: c });
     plan.push(op::Glu { gate: a, up: b, activation: Activation::Gelu });
     plan.push(op::TakeOutputs { x: a, dst: out });
     plan

@@ -219,6 +219,17 @@ async fn matmuls_of_one_input() {
 }
 
 #[async_test]
+async fn mul() {
+    for width in [64, 37] {
+        let mut case = Case::new();
+        let [a, b] = ["a", "b"].map(|name| case.input(name, width));
+        let dst = case.plan.buf("dst", width);
+        case.plan.push(op::Mul { a, b, dst });
+        case.check(dst, &[1, 5], FLOAT_NMSE).await;
+    }
+}
+
+#[async_test]
 async fn glu_and_add() {
     for activation in [Activation::Silu, Activation::Gelu] {
         for width in [64, 37] {

@@ -52,7 +52,8 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
         p.push(op::Rope { x: q, head_dim, factors: None, rope });
         if !is_fused {
             // In between, so that nothing is fused.
-            p.push(op::Add { x: h, dst: x });
+            p.push(op::Mul { a: h, b: x, dst: normed });
+            p.push(op::Add { x: normed, dst: x });
         }
         p.push(op::Rope { x: k, head_dim, factors: None, rope });
         p.push(op::Store { k, v, cache });

@@ -48,6 +48,7 @@ fragments! {
     ATTENTION_PART = "attention/part";
     COMBINE = "combine";
     ADD = "add";
+    MUL = "mul";
     GLU = "glu";
     TAKE_OUTPUTS = "take_outputs";
     INPUT_PLAIN = "input/plain";
