@@ -69,6 +69,22 @@ impl Remembered {
             Self::State(state) => vec![bytemuck::cast_slice_mut(state)],
         }
     }
+
+    /// A recurrent state that an op reads.
+    fn state(&self) -> &[f32] {
+        match self {
+            Self::State(state) => state,
+            Self::Kv(_) => unreachable!("the plan calls it a state"),
+        }
+    }
+
+    /// A recurrent state that an op replaces.
+    fn state_mut(&mut self) -> &mut [f32] {
+        match self {
+            Self::State(state) => state,
+            Self::Kv(_) => unreachable!("the plan calls it a state"),
+        }
+    }
 }
 
 /// Runs a plan on packed weights.

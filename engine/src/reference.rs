@@ -4,6 +4,7 @@
 
 mod add;
 mod attention;
+mod conv;
 mod embed;
 mod glu;
 mod matmul;
@@ -17,8 +18,9 @@ mod tests;
 
 pub use add::add;
 pub use attention::{Cached, attention};
+pub use conv::conv;
 pub use embed::embed;
-pub use glu::glu;
+pub use glu::{activate, glu};
 pub use matmul::matmul;
 pub use mul::mul;
 pub use rms_norm::rms_norm;
@@ -97,6 +99,14 @@ impl Remembered {
         match self {
             Self::Kv { n_slots, keys, values } => (*n_slots, keys, values),
             Self::State(_) => unreachable!("the plan keeps keys and values there"),
+        }
+    }
+
+    /// A recurrent state.
+    fn state(&mut self) -> &mut [f32] {
+        match self {
+            Self::State(state) => state,
+            Self::Kv { .. } => unreachable!("the plan keeps a state there"),
         }
     }
 }
@@ -253,6 +263,7 @@ impl Reference {
             Op::Rope(op) => rope::run(self, op),
             Op::Store(op) => store::run(self, op),
             Op::Attention(op) => attention::run(self, op),
+            Op::Conv(op) => conv::run(self, op),
             Op::Add(op) => add::run(self, op),
             Op::Mul(op) => mul::run(self, op),
             Op::Glu(op) => glu::run(self, op),

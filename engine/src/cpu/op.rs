@@ -2,6 +2,7 @@
 
 mod add;
 mod attention;
+mod conv;
 mod embed;
 mod glu;
 pub(super) mod matmul;
@@ -25,6 +26,7 @@ impl Cpu {
             Op::Rope(op) => rope::run(self, op),
             Op::Store(op) => store::run(self, op),
             Op::Attention(op) => attention::run(self, op),
+            Op::Conv(op) => conv::run(self, op),
             Op::Add(op) => add::run(self, op),
             Op::Mul(op) => mul::run(self, op),
             Op::Glu(op) => glu::run(self, op),

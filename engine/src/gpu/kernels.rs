@@ -4,6 +4,7 @@
 
 mod add;
 mod attention;
+mod conv;
 mod embed;
 mod glu;
 mod mul;
@@ -224,6 +225,7 @@ impl Target<'_> {
             Op::Rope(op) => vec![self.rope(op)],
             Op::Store(op) => vec![self.store(op)],
             Op::Attention(op) => self.attention(op, tokens),
+            Op::Conv(op) => self.conv(op, tokens),
             Op::Add(op) => vec![self.add(op)],
             Op::Mul(op) => vec![self.mul(op)],
             Op::Glu(op) => vec![self.glu(op)],

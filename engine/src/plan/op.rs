@@ -2,6 +2,7 @@
 
 mod add;
 mod attention;
+mod conv;
 mod embed;
 mod glu;
 mod matmul;
@@ -103,6 +104,7 @@ ops! {
     rope::Rope,
     store::Store,
     attention::Attention,
+    conv::Conv,
     add::Add,
     mul::Mul,
     glu::Glu,

@@ -10,13 +10,14 @@ const GELU_CUBIC: f32 = 0.044_715;
 
 /// gate = activation(gate) · up.
 pub fn glu(gate: &mut [f32], up: &[f32], activation: Activation) {
-    for (gate, up) in gate.iter_mut().zip(up) {
-        let x = *gate;
-        let activated = match activation {
-            Activation::Silu => x / (1.0 + (-x).exp()),
-            Activation::Gelu => 0.5 * x * (1.0 + (SQRT_2_OVER_PI * x * (1.0 + GELU_CUBIC * x * x)).tanh()),
-        };
-        *gate = activated * up;
+    gate.iter_mut().zip(up).for_each(|(gate, up)| *gate = activate(*gate, activation) * up);
+}
+
+/// activation(x).
+pub fn activate(x: f32, activation: Activation) -> f32 {
+    match activation {
+        Activation::Silu => x / (1.0 + (-x).exp()),
+        Activation::Gelu => 0.5 * x * (1.0 + (SQRT_2_OVER_PI * x * (1.0 + GELU_CUBIC * x * x)).tanh()),
     }
 }
 

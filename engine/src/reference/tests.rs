@@ -10,6 +10,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 const TOKENS: [u32; 3] = [2, 0, 1];
 const WIDTH: usize = 8;
 const HEAD_DIM: usize = 4;
+/// So many that a state is as long as what the tokens add to keys, or to values.
+const N_TAPS: usize = TOKENS.len() + 1;
 
 /// Some plan with one of every op: buffers of one width, and a memory of every kind.
 fn plan() -> Plan {
@@ -20,6 +22,8 @@ fn plan() -> Plan {
     let [gain, bias] = ["gain", "bias"].map(|name| plan.weight(name, 1, WIDTH));
     let factors = plan.weight("factors", 1, HEAD_DIM / 2);
     let [_, cache] = [0, 1].map(|_| plan.kv_cache(WIDTH / HEAD_DIM, HEAD_DIM, None));
+    let taps = plan.weight("taps", WIDTH, N_TAPS);
+    let [_, state] = [0, 1].map(|_| plan.conv_state(WIDTH, N_TAPS));
     let rope = RopeParams {
         pairs: RopePairs::Halves,
         n_rot: HEAD_DIM,
@@ -41,6 +45,9 @@ fn plan() -> Plan {
     plan.push(op::Rope { x: a, head_dim: HEAD_DIM, factors: Some(factors), rope });
     plan.push(op::Store { k: a, v: b, cache });
     plan.push(op::Attention { q: a, cache, n_head, scale: 0.5, window: None, dst: c });
+    for (bias, activation) in [(None, None), (Some(bias), Some(Activation::Silu))] {
+        plan.push(op::Conv { x: a, weight: taps, bias, activation, state, dst: c });
+    }
     plan.push(op::Add { x: a, dst: b });
     plan.push(op::Mul { a, b, dst: c });
     plan.push(op::Glu { gate: a, up: b, activation: Activation::Gelu });
@@ -64,7 +71,8 @@ fn reference(plan: &Plan, uses: &Uses) -> Reference {
     }
     for (i, memory) in reference.memories.iter_mut().enumerate() {
         let is_claimed = uses.memory.is_some_and(|memory| memory.0 == i);
-        numbers_of(memory).for_each(|numbers| numbers.extend((0..TOKENS.len() * WIDTH).map(|_| number(is_claimed))));
+        numbers_of(memory)
+            .for_each(|numbers| *numbers = (0..TOKENS.len() * WIDTH).map(|_| number(is_claimed)).collect());
     }
     reference
 }

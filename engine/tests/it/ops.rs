@@ -218,6 +218,53 @@ async fn matmuls_of_one_input() {
     }
 }
 
+/// Batches shorter and longer than what a convolution looks back.
+#[async_test]
+async fn conv() {
+    let shapes = [(1, 1), (37, 2), (64, 3), (65, 4), (200, 7)];
+    for (i, (width, n_taps)) in shapes.into_iter().enumerate() {
+        let all = [(false, None), (true, Some(Activation::Silu)), (true, None), (false, Some(Activation::Gelu))];
+        for (has_bias, activation) in for_turn(i, &all) {
+            let mut case = Case::new();
+            let x = case.input("x", width);
+            let weight = case.weight("w", Codec::F32, width, n_taps);
+            let bias = has_bias.then(|| case.weight("b", Codec::F32, 1, width));
+            let state = case.plan.conv_state(width, n_taps);
+            let dst = case.plan.buf("dst", width);
+            case.plan.push(op::Conv { x, weight, bias, activation, state, dst });
+            case.check(dst, &[1, 1, 2, 1, 5, 1, 70, 1, 1, 3], FLOAT_NMSE).await;
+        }
+    }
+}
+
+/// A gated convolution: its gates and its input are rows of one tensor, and lie beside each other where a backend puts them together.
+#[async_test]
+async fn gated_conv() {
+    let (width, n_taps) = (96, 3);
+    for codec in [Codec::Q4_0, Codec::F16] {
+        let mut case = Case::new();
+        let x = case.input("x", width);
+        let gain = case.weight("gain", Codec::F32, 1, width);
+        let h = case.plan.buf("h", width);
+        case.plan.push(op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
+        let [b, c, input] = ["b", "c", "input"].map(|name| case.plan.buf(name, width));
+        for (i, dst) in [b, c, input].into_iter().enumerate() {
+            let weight = case.rows("in_proj", codec, i * width..(i + 1) * width, width);
+            case.plan.push(op::MatMul { x: h, weight, bias: None, dst });
+        }
+        let weight = case.weight("taps", Codec::F32, width, n_taps);
+        let out = case.weight("out_proj", codec, width, width);
+        let [gated, mixed] = ["gated", "mixed"].map(|name| case.plan.buf(name, width));
+        let state = case.plan.conv_state(width, n_taps);
+        case.plan.push(op::Mul { a: b, b: input, dst: gated });
+        case.plan.push(op::Conv { x: gated, weight, bias: None, activation: None, state, dst: mixed });
+        case.plan.push(op::Mul { a: c, b: mixed, dst: gated });
+        case.plan.push(op::MatMul { x: gated, weight: out, bias: None, dst: h });
+        case.plan.push(op::Add { x: h, dst: x });
+        case.check(x, &[1, 40, 1, 2, 1], FLOAT_NMSE).await;
+    }
+}
+
 #[async_test]
 async fn mul() {
     for width in [64, 37] {

@@ -39,6 +39,7 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
         p.push(op::MatMul { x, weight, bias, dst });
     };
     p.push(op::Embed { weight: embedding, scale: 1.0, dst: x });
+    add_conv(p, [x, h], with_biases, activation);
     for is_fused in [true, false] {
         let cache = p.kv_cache(n_head_kv, head_dim, Some(512));
         p.push(op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
@@ -77,6 +78,16 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
     p.push(op::TakeOutputs { x: h, dst: last });
     plan.logits = Some(logits);
     plan
+}
+
+/// A convolution of x, added to it.
+fn add_conv(p: &mut Plan, [x, h]: [Buf; 2], with_bias: bool, activation: Activation) {
+    let (width, n_taps) = (p.width(x), 4);
+    let weight = p.weight("taps", width, n_taps);
+    let bias = with_bias.then(|| p.weight("taps bias", 1, width));
+    let state = p.conv_state(width, n_taps);
+    p.push(op::Conv { x, weight, bias, activation: with_bias.then_some(activation), state, dst: h });
+    p.push(op::Add { x: h, dst: x });
 }
 
 /// The kernels of plans that differ in what kernels differ by, with matrices of every type.

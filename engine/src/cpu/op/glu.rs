@@ -27,11 +27,35 @@ pub(super) fn run(cpu: &mut Cpu, op: &Glu) {
 fn glu<V: Vector>(gate: &mut [f32], up: &[f32], activation: Activation) {
     match activation {
         Activation::Silu => glu_by::<V>(gate, up, |x| x),
-        // 0.5 · (1 + tanh y) is σ(2y).
-        Activation::Gelu => glu_by::<V>(gate, up, |x| {
-            let cubic = V::mul_add(V::mul(x, x), V::splat(GELU_CUBIC), V::splat(1.0));
-            V::mul(V::mul(V::splat(2.0 * SQRT_2_OVER_PI), x), cubic)
-        }),
+        Activation::Gelu => glu_by::<V>(gate, up, gelu_inner::<V>),
+    }
+}
+
+/// x = activation(x). See [`crate::reference::activate`].
+pub(super) fn activate<V: Vector>(x: &mut [f32], activation: Activation) {
+    match activation {
+        Activation::Silu => activate_by::<V>(x, |x| x),
+        Activation::Gelu => activate_by::<V>(x, gelu_inner::<V>),
+    }
+}
+
+/// GELU is x · σ of this: 0.5 · (1 + tanh y) is σ(2y).
+#[inline(always)]
+fn gelu_inner<V: Vector>(x: V::F) -> V::F {
+    let cubic = V::mul_add(V::mul(x, x), V::splat(GELU_CUBIC), V::splat(1.0));
+    V::mul(V::mul(V::splat(2.0 * SQRT_2_OVER_PI), x), cubic)
+}
+
+/// x = x · σ(inner(x)).
+#[inline(always)]
+fn activate_by<V: Vector>(x: &mut [f32], inner: impl Fn(V::F) -> V::F) {
+    let (xs, rest) = x.as_chunks_mut::<AT_ONCE>();
+    xs.iter_mut().for_each(|x| glu_at_once::<V>(x, &[1.0; AT_ONCE], &inner));
+    if !rest.is_empty() {
+        let mut x = [0.0; AT_ONCE];
+        x[..rest.len()].copy_from_slice(rest);
+        glu_at_once::<V>(&mut x, &[1.0; AT_ONCE], &inner);
+        rest.copy_from_slice(&x[..rest.len()]);
     }
 }
 

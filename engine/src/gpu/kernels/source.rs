@@ -47,6 +47,13 @@ fragments! {
     ATTENTION_WHOLE = "attention/whole";
     ATTENTION_PART = "attention/part";
     COMBINE = "combine";
+    CONV = "conv";
+    CONV_STATE = "conv_state";
+    CONV_WINDOW = "conv/window";
+    CONV_BIAS = "conv/bias";
+    CONV_NO_BIAS = "conv/no_bias";
+    CONV_KEEP = "conv/keep";
+    CONV_SHIFT = "conv/shift";
     ADD = "add";
     MUL = "mul";
     GLU = "glu";
@@ -64,6 +71,7 @@ fragments! {
     TOTAL = "reduce/total";
     LANES_SUBGROUP = "reduce/lanes_subgroup";
     LANES_WORKGROUP = "reduce/lanes_workgroup";
+    IDENTITY = "activation/identity";
     SILU = "activation/silu";
     GELU = "activation/gelu";
     Q2 = "weights/q2";

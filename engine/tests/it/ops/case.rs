@@ -10,6 +10,7 @@ use engine::quant::{Codec, random_blocks};
 use engine::reference::Reference;
 use engine::rng::Rng;
 use std::cell::Cell;
+use std::ops::Range;
 
 /// ggml's bound for ops on floats; ours for matmuls too, whose activations keep 16 bits.
 pub(super) const FLOAT_NMSE: f64 = 1e-7;
@@ -37,8 +38,13 @@ impl Case {
 
     /// A weight of random numbers.
     pub(super) fn weight(&mut self, name: &str, codec: Codec, rows: usize, cols: usize) -> Weight {
-        let weight = self.plan.weight(name, rows, cols);
-        let bytes = random_blocks(codec, rows * cols / codec.block_len(), self.rng.next_u64());
+        self.rows(name, codec, 0..rows, cols)
+    }
+
+    /// Some rows of a tensor, of random numbers.
+    pub(super) fn rows(&mut self, name: &str, codec: Codec, rows: Range<usize>, cols: usize) -> Weight {
+        let bytes = random_blocks(codec, rows.len() * cols / codec.block_len(), self.rng.next_u64());
+        let weight = self.plan.weight_rows(name, rows, cols);
         self.weights.push((codec, bytes));
         weight
     }
