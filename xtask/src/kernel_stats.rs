@@ -38,9 +38,10 @@ const SPILLS: &[&str] = &[
     "LDP Count", // Adreno: stores and loads of an invocation's own memory.
 ];
 
-/// Kernels that no test model runs: the plain forms of ops that are always fused there, and products with float matrices.
+/// Kernels that no test model runs: the plain forms of ops that are always fused there, products with float matrices, convolutions.
 #[cfg(test)]
-const NOT_MEASURED: [&str; 6] = ["add", "matmul", "rms_norm_in_place", "rope", "store", "take_outputs"];
+const NOT_MEASURED: [&str; 9] =
+    ["add", "conv", "conv_state", "matmul", "mul", "rms_norm_in_place", "rope", "store", "take_outputs"];
 
 /// Compiles every kernel of the test models in every tier for every GPU, and writes the table.
 pub(crate) fn write(program: &str) -> Result<()> {
