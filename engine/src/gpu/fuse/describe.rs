@@ -1,7 +1,7 @@
 //! A fused plan, as people read it.
 
 use super::{Fused, FusedMatMul, Product, QkNormRopeStore, Step};
-use crate::plan::{Buf, Op, Plan};
+use crate::plan::{Buf, Memory, Op, Plan};
 
 impl Fused {
     /// One line a step: what is written, and how.
@@ -27,7 +27,10 @@ fn line(plan: &Plan, step: &Step) -> String {
 fn op_line(plan: &Plan, op: &Op) -> String {
     let names = |bufs: &[Buf]| bufs.iter().map(|buf| plan.bufs[buf.0].name.to_owned()).collect::<Vec<_>>();
     let uses = op.uses();
-    let memory = uses.memory.map(|memory| format!("cache{}", memory.0));
+    let memory = uses.memory.map(|memory| match plan.memories[memory.0] {
+        Memory::Kv(_) => format!("cache{}", memory.0),
+        Memory::State { .. } => format!("state{}", memory.0),
+    });
     let (mut written, mut read) = (names(&uses.writes), names(&uses.reads));
     if written.is_empty() {
         written.extend(memory);

@@ -1,7 +1,8 @@
 //! Which buffers of a plan share one buffer of the device.
 
 use super::qk_norm_rope_store;
-use crate::plan::{Buf, Plan, Rows, Uses};
+use crate::plan::op::MatMul;
+use crate::plan::{Buf, Op, Plan, Rows, Uses, WeightInfo};
 
 /// A buffer of the device, `[rows, stride]` f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,16 +29,27 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Queries, keys and values of a layer lie beside each other; everything else is alone.
+    /// Queries, keys and values of a layer lie beside each other, and so do products of neighbouring rows of one tensor; everything
+    /// else is alone.
     pub(super) fn new(plan: &Plan) -> Self {
         let mut bufs: Vec<Physical> = Vec::new();
         let mut slots: Vec<Option<Slot>> = vec![None; plan.bufs.len()];
         for first in 0..plan.ops.len() {
-            let Some((heads, _)) = qk_norm_rope_store(plan, &plan.ops[first..]) else { continue };
-            let all = [heads.q, heads.k, heads.v];
+            let all = match qk_norm_rope_store(plan, &plan.ops[first..]) {
+                Some((heads, _)) => vec![heads.q, heads.k, heads.v],
+                None => products_of_one_tensor(plan, &plan.ops[first..]),
+            };
             let mut known = all.iter().filter_map(|buf| slots[buf.0]).map(|slot| slot.buf);
             let buf = known.next().unwrap_or(bufs.len());
-            if known.any(|other| other != buf) || !all.iter().all(|buf| can_have_neighbours(plan, *buf)) {
+            if all.len() < 2
+                || known.any(|other| other != buf)
+                || !all.iter().all(|buf| can_have_neighbours(plan, *buf))
+            {
+                continue;
+            }
+            let known = (0..slots.len()).filter(|i| slots[*i].is_some_and(|slot| slot.buf == buf)).map(Buf);
+            let group: Vec<Buf> = known.chain(all.iter().copied()).collect();
+            if plan.ops.iter().any(|op| reads_one_and_writes_another(&op.uses(), &group)) {
                 continue;
             }
             if buf == bufs.len() {
@@ -69,20 +81,46 @@ impl Slots {
     }
 }
 
+/// What the first ops make, if they are matmuls of the same input by neighbouring rows of one tensor.
+fn products_of_one_tensor(plan: &Plan, ops: &[Op]) -> Vec<Buf> {
+    let products = ops.iter().map_while(|op| {
+        let Op::MatMul(MatMul { x, weight, dst, .. }) = *op else { return None };
+        Some((x, &plan.weights[weight.0], dst))
+    });
+    let mut run: Vec<(Buf, &WeightInfo, Buf)> = Vec::new();
+    for (x, weight, dst) in products {
+        let goes_on = run.last().is_none_or(|(last_x, last, _)| {
+            (*last_x, &last.tensor, last.range().end) == (x, &weight.tensor, weight.first_row)
+        });
+        if !goes_on {
+            break;
+        }
+        run.push((x, weight, dst));
+    }
+    run.into_iter().map(|(_, _, dst)| dst).collect()
+}
+
 /// Whether every use of a buffer can cope with neighbours.
 fn can_have_neighbours(plan: &Plan, buf: Buf) -> bool {
     plan.bufs[buf.0].rows == Rows::Tokens
         && plan.logits != Some(buf)
-        && plan.ops.iter().all(|op| is_at_any_offset(&op.uses(), buf))
+        && plan.ops.iter().all(|op| is_at_any_offset(plan, &op.uses(), buf))
 }
 
-/// Whether an op's kernels find a buffer between neighbours. None may read one part of a buffer and write another; what is
-/// multiplied starts at the beginning of a row; and what attention gives fills rows.
-fn is_at_any_offset(uses: &Uses, buf: Buf) -> bool {
+/// Whether an op's kernels find a buffer between neighbours: what is multiplied starts at the beginning of a row, as does what is
+/// normed or taken before; and what attention gives fills rows.
+fn is_at_any_offset(plan: &Plan, uses: &Uses, buf: Buf) -> bool {
+    let is_elementwise = uses.weights.is_empty() && uses.writes.iter().all(|buf| plan.bufs[buf.0].rows == Rows::Tokens);
     match (uses.reads.contains(&buf), uses.writes.contains(&buf)) {
         (false, false) => true,
         (true, true) => uses.reads.len() == 1,
-        (true, false) => uses.memory.is_some(),
+        (true, false) => uses.memory.is_some() || is_elementwise,
         (false, true) => uses.memory.is_none(),
     }
+}
+
+/// Whether an op would have one buffer of the device as what it reads and as what it writes, if these were one.
+fn reads_one_and_writes_another(uses: &Uses, group: &[Buf]) -> bool {
+    let has = |bufs: &[Buf]| bufs.iter().any(|buf| group.contains(buf));
+    has(&uses.reads) && has(&uses.writes) && uses.reads != uses.writes
 }
