@@ -20,7 +20,7 @@ pub(super) struct Hparams<'a> {
     pub(super) n_ff: Vec<usize>,
     /// Query heads, by layer.
     pub(super) n_head: Vec<usize>,
-    /// Key and value heads, by layer.
+    /// Key and value heads, by layer; 0 where a layer of a hybrid has no attention.
     pub(super) n_head_kv: Vec<usize>,
     /// Elements of a head.
     pub(super) head_dim: usize,
@@ -41,11 +41,23 @@ impl<'a> Hparams<'a> {
     /// `Invalid` for missing or impossible values, `Unsupported` for keys and values of different sizes or a rotary
     /// scaling that is not here.
     pub(super) fn read(keys: &'a Keys<'a>, pairs: RopePairs) -> Result<Self> {
+        let hparams = Self::read_hybrid(keys, pairs)?;
+        match hparams.n_head_kv.contains(&0) {
+            true => Err(keys.impossible("attention.head_count_kv", "a layer has 0")),
+            false => Ok(hparams),
+        }
+    }
+
+    /// The same of a hybrid, where layers without heads of keys and values have no attention.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn read_hybrid(keys: &'a Keys<'a>, pairs: RopePairs) -> Result<Self> {
         let n_layer = keys.size("block_count", N_LAYER_MAX)?;
         let n_embd = keys.size("embedding_length", WIDTH_MAX)?;
         let n_head = keys.sizes("attention.head_count", n_layer, 1..=WIDTH_MAX)?;
         let n_head_kv = if keys.contains("attention.head_count_kv") {
-            keys.sizes("attention.head_count_kv", n_layer, 1..=WIDTH_MAX)?
+            keys.sizes("attention.head_count_kv", n_layer, 0..=WIDTH_MAX)?
         } else {
             n_head.clone()
         };
@@ -70,7 +82,7 @@ impl<'a> Hparams<'a> {
 
     fn check(&self) -> Result<()> {
         let keys = self.keys;
-        if !self.n_head.iter().zip(&self.n_head_kv).all(|(q, kv)| q.is_multiple_of(*kv)) {
+        if !self.n_head.iter().zip(&self.n_head_kv).all(|(q, kv)| *kv == 0 || q.is_multiple_of(*kv)) {
             return Err(keys.impossible("attention.head_count_kv", "query heads must be a multiple of key heads"));
         }
         if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) || self.head_dim > WIDTH_MAX {

@@ -35,8 +35,8 @@ impl<'a> Keys<'a> {
     /// `Invalid` if the file has no embedding, or names more tokens than that has rows.
     pub(super) fn n_vocab(&self) -> Result<usize> {
         let invalid = |message: String| Error::new(ErrorKind::Invalid, message);
-        let embedding = self.gguf.tensor("token_embd.weight");
-        let n_vocab = embedding.ok_or_else(|| invalid("The file has no tensor \"token_embd.weight\".".into()))?.rows();
+        let n_vocab = self.rows("token_embd.weight");
+        let n_vocab = n_vocab.ok_or_else(|| invalid("The file has no tensor \"token_embd.weight\".".into()))?;
         let n_tokens = self.metadata.strings("tokenizer.ggml.tokens")?.map_or(0, |tokens| tokens.len());
         if n_tokens > n_vocab {
             return Err(invalid(format!("The file names {n_tokens} tokens, but describes only {n_vocab}.")));
@@ -47,6 +47,11 @@ impl<'a> Keys<'a> {
     /// Whether the file has a tensor of this name.
     pub(super) fn has(&self, tensor: &str) -> bool {
         self.tensors.contains(tensor)
+    }
+
+    /// Rows of a tensor, if the file has one of this name.
+    pub(super) fn rows(&self, tensor: &str) -> Option<usize> {
+        Some(self.gguf.tensor(tensor)?.rows())
     }
 
     /// A finite float.

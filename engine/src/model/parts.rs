@@ -118,11 +118,16 @@ pub(super) fn gated(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf, activat
 
 /// The last norm and the logits, for the wanted rows of x only.
 pub(super) fn head(p: &mut Plan, c: &Hparams<'_>, x: Buf) {
+    head_after(p, c, x, "output_norm.weight");
+}
+
+/// The same, where the last norm's tensor has another name.
+pub(super) fn head_after(p: &mut Plan, c: &Hparams<'_>, x: Buf, norm: &str) {
     let last = p.output_buf("last", c.n_embd);
     let normed = p.output_buf("last_norm", c.n_embd);
     let logits = p.output_buf("logits", c.n_vocab);
     p.push(op::TakeOutputs { x, dst: last });
-    rms_norm(p, c, last, "output_norm.weight", c.n_embd, normed);
+    rms_norm(p, c, last, norm, c.n_embd, normed);
     let tied = if c.keys.has("output.weight") { "output" } else { "token_embd" };
     matmul(p, c, normed, tied, logits);
     p.logits = Some(logits);
