@@ -45,6 +45,7 @@ enum Entry {
     U32(u32),
     F32(f32),
     Str(&'static str),
+    U32s(&'static [u32]),
 }
 
 const LLAMA: TinyModel = TinyModel {
@@ -177,16 +178,18 @@ impl TinyModel {
             .entry(&key("embedding_length"), self.n_embd)
             .entry(&key("feed_forward_length"), self.n_ff)
             .entry(&key("attention.head_count"), self.n_head)
-            .entry(&key("attention.head_count_kv"), self.n_head_kv)
             .entry(&key("attention.key_length"), self.head_dim)
             .entry(&key("attention.value_length"), self.head_dim)
             .entry(&key("attention.layer_norm_rms_epsilon"), 0.03f32);
-        let has_n_rot = self.entries.iter().any(|(key, _)| *key == "rope.dimension_count");
-        let file = if has_n_rot { file } else { file.entry(&key("rope.dimension_count"), self.head_dim) };
+        let usual = [("attention.head_count_kv", self.n_head_kv), ("rope.dimension_count", self.head_dim)];
+        let is_own = |name: &str| self.entries.iter().any(|(own, _)| *own == name);
+        let usual = usual.into_iter().filter(|(name, _)| !is_own(name));
+        let file = usual.fold(file, |file, (name, value)| file.entry(&key(name), value));
         let file = self.entries.iter().fold(file, |file, (name, entry)| match *entry {
             Entry::U32(value) => file.entry(&key(name), value),
             Entry::F32(value) => file.entry(&key(name), value),
             Entry::Str(value) => file.entry(&key(name), value),
+            Entry::U32s(values) => file.entry(&key(name), values.to_vec()),
         });
         vocabulary(file)
     }
@@ -222,7 +225,8 @@ fn shapes(weights: &[WeightInfo]) -> BTreeMap<&str, (usize, usize)> {
 }
 
 /// Random numbers as large as makes a model of random numbers sensible: what layers add is as large as what they get, and
-/// likely tokens are a few times as likely as others. Matrices are Q8_0 where their rows are whole blocks, else F16.
+/// likely tokens are a few times as likely as others. Matrices are Q8_0 where their rows are whole blocks, else F16; kernels
+/// of convolutions are F32.
 fn tensor(name: &str, rows: usize, cols: usize) -> (DType, Vec<u8>) {
     let seed = name.bytes().fold(7, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let mut rng = Rng::new(seed);
@@ -236,10 +240,15 @@ fn tensor(name: &str, rows: usize, cols: usize) -> (DType, Vec<u8>) {
     };
     let values: Vec<f32> = (0..rows * cols).map(|_| mean + deviation * gaussian(&mut rng)).collect();
     match rows {
-        1 => (DType::F32, values.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        1 => floats(&values),
+        _ if name.ends_with("conv.weight") => floats(&values),
         _ if cols.is_multiple_of(Q8_0_LEN) => (DType::Q8_0, values.chunks_exact(Q8_0_LEN).flat_map(q8_0).collect()),
         _ => (DType::F16, values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect()),
     }
+}
+
+fn floats(values: &[f32]) -> (DType, Vec<u8>) {
+    (DType::F32, values.iter().flat_map(|x| x.to_le_bytes()).collect())
 }
 
 /// Near enough to a normal distribution, without functions that differ from machine to machine: a sum of twelve.
