@@ -8,6 +8,7 @@ mod gemma3;
 mod hparams;
 mod hunyuan;
 mod keys;
+mod lfm2;
 mod llama;
 mod mistral3;
 mod olmo2;
@@ -44,6 +45,7 @@ const ARCHITECTURES: &[Architecture] = &[
     Architecture { name: "exaone4", plan: exaone4::plan },
     Architecture { name: "olmo2", plan: olmo2::plan },
     Architecture { name: "bitnet", plan: bitnet::plan },
+    Architecture { name: "lfm2", plan: lfm2::plan },
 ];
 
 /// What the engine needs to know of a model beside its plan.

@@ -128,6 +128,19 @@ pub(crate) const MODELS: &[TinyModel] = &[
         ..LLAMA
     },
     TinyModel { name: "bitnet", architecture: "bitnet", head_dim: 16, optional: &[], ..LLAMA },
+    TinyModel {
+        name: "lfm2",
+        architecture: "lfm2",
+        n_layer: 5,
+        head_dim: 16,
+        entries: &[
+            ("attention.head_count_kv", Entry::U32s(&[0, 0, 2, 0, 3])),
+            ("shortconv.l_cache", Entry::U32(4)),
+            ("rope.freq_base", Entry::F32(1e6)),
+        ],
+        optional: &[],
+        ..LLAMA
+    },
 ];
 
 /// YaRN, and windows.
