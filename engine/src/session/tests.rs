@@ -16,9 +16,11 @@ const IM_START: u32 = 256;
 const IM_END: u32 = 257;
 const N_VOCAB: usize = 259;
 
-/// A Llama, or, with a window, a Gemma 3, with random weights, whose tokens are bytes, two marks of ChatML, and "he".
-fn tiny_gguf(window: Option<u32>) -> Vec<u8> {
-    let architecture = if window.is_some() { "gemma3" } else { "llama" };
+/// A llama, a gemma3 with a window of 8, or an lfm2 that begins with a convolution, with random weights, whose tokens are bytes, two
+/// marks of ChatML, and "he".
+fn tiny_gguf(architecture: &str) -> Vec<u8> {
+    let is_gemma3 = architecture == "gemma3";
+    let is_conv = |layer: usize| architecture == "lfm2" && layer == 0;
     let key = |key: &str| format!("{architecture}.{key}");
     const N_EMBD: usize = 32;
     const N_FF: usize = 48;
@@ -43,7 +45,7 @@ fn tiny_gguf(window: Option<u32>) -> Vec<u8> {
         .entry(&key("embedding_length"), Value::U32(N_EMBD as u32))
         .entry(&key("feed_forward_length"), Value::U32(N_FF as u32))
         .entry(&key("attention.head_count"), Value::U32(2))
-        .entry(&key("attention.head_count_kv"), Value::U32(1))
+        .entry(&key("attention.head_count_kv"), [0, 1].map(|layer| u32::from(!is_conv(layer))).to_vec())
         .entry(&key("attention.key_length"), Value::U32(N_EMBD as u32 / 2))
         .entry(&key("attention.value_length"), Value::U32(N_EMBD as u32 / 2))
         .entry(&key("attention.layer_norm_rms_epsilon"), Value::F32(1e-5))
@@ -55,28 +57,36 @@ fn tiny_gguf(window: Option<u32>) -> Vec<u8> {
         .entry("tokenizer.ggml.merges", Value::Array(Array::String(merges)))
         .entry("tokenizer.ggml.eos_token_id", Value::U32(IM_END))
         .entry("tokenizer.ggml.bos_token_id", Value::U32(IM_START));
-    writer = window.into_iter().fold(writer, |writer, n| writer.entry(&key("attention.sliding_window"), Value::U32(n)));
+    writer = match architecture {
+        "gemma3" => writer.entry(&key("attention.sliding_window"), 8u32),
+        "lfm2" => writer.entry(&key("shortconv.l_cache"), 3u32),
+        _ => writer,
+    };
     writer = tensor(writer, "token_embd.weight", N_EMBD, N_VOCAB);
     writer = tensor(writer, "output.weight", N_EMBD, N_VOCAB);
-    writer = ones(writer, "output_norm.weight", N_EMBD);
+    writer = ones(writer, if architecture == "lfm2" { "token_embd_norm.weight" } else { "output_norm.weight" }, N_EMBD);
     for layer in 0..2 {
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
         writer = ones(writer, &name("attn_norm"), N_EMBD);
         writer = ones(writer, &name("ffn_norm"), N_EMBD);
-        if window.is_some() {
-            for (part, len) in [
-                ("attn_q_norm", N_EMBD / 2),
-                ("attn_k_norm", N_EMBD / 2),
-                ("post_attention_norm", N_EMBD),
-                ("post_ffw_norm", N_EMBD),
-            ] {
-                writer = ones(writer, &name(part), len);
-            }
+        if is_gemma3 {
+            writer = ones(writer, &name("post_attention_norm"), N_EMBD);
+            writer = ones(writer, &name("post_ffw_norm"), N_EMBD);
         }
-        writer = tensor(writer, &name("attn_q"), N_EMBD, N_EMBD);
-        writer = tensor(writer, &name("attn_k"), N_EMBD, N_EMBD / 2);
-        writer = tensor(writer, &name("attn_v"), N_EMBD, N_EMBD / 2);
-        writer = tensor(writer, &name("attn_output"), N_EMBD, N_EMBD);
+        if is_conv(layer) {
+            writer = tensor(writer, &name("shortconv.in_proj"), N_EMBD, 3 * N_EMBD);
+            writer = tensor(writer, &name("shortconv.conv"), 3, N_EMBD);
+            writer = tensor(writer, &name("shortconv.out_proj"), N_EMBD, N_EMBD);
+        } else {
+            if architecture != "llama" {
+                writer = ones(writer, &name("attn_q_norm"), N_EMBD / 2);
+                writer = ones(writer, &name("attn_k_norm"), N_EMBD / 2);
+            }
+            writer = tensor(writer, &name("attn_q"), N_EMBD, N_EMBD);
+            writer = tensor(writer, &name("attn_k"), N_EMBD, N_EMBD / 2);
+            writer = tensor(writer, &name("attn_v"), N_EMBD, N_EMBD / 2);
+            writer = tensor(writer, &name("attn_output"), N_EMBD, N_EMBD);
+        }
         writer = tensor(writer, &name("ffn_gate"), N_EMBD, N_FF);
         writer = tensor(writer, &name("ffn_up"), N_EMBD, N_FF);
         writer = tensor(writer, &name("ffn_down"), N_FF, N_EMBD);
@@ -99,7 +109,7 @@ fn letter(byte: u8) -> char {
 }
 
 fn session() -> Session {
-    session_of(&tiny_gguf(None), N_CTX)
+    session_of(&tiny_gguf("llama"), N_CTX)
 }
 
 fn session_of(file: &[u8], n_ctx: usize) -> Session {
@@ -181,6 +191,9 @@ fn the_same_prompt_computes_one_token() {
     assert_eq!(finish(&mut session).0, first);
 }
 
+/// Those whose memory cannot be cut everywhere.
+const WITH_CHECKPOINTS: [&str; 2] = ["gemma3", "lfm2"];
+
 /// A conversation that is much longer than a ring, and what its turns find of it.
 struct LongConversation {
     session: Session,
@@ -194,8 +207,8 @@ impl LongConversation {
     const N_CTX: usize = 1400;
 
     /// Six turns, each with a question of some 140 tokens, and a reply that is longer than a ring goes back.
-    fn new() -> Self {
-        let file = tiny_gguf(Some(8));
+    fn new(architecture: &str) -> Self {
+        let file = tiny_gguf(architecture);
         let messages = vec![message(Role::System, "Be brief.")];
         let session = session_of(&file, Self::N_CTX);
         let mut conversation = Self { session, file, messages, prompts: Vec::new() };
@@ -223,49 +236,58 @@ impl LongConversation {
 
 #[test]
 fn a_turn_goes_on_from_the_end_of_the_last_prompt() {
-    let mut conversation = LongConversation::new();
-    let last_prompt = conversation.prompts[5];
-    assert!(last_prompt > 900 && conversation.session.backend.needs_checkpoints(), "{last_prompt} tokens");
-    let mut messages = conversation.messages.clone();
-    messages.push(message(Role::User, "and now?"));
-    assert_eq!(conversation.n_cached(&messages), last_prompt - 1);
+    for architecture in WITH_CHECKPOINTS {
+        let mut conversation = LongConversation::new(architecture);
+        let last_prompt = conversation.prompts[5];
+        assert!(last_prompt > 900 && conversation.session.backend.needs_checkpoints(), "{last_prompt} tokens");
+        let mut messages = conversation.messages.clone();
+        messages.push(message(Role::User, "and now?"));
+        assert_eq!(conversation.n_cached(&messages), last_prompt - 1, "{architecture}");
+    }
 }
 
 #[test]
 fn a_reply_that_is_written_again_reads_one_token() {
-    let mut conversation = LongConversation::new();
-    let messages = conversation.messages[..12].to_vec();
-    assert_eq!(conversation.n_cached(&messages), conversation.prompts[5] - 1);
-    assert_eq!(conversation.n_cached(&messages), conversation.prompts[5] - 1, "once more");
+    for architecture in WITH_CHECKPOINTS {
+        let mut conversation = LongConversation::new(architecture);
+        let messages = conversation.messages[..12].to_vec();
+        assert_eq!(conversation.n_cached(&messages), conversation.prompts[5] - 1, "{architecture}");
+        assert_eq!(conversation.n_cached(&messages), conversation.prompts[5] - 1, "{architecture}, once more");
+    }
 }
 
 #[test]
 fn an_edit_reads_again_from_the_nearest_checkpoint() {
-    // Of the last question: the prompt before is the nearest.
-    let mut conversation = LongConversation::new();
-    let mut messages = conversation.messages[..12].to_vec();
-    messages[11] = message(Role::User, "another question");
-    assert_eq!(conversation.n_cached(&messages), conversation.prompts[4] - 1);
+    for architecture in WITH_CHECKPOINTS {
+        // Of the last question: the prompt before is the nearest.
+        let mut conversation = LongConversation::new(architecture);
+        let mut messages = conversation.messages[..12].to_vec();
+        messages[11] = message(Role::User, "another question");
+        assert_eq!(conversation.n_cached(&messages), conversation.prompts[4] - 1, "{architecture}");
 
-    // In the middle: of the checkpoints, only the one after the system prompt is older.
-    let mut conversation = LongConversation::new();
-    let mut messages = conversation.messages[..8].to_vec();
-    messages[5] = message(Role::User, "another question");
-    let n_cached = conversation.n_cached(&messages);
-    assert!((20..conversation.prompts[0]).contains(&n_cached), "{n_cached} tokens");
+        // In the middle: of the checkpoints, only the one after the system prompt is older.
+        let mut conversation = LongConversation::new(architecture);
+        let mut messages = conversation.messages[..8].to_vec();
+        messages[5] = message(Role::User, "another question");
+        let n_cached = conversation.n_cached(&messages);
+        assert!((20..conversation.prompts[0]).contains(&n_cached), "{architecture}: {n_cached} tokens");
+    }
 }
 
 #[test]
 fn another_conversation_finds_the_system_prompt() {
-    let mut conversation = LongConversation::new();
-    let n_cached = conversation.n_cached(&[message(Role::System, "Be brief."), message(Role::User, "Something else.")]);
-    let text = conversation.session.tokenizer.decode(&conversation.session.backend.tokens()[..n_cached], true);
-    assert!(text.contains("Be brief.") && text.ends_with("user\n"), "{text:?}");
+    for architecture in WITH_CHECKPOINTS {
+        let mut conversation = LongConversation::new(architecture);
+        let n_cached =
+            conversation.n_cached(&[message(Role::System, "Be brief."), message(Role::User, "Something else.")]);
+        let text = conversation.session.tokenizer.decode(&conversation.session.backend.tokens()[..n_cached], true);
+        assert!(text.contains("Be brief.") && text.ends_with("user\n"), "{architecture}: {text:?}");
+    }
 }
 
 #[test]
 fn what_is_saved_is_gone_on_with_elsewhere() {
-    let mut conversation = LongConversation::new();
+    let mut conversation = LongConversation::new("gemma3");
     let n_held = conversation.session.n_used();
     let bytes = pollster::block_on(conversation.session.save()).expect("the reference does not fail");
     let mut elsewhere = session_of(&conversation.file, LongConversation::N_CTX);

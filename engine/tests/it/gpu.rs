@@ -17,6 +17,7 @@ const N_CTX: usize = 160;
 /// Layers of the tiny models.
 const N_LAYER_LLAMA: usize = 2;
 const N_LAYER_GEMMA3: usize = 7;
+const N_LAYER_LFM2: usize = 4;
 
 fn load(file: &[u8], kind: BackendKind) -> Backend {
     tiny::load(file, kind, N_CTX)
@@ -133,6 +134,29 @@ fn a_layer_of_gemma3_is_eight_steps() {
     .assert_eq(&first_layer.join("\n"));
 }
 
+#[test]
+fn a_layer_of_lfm2_is_seven_steps() {
+    let (plan, fused) = fused(&tiny::lfm2().finish());
+    let text = fused.describe(&plan);
+    let first_layers: Vec<&str> = text.lines().take(14).collect();
+    expect![[r#"
+        x = embed
+        gate_in, gate_out, input = matmul norm x
+        gated = mul gate_in input
+        mixed = conv gated state0
+        gated = mul gate_out mixed
+        x += matmul gated
+        gate = Silu · matmul norm x
+        x += matmul gate
+        q, k, v = matmul norm x
+        q, cache1 = rope norm q k v
+        attended = attention q cache1
+        x += matmul attended
+        gate = Silu · matmul norm x
+        x += matmul gate"#]]
+    .assert_eq(&first_layers.join("\n"));
+}
+
 fn counters(backend: &Backend) -> Counters {
     match backend {
         Backend::Gpu(gpu) => gpu.counters(),
@@ -164,6 +188,7 @@ fn a_token_costs_little() {
     // Two layers have biases, which are not put together with others: one or two dispatches more.
     check_cost(&tiny::llama().finish(), N_LAYER_LLAMA, 8);
     check_cost(&tiny::gemma3().finish(), N_LAYER_GEMMA3, 9);
+    check_cost(&tiny::lfm2().finish(), N_LAYER_LFM2, 7);
 }
 
 /// All heads that share keys and values are taken by the same workgroups.

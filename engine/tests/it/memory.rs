@@ -27,7 +27,9 @@ const BYTE_NMSE_MAX: f32 = 2e-3;
 
 #[async_test]
 async fn it_goes_on_as_if_it_had_read_only_what_it_holds() {
-    for (name, file) in [("llama", tiny::llama().finish()), ("gemma3", tiny::gemma3().finish())] {
+    for (name, file) in
+        [("llama", tiny::llama().finish()), ("gemma3", tiny::gemma3().finish()), ("lfm2", tiny::lfm2().finish())]
+    {
         for (seed, kind) in (1..).zip(kinds()) {
             let mut walk = Walk::new(&file, &kind, seed);
             for step in 0..N_STEPS {
@@ -184,32 +186,37 @@ impl<'a> Walk<'a> {
 /// What is stored may be damaged, or of another model: an error, after which the backend goes on from the beginning.
 #[async_test]
 async fn a_damaged_snapshot_is_an_error() {
-    let file = tiny::gemma3().finish();
-    for kind in kinds() {
-        let mut backend = tiny::load(&file, kind.clone(), 40);
-        let batch = Batch { tokens: &[1, 2, 3], outputs: Outputs::Last };
-        let logits = backend.forward(&batch).await.expect("it runs");
-        let bytes = backend.save().await.expect("it runs").to_bytes();
-        let restore = |backend: &mut Backend, bytes: &[u8]| backend.restore(&Snapshot::parse(bytes)?);
-        for n in (0..bytes.len()).step_by(13) {
-            restore(&mut backend, &bytes[..n]).expect_err("it is cut off");
+    for file in [tiny::gemma3().finish(), tiny::lfm2().finish()] {
+        for kind in kinds() {
+            check_damaged_snapshots(&file, kind).await;
         }
-        // What is read of it, and numbers beyond: whatever they are, they are some.
-        for at in (0..120).chain((120..bytes.len()).step_by(1009)) {
-            for flip in [0x01, 0x80, 0xFF] {
-                let mut damaged = bytes.clone();
-                damaged[at] ^= flip;
-                if restore(&mut backend, &damaged).is_ok() && at % 5 == 0 {
-                    assert!(at >= 16, "the fingerprint is another");
-                    backend.forward(&Batch { tokens: &[4], outputs: Outputs::Last }).await.expect("it runs");
-                }
+    }
+}
+
+async fn check_damaged_snapshots(file: &[u8], kind: BackendKind) {
+    let mut backend = tiny::load(file, kind.clone(), 40);
+    let batch = Batch { tokens: &[1, 2, 3], outputs: Outputs::Last };
+    let logits = backend.forward(&batch).await.expect("it runs");
+    let bytes = backend.save().await.expect("it runs").to_bytes();
+    let restore = |backend: &mut Backend, bytes: &[u8]| backend.restore(&Snapshot::parse(bytes)?);
+    for n in (0..bytes.len()).step_by(13) {
+        restore(&mut backend, &bytes[..n]).expect_err("it is cut off");
+    }
+    // What is read of it, and numbers beyond: whatever they are, they are some.
+    for at in (0..120).chain((120..bytes.len()).step_by(1009)) {
+        for flip in [0x01, 0x80, 0xFF] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            if restore(&mut backend, &damaged).is_ok() && at % 5 == 0 {
+                assert!(at >= 16, "the fingerprint is another");
+                backend.forward(&Batch { tokens: &[4], outputs: Outputs::Last }).await.expect("it runs");
             }
         }
-        let other = tiny::load(&tiny::llama().finish(), kind, 40).save().await.expect("it runs");
-        backend.restore(&other).expect_err("it is of another model");
-        assert!(backend.tokens().is_empty());
-        assert_eq!(backend.forward(&batch).await.expect("it runs"), logits);
     }
+    let other = tiny::load(&tiny::llama().finish(), kind, 40).save().await.expect("it runs");
+    backend.restore(&other).expect_err("it is of another model");
+    assert!(backend.tokens().is_empty());
+    assert_eq!(backend.forward(&batch).await.expect("it runs"), logits);
 }
 
 /// Gemma 3's layers, as far as they remember: five of six see a window of 512.

@@ -114,6 +114,32 @@ fn gemma3_has_windows() {
     .assert_eq(&attention.join("\n"));
 }
 
+/// Its header states a feed-forward layer three times as wide: the tensors are right.
+#[test]
+fn lfm2_convolves_where_no_heads_share_keys() {
+    let model = Model::new(&parse(&tiny::lfm2().finish()).expect("a file")).expect("a model");
+    let plan = model.plan.to_string();
+    let lines: Vec<&str> = plan.lines().collect();
+    let first_layer = lines[1..15].iter().chain(lines.last());
+    expect![[r#"
+        h[32] = rms_norm x[32] blk.0.attn_norm.weight eps 0.00001
+        gate_in[32] = matmul blk.0.shortconv.in_proj.weight h[32]
+        gate_out[32] = matmul blk.0.shortconv.in_proj.weight[32..] h[32]
+        input[32] = matmul blk.0.shortconv.in_proj.weight[64..] h[32]
+        gated[32] = gate_in[32] ⊙ input[32]
+        mixed[32] = conv blk.0.shortconv.conv.weight gated[32] state0
+        gated[32] = gate_out[32] ⊙ mixed[32]
+        h[32] = matmul blk.0.shortconv.out_proj.weight gated[32]
+        x[32] += h[32]
+        h[32] = rms_norm x[32] blk.0.ffn_norm.weight eps 0.00001
+        gate[64] = matmul blk.0.ffn_gate.weight h[32]
+        up[64] = matmul blk.0.ffn_up.weight h[32]
+        gate[64] = Silu · up[64]
+        h[32] = matmul blk.0.ffn_down.weight gate[64]
+        logits[40] = matmul token_embd.weight last_norm[32]"#]]
+    .assert_eq(&first_layer.copied().collect::<Vec<_>>().join("\n"));
+}
+
 #[track_caller]
 fn refused(file: &Writer, kind: ErrorKind, message: &str) {
     let error = load(&file.finish(), CPU).expect_err("it is refused");
@@ -161,15 +187,16 @@ fn positions_are_scaled_linearly_where_no_type_is_named() {
 /// No damage to a header makes the engine panic or run away: it is an error, or another model.
 #[test]
 fn every_flipped_byte_is_survived() {
-    let file = tiny::llama().finish();
-    let gguf = parse(&file).expect("a file");
-    let header = usize::try_from(gguf.tensors.iter().map(|t| t.offset).min().expect("tensors")).expect("small");
-    for at in 0..header {
-        for flip in [0x01, 0x80, 0xff] {
-            let mut damaged = file.clone();
-            damaged[at] ^= flip;
-            if let Ok(mut backend) = load(&damaged, CPU) {
-                forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
+    for file in [tiny::llama().finish(), tiny::lfm2().finish()] {
+        let gguf = parse(&file).expect("a file");
+        let header = usize::try_from(gguf.tensors.iter().map(|t| t.offset).min().expect("tensors")).expect("small");
+        for at in 0..header {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut damaged = file.clone();
+                damaged[at] ^= flip;
+                if let Ok(mut backend) = load(&damaged, CPU) {
+                    forward(&mut backend, &[1, 2, 3], 0, Outputs::Last);
+                }
             }
         }
     }

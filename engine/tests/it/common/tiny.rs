@@ -3,7 +3,7 @@
 use engine::backend::{Backend, BackendKind};
 use engine::cpu::Machine;
 use engine::dtype::DType;
-use engine::gguf::{self, Gguf, Parsed, Writer};
+use engine::gguf::{self, Gguf, Parsed, Value, Writer};
 use engine::load::Loader;
 use engine::quant::random_blocks;
 
@@ -56,35 +56,81 @@ pub(crate) fn gemma3() -> Writer {
     })
 }
 
+/// An lfm2 of four layers, of which two have attention; its header states another width of the feed-forward layer than its tensors have.
+pub(crate) fn lfm2() -> Writer {
+    let n_head_kv = [0, N_HEAD / 2, 0, N_HEAD];
+    let entries = [
+        ("feed_forward_length", Value::from(3 * narrow(N_FF))),
+        ("attention.head_count_kv", Value::from(n_head_kv.to_vec())),
+    ];
+    let file = metadata_with("lfm2", 4, entries).entry("lfm2.shortconv.l_cache", 3u32);
+    let file = file.tensor_of("token_embd.weight", &[N_EMBD, N_VOCAB]).tensor_of("token_embd_norm.weight", &[N_EMBD]);
+    (0..4).fold(file, |file, layer| {
+        let name = |part: &str| format!("blk.{layer}.{part}.weight");
+        let file = feed_forward(file, layer, &["attn_norm", "ffn_norm"]);
+        if n_head_kv[layer] > 0 {
+            let head = [u64::from(HEAD_DIM)];
+            return attention(file, layer, n_head_kv[layer])
+                .tensor_of(&name("attn_q_norm"), &head)
+                .tensor_of(&name("attn_k_norm"), &head);
+        }
+        file.tensor_of(&name("shortconv.in_proj"), &[N_EMBD, 3 * N_EMBD])
+            .tensor_of(&name("shortconv.out_proj"), &[N_EMBD, N_EMBD])
+            .tensor(&name("shortconv.conv"), DType::F32, &[3, N_EMBD], random_blocks(DType::F32, 3 * 32, layer as u64))
+    })
+}
+
 fn metadata(architecture: &str, n_layer: u32) -> Writer {
+    metadata_with(architecture, n_layer, [])
+}
+
+/// What every header has, some of it replaced.
+fn metadata_with<const N: usize>(architecture: &str, n_layer: u32, replaced: [(&str, Value); N]) -> Writer {
     let key = |key: &str| format!("{architecture}.{key}");
-    Writer::default()
-        .entry("general.architecture", architecture)
-        .entry(&key("block_count"), n_layer)
-        .entry(&key("context_length"), 1024u32)
-        .entry(&key("embedding_length"), u32::try_from(N_EMBD).expect("small"))
-        .entry(&key("feed_forward_length"), u32::try_from(N_FF).expect("small"))
-        .entry(&key("attention.head_count"), N_HEAD)
-        .entry(&key("attention.head_count_kv"), N_HEAD / 2)
-        .entry(&key("attention.key_length"), HEAD_DIM)
-        .entry(&key("attention.value_length"), HEAD_DIM)
-        .entry(&key("attention.layer_norm_rms_epsilon"), 1e-5f32)
+    let usual: [(&str, Value); 9] = [
+        ("block_count", n_layer.into()),
+        ("context_length", 1024u32.into()),
+        ("embedding_length", narrow(N_EMBD).into()),
+        ("feed_forward_length", narrow(N_FF).into()),
+        ("attention.head_count", N_HEAD.into()),
+        ("attention.head_count_kv", (N_HEAD / 2).into()),
+        ("attention.key_length", HEAD_DIM.into()),
+        ("attention.value_length", HEAD_DIM.into()),
+        ("attention.layer_norm_rms_epsilon", 1e-5f32.into()),
+    ];
+    let file = Writer::default().entry("general.architecture", architecture);
+    usual.into_iter().fold(file, |file, (name, value)| {
+        let own = replaced.iter().find(|(own, _)| *own == name).map(|(_, value)| value.clone());
+        file.entry(&key(name), own.unwrap_or(value))
+    })
+}
+
+fn narrow(n: u64) -> u32 {
+    u32::try_from(n).expect("small")
 }
 
 fn tensors(file: Writer, n_layer: usize, norms: &[&str]) -> Writer {
-    let (q, kv) = (u64::from(N_HEAD * HEAD_DIM), u64::from(N_HEAD / 2 * HEAD_DIM));
     let file = file.tensor_of("token_embd.weight", &[N_EMBD, N_VOCAB]).tensor_of("output_norm.weight", &[N_EMBD]);
-    (0..n_layer).fold(file, |file, layer| {
-        let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        let file = norms.iter().fold(file, |file, norm| file.tensor_of(&name(norm), &[N_EMBD]));
-        file.tensor_of(&name("attn_q"), &[N_EMBD, q])
-            .tensor_of(&name("attn_k"), &[N_EMBD, kv])
-            .tensor_of(&name("attn_v"), &[N_EMBD, kv])
-            .tensor_of(&name("attn_output"), &[q, N_EMBD])
-            .tensor_of(&name("ffn_gate"), &[N_EMBD, N_FF])
-            .tensor_of(&name("ffn_up"), &[N_EMBD, N_FF])
-            .tensor_of(&name("ffn_down"), &[N_FF, N_EMBD])
-    })
+    (0..n_layer).fold(file, |file, layer| attention(feed_forward(file, layer, norms), layer, N_HEAD / 2))
+}
+
+/// A layer's norms and feed-forward.
+fn feed_forward(file: Writer, layer: usize, norms: &[&str]) -> Writer {
+    let name = |part: &str| format!("blk.{layer}.{part}.weight");
+    let file = norms.iter().fold(file, |file, norm| file.tensor_of(&name(norm), &[N_EMBD]));
+    file.tensor_of(&name("ffn_gate"), &[N_EMBD, N_FF])
+        .tensor_of(&name("ffn_up"), &[N_EMBD, N_FF])
+        .tensor_of(&name("ffn_down"), &[N_FF, N_EMBD])
+}
+
+/// A layer's attention.
+fn attention(file: Writer, layer: usize, n_head_kv: u32) -> Writer {
+    let (q, kv) = (u64::from(N_HEAD * HEAD_DIM), u64::from(n_head_kv * HEAD_DIM));
+    let name = |part: &str| format!("blk.{layer}.{part}.weight");
+    file.tensor_of(&name("attn_q"), &[N_EMBD, q])
+        .tensor_of(&name("attn_k"), &[N_EMBD, kv])
+        .tensor_of(&name("attn_v"), &[N_EMBD, kv])
+        .tensor_of(&name("attn_output"), &[q, N_EMBD])
 }
 
 /// Random tensors by name: vectors are f32, matrices Q4_0.
