@@ -21,7 +21,7 @@ mod self_test;
 pub mod tier;
 
 pub use device::{Device, Options};
-pub use self_test::{self_test, test_products};
+pub use self_test::{self_test, test_conv, test_products};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::snapshot::invalid;

@@ -75,15 +75,18 @@ impl Loader {
         self.pieces.clone()
     }
 
-    /// Sees whether a GPU multiplies weights of this model's types as it should: the test that a device has passed before
-    /// knows no model, and all types would take it long.
+    /// Sees whether a GPU multiplies weights of this model's types as it should, and does what other models have no op for: the test
+    /// that a device has passed before knows no model, and everything would take it long.
     ///
     /// # Errors
-    /// As [`Gpu::test_products`].
+    /// As [`Gpu::test_products`] and [`Gpu::test_ops`].
     pub async fn test(&self) -> Result<()> {
         match &self.backend {
             Backend::Reference(_) | Backend::Cpu(_) => Ok(()),
-            Backend::Gpu(gpu) => gpu.test_products().await,
+            Backend::Gpu(gpu) => {
+                gpu.test_products().await?;
+                gpu.test_ops().await
+            }
         }
     }
 

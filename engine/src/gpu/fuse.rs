@@ -7,8 +7,8 @@
 //! [norms of q and k,] rotations of q and k, store      →  QkNormRopeStore
 //! ```
 //!
-//! It also says what lies beside what: weights that are read together become one matrix, and queries, keys and values one
-//! buffer. An op is only fused away if nobody reads its result later.
+//! It also says what lies beside what: weights that are read together become one matrix, and queries, keys and values, or products
+//! of neighbouring rows of one tensor, one buffer. An op is only fused away if nobody reads its result later.
 
 mod describe;
 mod slots;

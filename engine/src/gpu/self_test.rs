@@ -4,7 +4,7 @@
 use super::tier::{Reduce, Tier};
 use super::{Device, Gpu};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Activation, Batch, Buf, Outputs, Plan, RopePairs, RopeParams, Weight, op};
+use crate::plan::{Activation, Batch, Buf, Op, Outputs, Plan, RopePairs, RopeParams, Weight, op};
 use crate::protocol::Sampling;
 use crate::quant::Codec;
 use crate::quant::random_blocks;
@@ -80,6 +80,46 @@ pub async fn test_products(device: &Device, codec: Codec) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Taps of the convolution that is tested, and its channels: more than a workgroup's.
+const N_TAPS: usize = 4;
+const N_CHANNELS: usize = 100;
+
+/// Compares a convolution, of many tokens and of one, with its definition.
+///
+/// # Errors
+/// `Unsupported` if they disagree, and what the device says.
+pub async fn test_conv(device: &Device) -> Result<()> {
+    let mut plan = Plan::default();
+    let embedding = plan.weight("embedding", N_VOCAB, N_CHANNELS);
+    let (weight, bias) = (plan.weight("taps", N_CHANNELS, N_TAPS), plan.weight("bias", 1, N_CHANNELS));
+    let [x, mixed, gated] = ["x", "mixed", "gated"].map(|name| plan.buf(name, N_CHANNELS));
+    let logits = plan.output_buf("logits", N_CHANNELS);
+    let state = plan.conv_state(N_CHANNELS, N_TAPS);
+    plan.push(op::Embed { weight: embedding, scale: 1.0, dst: x });
+    plan.push(op::Conv { x, weight, bias: Some(bias), activation: Some(Activation::Silu), state, dst: mixed });
+    plan.push(op::Mul { a: x, b: mixed, dst: gated });
+    plan.push(op::TakeOutputs { x: gated, dst: logits });
+    plan.logits = Some(logits);
+    let mut pair = Pair::new(device, plan, Codec::F32)?;
+    for tokens in [&prompt()[..], &[3], &[9]] {
+        if !pair.agrees(&Batch { tokens, outputs: Outputs::All }).await? {
+            return Err(Error::new(ErrorKind::Unsupported, "The GPU convolves to something else than it should."));
+        }
+    }
+    Ok(())
+}
+
+impl Gpu {
+    /// Compares the ops that only some models have, if this one has them, with their definitions, on the same device.
+    ///
+    /// # Errors
+    /// `Unsupported` if they disagree, and what the device says.
+    pub async fn test_ops(&self) -> Result<()> {
+        let has_conv = self.plan.ops.iter().any(|op| matches!(op, Op::Conv(_)));
+        if has_conv { test_conv(&self.device.without_pipelines()).await } else { Ok(()) }
+    }
 }
 
 /// Compares the device with the definition.

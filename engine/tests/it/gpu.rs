@@ -6,7 +6,7 @@ use engine::error::ErrorKind;
 use engine::gpu::fuse::{Fused, fuse};
 use engine::gpu::kernels::{self, Grid};
 use engine::gpu::tier::Tier;
-use engine::gpu::{Counters, Device, Gpu, Options, self_test, test_products};
+use engine::gpu::{Counters, Device, Gpu, Options, self_test, test_conv, test_products};
 use engine::model::Model;
 use engine::plan::{Batch, Outputs, Plan, op};
 use engine::quant::Codec;
@@ -242,6 +242,7 @@ fn the_self_test_passes() {
     for (turn, options) in tiers().into_iter().enumerate() {
         let device = device(options);
         pollster::block_on(self_test(&device)).expect("the device computes what it should");
+        pollster::block_on(test_conv(&device)).expect("it convolves as it should");
         // Types take turns: on every tier they all take long.
         for codec in Codec::ALL.iter().skip(turn).step_by(tiers().len()) {
             pollster::block_on(test_products(&device, *codec)).expect("it multiplies as it should");
