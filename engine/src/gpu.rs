@@ -63,6 +63,8 @@ pub struct Gpu {
     idle: Vec<Readback>,
     n_ctx: usize,
     history: History<Copies>,
+    /// Where the last batch ended, also if it has been taken back since.
+    last_end: usize,
     counters: Counters,
 }
 
@@ -137,6 +139,7 @@ impl Gpu {
             idle: Vec::new(),
             n_ctx,
             history,
+            last_end: 0,
             counters: Counters::default(),
         })
     }
@@ -176,7 +179,7 @@ impl Gpu {
         let before = self.memory.capacity_before;
         // A device says it while other batches are under way.
         let has_just_grown =
-            self.position() > before && self.position() - before <= (PREFILL_IN_FLIGHT_MAX + 1) * TOKENS_MAX;
+            self.last_end > before && self.last_end - before <= (PREFILL_IN_FLIGHT_MAX + 1) * TOKENS_MAX;
         (before > 0 && has_just_grown).then_some(before)
     }
 
@@ -387,6 +390,7 @@ impl Gpu {
         assert!(size.n_tokens <= TOKENS_MAX, "{} tokens in a batch of {TOKENS_MAX}", size.n_tokens);
         let end = size.start + size.n_tokens;
         assert!(end <= self.n_ctx, "{end} tokens in a context of {}", self.n_ctx);
+        self.last_end = end;
         self.prepare(size);
         if let Work::Batch(batch) | Work::BatchAndSample(batch) = work {
             let first_output = batch.output_rows().start;
