@@ -27,9 +27,12 @@ function verbatim(bytes) {
   return bytes;
 }
 
+/** Those without control tokens, whose names are mere text in a message. */
+const PROMPTS = golden.prompts.filter(({ prompt }) => !prompt.includes('<|'));
+
 /** What `worker` (see `answers`) makes of every n-th prompt, the long last one included, and where llama.cpp makes something else of them. */
 export async function compare(page, worker, every = 1) {
-  const prompts = golden.prompts.filter((_, i) => (i + 1) % every === 0);
+  const prompts = PROMPTS.filter((_, i) => (i + 1) % every === 0);
   const questions = prompts.map(({ prompt }) => prompt);
   const { info, texts } = await answers(page, { ...worker, model: `golden/${MODEL}`, contextTokens: 1024, questions, maxTokens: N_GREEDY });
   const rows = prompts.map(({ prompt, text }, i) => ({
