@@ -18,7 +18,7 @@ impl Build {
         match self {
             Self::Shipped => command,
             Self::Tested => {
-                command.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+                command.env("CARGO_PROFILE_RELEASE_LTO", "false").env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
             }
         }
     }

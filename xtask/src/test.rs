@@ -107,19 +107,23 @@ fn ops_on_other_subgroups() -> Result<()> {
 const NO_GPU: &[&str] = &["--skip", "shaders::", "--skip", "draws::"];
 const NO_GPU_NO_MODEL: &[&str] = &["--skip", "shaders::", "--skip", "draws::", "--skip", "agreement::"];
 
-/// What is built differently for wasm, on wasm: the kernels of every variant of the worker, alone, and together those that
-/// are the fastest on this processor. Node runs them.
+/// What is built differently for wasm, on wasm, in Node: the plain kernels alone, and whole models, which need a file system, on
+/// the fastest kernels of this processor. Those alone run in the browser that they are for ([`ops_in_browsers`]), whole models
+/// on plain ones in the full tier.
 fn wasm_tests(tier: Tier) -> Result<()> {
     ensure(&[&NODE])?;
     let toolchain = Toolchain::ensure()?;
-    // Threads are for browsers: their tests run there, if at all. What the plain kernels compute, ops compare with its
-    // definition; whole models on them can wait.
+    // Threads are for browsers: their tests run there, if at all.
     for variant in VARIANTS.iter().filter(|variant| !variant.has_threads()) {
         println!("  variant {}", variant.name);
-        let skipped = if tier == Tier::Full || variant.name == RELAXED.name { NO_GPU } else { NO_GPU_NO_MODEL };
-        for args in [&["--lib"][..], &[&["--test", "it", "--"], skipped].concat()] {
-            let mut test = command("cargo", ["test", "--package", "minnow-engine"]);
-            tier.prompts(variant.apply(&toolchain, &mut test)).args(args);
+        let programs: &[(&str, &[&str])] = match (tier, variant.name == RELAXED.name) {
+            (Tier::Full, _) => &[("--lib", &[]), ("--test=it", NO_GPU)],
+            (Tier::Landing, true) => &[("--test=it", &["agreement::"])],
+            (Tier::Landing, false) => &[("--lib", &[]), ("--test=it", NO_GPU_NO_MODEL)],
+        };
+        for (program, args) in programs {
+            let mut test = command("cargo", ["test", "--package", "minnow-engine", program]);
+            tier.prompts(variant.apply(&toolchain, &mut test)).arg("--").args(*args);
             test.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", WASM_TEST_RUNNER.ensure()?)
                 .env("NODE_ARGS", node_args());
             run_command(&mut test)?;
