@@ -1,5 +1,7 @@
-// What becomes of a row's result: it is written.
+// What becomes of a row's result: scaled, it is written.
+
+override SCALE: f32;
 
 fn finish(at: u32, row: u32, y: f32) {
-    dst[at] = y;
+    dst[at] = SCALE * y;
 }

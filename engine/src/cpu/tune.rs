@@ -128,7 +128,7 @@ mod tests {
         let weight = plan.weight("w", 64, 64);
         let [x, logits] = ["x", "logits"].map(|name| plan.buf(name, 64));
         plan.push(op::Embed { weight, scale: 1.0, dst: x });
-        plan.push(op::MatMul { x, weight, bias: None, dst: logits });
+        plan.push(op::MatMul { x, weight, bias: None, scale: 1.0, dst: logits });
         plan.logits = Some(logits);
         #[cfg(not(target_arch = "wasm32"))]
         let pool = Pool::spawn(3);

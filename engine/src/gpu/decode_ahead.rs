@@ -320,7 +320,7 @@ mod tests {
         let logits = plan.output_buf("logits", n_vocab);
         plan.push(op::Embed { weight, scale: 1.0, dst: x });
         plan.push(op::TakeOutputs { x, dst: last });
-        plan.push(op::MatMul { x: last, weight, bias: None, dst: logits });
+        plan.push(op::MatMul { x: last, weight, bias: None, scale: 1.0, dst: logits });
         plan.logits = Some(logits);
         let device =
             pollster::block_on(Device::open(Options::default())).expect("a GPU, or a program that acts as one");

@@ -129,8 +129,8 @@ pub struct FusedMatMul {
 
 impl From<MatMul> for FusedMatMul {
     fn from(op: MatMul) -> Self {
-        let MatMul { x, weight, bias, dst } = op;
-        let products = vec![Product { weight, bias, dst, add: false }];
+        let MatMul { x, weight, bias, scale, dst } = op;
+        let products = vec![Product { weight, bias, scale, dst, add: false }];
         Self { x, takes_outputs: false, norm: None, products, activation: None }
     }
 }
@@ -153,6 +153,8 @@ pub struct Product {
     pub weight: Weight,
     /// Added to the result.
     pub bias: Option<Weight>,
+    /// Multiplies the result, with its bias.
+    pub scale: f32,
     /// Where the result goes.
     pub dst: Buf,
     /// The result is added to what is there.
@@ -295,8 +297,8 @@ impl Ops<'_> {
 }
 
 fn product(op: &Op, input: Buf) -> Option<Product> {
-    let Op::MatMul(MatMul { x, weight, bias, dst }) = *op else { return None };
-    (x == input).then_some(Product { weight, bias, dst, add: false })
+    let Op::MatMul(MatMul { x, weight, bias, scale, dst }) = *op else { return None };
+    (x == input).then_some(Product { weight, bias, scale, dst, add: false })
 }
 
 /// The beginning of `ops`, and how many they are, if it is norms of q and k, or none, rotations of both alike, and their
@@ -319,6 +321,11 @@ fn qk_norm_rope_store(plan: &Plan, ops: &[Op]) -> Option<(QkNormRopeStore, usize
     (is_alike && is_cached && is_normed).then_some((heads, n_norms + 3))
 }
 
+/// Whether a product's result is written as it is.
+fn is_plain(product: &Product) -> bool {
+    product.bias.is_none() && product.scale == 1.0 && !product.add
+}
+
 /// Whether the weights of these products can be one matrix.
 fn can_join(plan: &Plan, codecs: &[Codec], products: &[Product], plane_bytes_max: usize) -> bool {
     let rows = |p: &Product| plan.weights[p.weight.0].rows;
@@ -327,7 +334,7 @@ fn can_join(plan: &Plan, codecs: &[Codec], products: &[Product], plane_bytes_max
     let plane_bytes = layout(codec.format()).longest_plane_bytes(products.iter().map(rows).sum(), cols);
     let is_small = plane_bytes <= plane_bytes_max as u64;
     let is_apart = products.iter().enumerate().all(|(i, p)| products[..i].iter().all(|q| q.weight != p.weight));
-    let is_plain = products.iter().all(|p| p.bias.is_none() && !p.add && codecs[p.weight.0] == codec);
+    let is_plain = products.iter().all(|p| is_plain(p) && codecs[p.weight.0] == codec);
     let is_even = products[..products.len() - 1].iter().all(|p| rows(p).is_multiple_of(ROWS_STEP));
     products.len() > 1 && is_small && is_apart && is_plain && is_even
 }

@@ -69,7 +69,7 @@ pub async fn test_products(device: &Device, codec: Codec) -> Result<()> {
     let (x, products) = (plan.buf("x", WIDTH_OF_BLOCKS), plan.buf("products", N_VOCAB));
     let logits = plan.output_buf("logits", N_VOCAB);
     plan.push(op::Embed { weight, scale: 1.0, dst: x });
-    plan.push(op::MatMul { x, weight, bias: None, dst: products });
+    plan.push(op::MatMul { x, weight, bias: None, scale: 1.0, dst: products });
     plan.push(op::TakeOutputs { x: products, dst: logits });
     plan.logits = Some(logits);
     let mut pair = Pair::new(device, plan, codec)?;
@@ -188,7 +188,7 @@ fn plan(tier: Tier) -> Plan {
     let logits = p.output_buf("logits", N_VOCAB);
     p.push(op::TakeOutputs { x, dst: last });
     p.push(op::RmsNorm { x: last, weight: last_norm, eps: EPS, dst: normed });
-    p.push(op::MatMul { x: normed, weight: embedding, bias: None, dst: logits });
+    p.push(op::MatMul { x: normed, weight: embedding, bias: None, scale: 1.0, dst: logits });
     plan.logits = Some(logits);
     plan
 }
@@ -204,7 +204,7 @@ fn add_layer(p: &mut Plan, [x, h]: [Buf; 2], [gate, up]: [Buf; 2], heads: Heads,
     let matmul = |p: &mut Plan, x: Buf, part: &str, dst: Buf| {
         let (rows, cols) = (p.width(dst), p.width(x));
         let weight = p.weight(name(part), rows, cols);
-        p.push(op::MatMul { x, weight, bias: None, dst });
+        p.push(op::MatMul { x, weight, bias: None, scale: 1.0, dst });
     };
     let rope = RopeParams {
         pairs: RopePairs::Halves,

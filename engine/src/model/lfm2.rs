@@ -52,7 +52,7 @@ fn gated_conv(p: &mut Plan, c: &Hparams<'_>, layer: usize, n_taps: usize, h: Buf
     let thirds @ [gate_in, gate_out, input] = ["gate_in", "gate_out", "input"].map(|name| p.buf(name, n));
     for (i, dst) in thirds.into_iter().enumerate() {
         let weight = p.weight_rows(name("in_proj.weight"), i * n..(i + 1) * n, n);
-        p.push(op::MatMul { x: h, weight, bias: None, dst });
+        p.push(op::MatMul { x: h, weight, bias: None, scale: 1.0, dst });
     }
     let [gated, mixed] = ["gated", "mixed"].map(|name| p.buf(name, n));
     let weight = p.weight(name("conv.weight"), n, n_taps);

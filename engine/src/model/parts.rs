@@ -3,6 +3,9 @@
 use super::hparams::Hparams;
 use crate::plan::{Activation, Buf, Plan, RopeParams, Weight, op};
 
+/// The gains of the last norm.
+const OUTPUT_NORM: &str = "output_norm.weight";
+
 /// The heads of a layer's attention, one row a token.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Heads {
@@ -36,11 +39,16 @@ pub(super) fn rms_norm(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, cols: 
 
 /// dst = W·x, plus a bias if the file has one; `name` has no suffix.
 pub(super) fn matmul(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, dst: Buf) {
+    matmul_scaled(p, c, x, name, 1.0, dst);
+}
+
+/// The same, multiplied by `scale`.
+pub(super) fn matmul_scaled(p: &mut Plan, c: &Hparams<'_>, x: Buf, name: &str, scale: f32, dst: Buf) {
     let (rows, cols) = (p.width(dst), p.width(x));
     let weight = p.weight(format!("{name}.weight"), rows, cols);
     let bias = format!("{name}.bias");
     let bias = c.keys.has(&bias).then(|| p.weight(bias, 1, rows));
-    p.push(op::MatMul { x, weight, bias, dst });
+    p.push(op::MatMul { x, weight, bias, scale, dst });
 }
 
 /// dst += x.
@@ -118,17 +126,26 @@ pub(super) fn gated(p: &mut Plan, c: &Hparams<'_>, layer: usize, h: Buf, activat
 
 /// The last norm and the logits, for the wanted rows of x only.
 pub(super) fn head(p: &mut Plan, c: &Hparams<'_>, x: Buf) {
-    head_after(p, c, x, "output_norm.weight");
+    head_after(p, c, x, OUTPUT_NORM);
 }
 
 /// The same, where the last norm's tensor has another name.
 pub(super) fn head_after(p: &mut Plan, c: &Hparams<'_>, x: Buf, norm: &str) {
+    head_with(p, c, x, norm, 1.0);
+}
+
+/// The same, with scaled logits.
+pub(super) fn head_scaled(p: &mut Plan, c: &Hparams<'_>, x: Buf, scale: f32) {
+    head_with(p, c, x, OUTPUT_NORM, scale);
+}
+
+fn head_with(p: &mut Plan, c: &Hparams<'_>, x: Buf, norm: &str, scale: f32) {
     let last = p.output_buf("last", c.n_embd);
     let normed = p.output_buf("last_norm", c.n_embd);
     let logits = p.output_buf("logits", c.n_vocab);
     p.push(op::TakeOutputs { x, dst: last });
     rms_norm(p, c, last, norm, c.n_embd, normed);
     let tied = if c.keys.has("output.weight") { "output" } else { "token_embd" };
-    matmul(p, c, normed, tied, logits);
+    matmul_scaled(p, c, normed, tied, scale, logits);
     p.logits = Some(logits);
 }

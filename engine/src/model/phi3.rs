@@ -53,6 +53,6 @@ fn matmuls(p: &mut Plan, h: Buf, tensor: &str, dsts: &[Buf]) {
         let rows = first..first + p.width(*dst);
         first = rows.end;
         let weight = p.weight_rows(tensor, rows, p.width(h));
-        p.push(op::MatMul { x: h, weight, bias: None, dst: *dst });
+        p.push(op::MatMul { x: h, weight, bias: None, scale: 1.0, dst: *dst });
     }
 }

@@ -39,8 +39,8 @@ fn plan() -> Plan {
     plan.push(op::Embed { weight: matrix, scale: 2.0, dst: a });
     plan.push(op::RmsNorm { x: a, weight: gain, eps: 1e-5, dst: b });
     plan.push(op::RmsNorm { x: a, weight: gain, eps: 1e-5, dst: a });
-    plan.push(op::MatMul { x: a, weight: matrix, bias: None, dst: b });
-    plan.push(op::MatMul { x: a, weight: matrix, bias: Some(bias), dst: b });
+    plan.push(op::MatMul { x: a, weight: matrix, bias: None, scale: 1.0, dst: b });
+    plan.push(op::MatMul { x: a, weight: matrix, bias: Some(bias), scale: 1.0, dst: b });
     plan.push(op::Rope { x: a, head_dim: HEAD_DIM, factors: None, rope });
     plan.push(op::Rope { x: a, head_dim: HEAD_DIM, factors: Some(factors), rope });
     plan.push(op::Store { k: a, v: b, cache });

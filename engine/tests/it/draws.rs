@@ -104,7 +104,7 @@ fn last_token(n_vocab: usize, [input, output]: [Vec<u8>; 2], device: Device) -> 
     let logits = plan.output_buf("logits", n_vocab);
     plan.push(op::Embed { weight: weights[0], scale: 1.0, dst: x });
     plan.push(op::TakeOutputs { x, dst: last });
-    plan.push(op::MatMul { x: last, weight: weights[1], bias: None, dst: logits });
+    plan.push(op::MatMul { x: last, weight: weights[1], bias: None, scale: 1.0, dst: logits });
     plan.logits = Some(logits);
     let mut gpu = Gpu::new(device, plan, vec![Codec::F32; 2], N_CTX).expect("it fits");
     weights.into_iter().zip([input, output]).for_each(|(weight, rows)| gpu.put(weight, 0, &rows));

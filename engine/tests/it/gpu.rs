@@ -88,7 +88,7 @@ fn what_is_too_wide_is_refused() {
     let wide = plan.buf("wide", 1 << 24);
     let weight = plan.weight("weight", 1 << 24, 32);
     plan.push(op::Embed { weight, scale: 1.0, dst: narrow });
-    plan.push(op::MatMul { x: narrow, weight, bias: None, dst: wide });
+    plan.push(op::MatMul { x: narrow, weight, bias: None, scale: 1.0, dst: wide });
     let error = Gpu::new(device(Options::default()), plan, vec![Codec::Q4_0], N_CTX).expect_err("16 GiB");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("too wide"), "{error}");

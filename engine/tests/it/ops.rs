@@ -23,7 +23,7 @@ async fn matmul() {
             let x = case.input("x", cols);
             let weight = case.weight("w", *codec, rows, cols);
             let dst = case.plan.buf("dst", rows);
-            case.plan.push(op::MatMul { x, weight, bias: None, dst });
+            case.plan.push(op::MatMul { x, weight, bias: None, scale: 1.0, dst });
             case.check(dst, &[n_tokens, 1], FLOAT_NMSE).await;
         }
     }
@@ -36,7 +36,7 @@ async fn matmul_of_odd_rows_of_blocks() {
         let x = case.input("x", 576);
         let weight = case.weight("w", *codec, 192, 576);
         let dst = case.plan.buf("dst", 192);
-        case.plan.push(op::MatMul { x, weight, bias: None, dst });
+        case.plan.push(op::MatMul { x, weight, bias: None, scale: 1.0, dst });
         case.check(dst, &[5, 1], FLOAT_NMSE).await;
     }
 }
@@ -49,7 +49,7 @@ async fn matmul_of_odd_floats() {
         let weight = case.weight("w", codec, 11, 37);
         let bias = Some(case.weight("b", Codec::F32, 1, 11));
         let dst = case.plan.buf("dst", 11);
-        case.plan.push(op::MatMul { x, weight, bias, dst });
+        case.plan.push(op::MatMul { x, weight, bias, scale: -0.3, dst });
         case.check(dst, &[1, 6], FLOAT_NMSE).await;
     }
 }
@@ -187,10 +187,10 @@ async fn feed_forward() {
             let down_weight = case.weight("down", codec, 96, 160);
             let (h, gate, up) = (case.plan.buf("h", 96), case.plan.buf("gate", 160), case.plan.buf("up", 160));
             case.plan.push(op::RmsNorm { x, weight: gain, eps: 1e-5, dst: h });
-            case.plan.push(op::MatMul { x: h, weight: gate_weight, bias: None, dst: gate });
-            case.plan.push(op::MatMul { x: h, weight: up_weight, bias: None, dst: up });
+            case.plan.push(op::MatMul { x: h, weight: gate_weight, bias: None, scale: 1.0, dst: gate });
+            case.plan.push(op::MatMul { x: h, weight: up_weight, bias: None, scale: 1.0, dst: up });
             case.plan.push(op::Glu { gate, up, activation });
-            case.plan.push(op::MatMul { x: gate, weight: down_weight, bias: None, dst: h });
+            case.plan.push(op::MatMul { x: gate, weight: down_weight, bias: None, scale: 0.6, dst: h });
             case.plan.push(op::Add { x: h, dst: x });
             case.check(x, &[1, 40, 1], FLOAT_NMSE).await;
         }
@@ -207,13 +207,13 @@ async fn matmuls_of_one_input() {
         let shapes = [(Codec::Q4_1, 192), (Codec::Q8_0, 96), (Codec::F16, 13)];
         let [a, b, c] = shapes.map(|(codec, rows)| {
             let (weight, dst) = (case.weight("w", codec, rows, 96), case.plan.buf("y", rows));
-            case.plan.push(op::MatMul { x, weight, bias: (rows == 96).then_some(bias), dst });
+            case.plan.push(op::MatMul { x, weight, bias: (rows == 96).then_some(bias), scale: 1.0, dst });
             dst
         });
         let (weight, d) = (case.weight("d", Codec::Q4_0, 96, 96), case.plan.buf("d", 96));
-        case.plan.push(op::MatMul { x: b, weight, bias: None, dst: d });
+        case.plan.push(op::MatMul { x: b, weight, bias: None, scale: 1.0, dst: d });
         case.plan.push(op::Add { x: d, dst: x });
-        case.plan.push(op::MatMul { x, weight, bias: None, dst: d });
+        case.plan.push(op::MatMul { x, weight, bias: None, scale: 1.0, dst: d });
         case.check([a, b, c, d][result], &[5, 1, 4], FLOAT_NMSE).await;
     }
 }
@@ -250,7 +250,7 @@ async fn gated_conv() {
         let [b, c, input] = ["b", "c", "input"].map(|name| case.plan.buf(name, width));
         for (i, dst) in [b, c, input].into_iter().enumerate() {
             let weight = case.rows("in_proj", codec, i * width..(i + 1) * width, width);
-            case.plan.push(op::MatMul { x: h, weight, bias: None, dst });
+            case.plan.push(op::MatMul { x: h, weight, bias: None, scale: 1.0, dst });
         }
         let weight = case.weight("taps", Codec::F32, width, n_taps);
         let out = case.weight("out_proj", codec, width, width);
@@ -259,7 +259,7 @@ async fn gated_conv() {
         case.plan.push(op::Mul { a: b, b: input, dst: gated });
         case.plan.push(op::Conv { x: gated, weight, bias: None, activation: None, state, dst: mixed });
         case.plan.push(op::Mul { a: c, b: mixed, dst: gated });
-        case.plan.push(op::MatMul { x: gated, weight: out, bias: None, dst: h });
+        case.plan.push(op::MatMul { x: gated, weight: out, bias: None, scale: 1.0, dst: h });
         case.plan.push(op::Add { x: h, dst: x });
         case.check(x, &[1, 40, 1, 2, 1], FLOAT_NMSE).await;
     }

@@ -36,7 +36,7 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
         let (rows, cols) = (p.width(dst), p.width(x));
         let weight = p.weight(name, rows, cols);
         let bias = has_bias.then(|| p.weight(format!("{name} bias"), 1, rows));
-        p.push(op::MatMul { x, weight, bias, dst });
+        p.push(op::MatMul { x, weight, bias, scale: 1.0, dst });
     };
     p.push(op::Embed { weight: embedding, scale: 1.0, dst: x });
     add_conv(p, [x, h], with_biases, activation);
@@ -74,7 +74,7 @@ fn plan(activation: Activation, with_biases: bool, pairs: RopePairs, head_dim: u
     let logits = p.output_buf("logits", 1000);
     p.push(op::TakeOutputs { x, dst: last });
     p.push(op::RmsNorm { x: last, weight: gain, eps: 1e-5, dst: last_norm });
-    p.push(op::MatMul { x: last_norm, weight: embedding, bias: None, dst: logits });
+    p.push(op::MatMul { x: last_norm, weight: embedding, bias: None, scale: 1.0, dst: logits });
     p.push(op::TakeOutputs { x: h, dst: last });
     plan.logits = Some(logits);
     plan

@@ -2,7 +2,7 @@
 
 use super::add::add;
 use crate::cpu::matrix::{self, Input};
-use crate::cpu::vector::NativeSimd;
+use crate::cpu::vector::{NativeSimd, Vector};
 use crate::cpu::{Cpu, matrix_of};
 use crate::plan::Op;
 use crate::plan::op::MatMul;
@@ -37,12 +37,25 @@ pub(in crate::cpu) fn run(cpu: &mut Cpu, ops: &[Op]) {
     let input = Input { floats, integers: &cpu.activations };
     matrix::multiply(&cpu.pool, &input, &mut products.collect::<Vec<_>>());
     for (matmul, mut out) in matmuls.into_iter().zip(outs) {
-        if let Some(bias) = matmul.bias {
-            let bias = cpu.dense(bias);
-            cpu.pool.rows(&mut out, bias.len(), |_, rows| {
-                rows.chunks_exact_mut(bias.len()).for_each(|row| add::<NativeSimd>(bias, row));
+        let (bias, scale) = (matmul.bias.map(|bias| cpu.dense(bias)), matmul.scale);
+        if bias.is_some() || scale != 1.0 {
+            let width = cpu.plan.width(matmul.dst);
+            cpu.pool.rows(&mut out, width, |_, rows| {
+                rows.chunks_exact_mut(width).for_each(|row| finish::<NativeSimd>(row, bias, scale));
             });
         }
         cpu.bufs[matmul.dst.0] = out;
+    }
+}
+
+/// row = scale · (row + bias).
+fn finish<V: Vector>(row: &mut [f32], bias: Option<&[f32]>, scale: f32) {
+    if let Some(bias) = bias {
+        add::<V>(bias, row);
+    }
+    if scale != 1.0 {
+        let (fours, rest) = row.as_chunks_mut::<4>();
+        fours.iter_mut().for_each(|x| V::store(V::mul(V::load(x), V::splat(scale)), x));
+        rest.iter_mut().for_each(|x| *x *= scale);
     }
 }

@@ -46,6 +46,7 @@ struct Run {
     matrix: usize,
     rows: Range<usize>,
     bias: Option<Weight>,
+    scale: f32,
     dst: Buf,
     add: bool,
 }
@@ -127,7 +128,7 @@ impl Target<'_> {
     fn run(&self, product: &Product) -> Run {
         let place = self.fused.places[product.weight.0].expect("a matrix has a place");
         let rows = place.first_row..place.first_row + self.plan.weights[product.weight.0].rows;
-        Run { matrix: place.matrix, rows, bias: product.bias, dst: product.dst, add: product.add }
+        Run { matrix: place.matrix, rows, bias: product.bias, scale: product.scale, dst: product.dst, add: product.add }
     }
 
     fn follows(&self, last: &Run, next: &Run) -> bool {
@@ -136,7 +137,7 @@ impl Target<'_> {
             && last.rows.end == next.rows.start
             && slot.buf == next_slot.buf
             && slot.offset + last.rows.len() == next_slot.offset
-            && (last.bias, last.add, next.bias, next.add) == (None, false, None, false)
+            && [last, next].iter().all(|run| run.bias.is_none() && run.scale == 1.0 && !run.add)
     }
 
     fn matvec(&self, x: Buf, norm: Option<Norm>, run: &Run, when: When) -> Vec<Kernel> {
@@ -154,6 +155,7 @@ impl Target<'_> {
                 ("CHUNKS", number(self.chunks(run.matrix))),
                 ("LANES", number(lanes)),
                 ("DST", number(self.slot(run.dst).offset + piece.rows.start)),
+                ("SCALE", run.scale.into()),
             ]);
             Kernel {
                 name: "matvec",
@@ -245,6 +247,7 @@ impl Target<'_> {
                 ("ROWS", number(piece.rows.len())),
                 ("CHUNKS", number(self.chunks(run.matrix))),
                 ("DST", number(self.slot(run.dst).offset + piece.rows.start)),
+                ("SCALE", run.scale.into()),
                 ("STRIDE", number(self.stride(run.dst))),
             ]);
             Kernel {

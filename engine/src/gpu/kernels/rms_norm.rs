@@ -30,8 +30,13 @@ impl Target<'_> {
             name: "rms_norm",
             source: [vec![source::RMS_NORM, source::TOTAL, end], rows].concat(),
             bindings: if takes_outputs { with_state(bindings) } else { bindings },
-            constants: [constants, self.at(["X", "X_STRIDE"], x).to_vec(), self.at(["DST", "STRIDE"], dst).to_vec()]
-                .concat(),
+            constants: [
+                constants,
+                vec![("SCALE", 1.0)],
+                self.at(["X", "X_STRIDE"], x).to_vec(),
+                self.at(["DST", "STRIDE"], dst).to_vec(),
+            ]
+            .concat(),
             grid,
             when: When::Always,
         }

@@ -3,7 +3,7 @@
 use super::{Role, Uses};
 use crate::plan::{Buf, Plan, Weight};
 
-/// `dst[t] = weight · x[t] + bias`.
+/// `dst[t] = scale · (weight · x[t] + bias)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MatMul {
     /// `[n, cols]`.
@@ -12,6 +12,8 @@ pub struct MatMul {
     pub weight: Weight,
     /// `[rows]`.
     pub bias: Option<Weight>,
+    /// Multiplies every result; mostly 1.
+    pub scale: f32,
     /// `[n, rows]`.
     pub dst: Buf,
 }
@@ -24,7 +26,9 @@ impl MatMul {
     }
 
     pub(super) fn line(&self, plan: &Plan) -> String {
-        let bias = self.bias.map(|bias| format!(" bias {}", plan.tensor(bias))).unwrap_or_default();
-        format!("{} = matmul {} {}{bias}", plan.label(self.dst), plan.tensor(self.weight), plan.label(self.x))
+        let Self { x, weight, bias, scale, dst } = *self;
+        let bias = bias.map(|bias| format!(" bias {}", plan.tensor(bias))).unwrap_or_default();
+        let scale = if scale == 1.0 { String::new() } else { format!(" scale {scale}") };
+        format!("{} = matmul {} {}{bias}{scale}", plan.label(dst), plan.tensor(weight), plan.label(x))
     }
 }
