@@ -5,6 +5,7 @@
 mod bitnet;
 mod exaone4;
 mod gemma3;
+mod granite;
 mod hparams;
 mod hunyuan;
 mod keys;
@@ -46,6 +47,7 @@ const ARCHITECTURES: &[Architecture] = &[
     Architecture { name: "olmo2", plan: olmo2::plan },
     Architecture { name: "bitnet", plan: bitnet::plan },
     Architecture { name: "lfm2", plan: lfm2::plan },
+    Architecture { name: "granite", plan: granite::plan },
 ];
 
 /// What the engine needs to know of a model beside its plan.

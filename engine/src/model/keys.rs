@@ -73,6 +73,11 @@ impl<'a> Keys<'a> {
         self.f32(key)?.ok_or_else(|| self.missing(key))
     }
 
+    /// A yes or no, or `default` where the file has none.
+    pub(super) fn bool_or(&self, key: &str, default: bool) -> Result<bool> {
+        Ok(self.metadata.bool(&self.name(key))?.unwrap_or(default))
+    }
+
     /// A text.
     pub(super) fn str(&self, key: &str) -> Result<Option<&'a str>> {
         self.metadata.str(&self.name(key))

@@ -46,6 +46,7 @@ enum Entry {
     F32(f32),
     Str(&'static str),
     U32s(&'static [u32]),
+    Bool(bool),
 }
 
 const LLAMA: TinyModel = TinyModel {
@@ -141,6 +142,30 @@ pub(crate) const MODELS: &[TinyModel] = &[
         optional: &[],
         ..LLAMA
     },
+    TinyModel {
+        name: "granite",
+        architecture: "granite",
+        head_dim: 16,
+        entries: GRANITE,
+        optional: &["blk.1.attn_output.bias"],
+        ..LLAMA
+    },
+    TinyModel {
+        name: "granite-nope",
+        architecture: "granite",
+        head_dim: 16,
+        entries: &[GRANITE[0], GRANITE[1], GRANITE[2], GRANITE[3], ("rope.scaling.finetuned", Entry::Bool(false))],
+        optional: &["output.weight"],
+        ..LLAMA
+    },
+];
+
+/// Scales as odd as real ones, but for logits, so that likely tokens stay likely.
+const GRANITE: &[(&str, Entry)] = &[
+    ("embedding_scale", Entry::F32(1.7)),
+    ("residual_scale", Entry::F32(0.62)),
+    ("attention.scale", Entry::F32(0.17)),
+    ("logit_scale", Entry::F32(0.8)),
 ];
 
 /// YaRN, and windows.
@@ -203,6 +228,7 @@ impl TinyModel {
             Entry::F32(value) => file.entry(&key(name), value),
             Entry::Str(value) => file.entry(&key(name), value),
             Entry::U32s(values) => file.entry(&key(name), values.to_vec()),
+            Entry::Bool(value) => file.entry(&key(name), value),
         });
         vocabulary(file)
     }
