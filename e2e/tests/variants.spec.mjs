@@ -11,7 +11,7 @@ test('the site has every build of the engine', async ({ request, site }) => {
 
 for (const [alone, threaded] of [['plain', 'plain-threads'], ['relaxed', 'threads']]) {
   test(`${alone} and ${threaded} give the golden texts`, async ({ page }) => {
-    test.slow(); // Three builds read the prompts, in a browser that compiles them anew.
+    test.slow(); // Two builds read the prompts, one of them with one thread and with two.
     const { folder, remove } = goldenFolder();
     const site = await startSite({ dirs: { 'golden/': folder, '': DIST } });
     try {
